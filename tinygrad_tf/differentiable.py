@@ -1,0 +1,153 @@
+"""How a rule on NumPy arrays becomes an op on tensors, and who is told about it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+import numpy as np
+
+from tinygrad_tf.graph import Array, Backward, Node, Variable
+
+if TYPE_CHECKING:
+    from tinygrad_tf.tensor import Tensor
+
+Rule: TypeAlias = Callable[..., tuple[Array, Backward]]
+Listener: TypeAlias = Callable[[str, tuple[Any, ...], Mapping[str, Any], "Tensor"], None]
+
+_grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
+_listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
+
+
+class Op(Protocol):
+    """A lifted rule: call it on tensors, or its `rule` on arrays."""
+
+    __name__: str
+    rule: Rule
+
+    def __call__(self, *inputs: Any, **options: Any) -> Tensor:
+        """Compute the output tensor and, where gradients are wanted, its place in the graph."""
+
+
+def differentiable(rule: Rule) -> Op:
+    """Lift a rule, which works on arrays, to an op, which works on tensors and builds the graph.
+
+    rule(*arrays, **options) -> (out, backward), and backward(dout) -> one gradient per array, in
+    the order of the arguments, None for one that has no gradient (indices, masks). An argument may
+    be a tensor, an array, a number (it takes the tensors' dtype) or None (left out).
+    """
+    name = rule.__name__
+
+    @functools.wraps(rule)
+    def op(*inputs: Any, **options: Any) -> Tensor:
+        like, arrays = _unwrap(name, inputs)
+        try:
+            out, backward = rule(*arrays, **options)
+        except (ValueError, IndexError) as error:
+            raise _explain(name, arrays, error) from error
+        result = like.new_tensor(out)
+        dtype = result.data.dtype
+        if dtype.kind == "f" and dtype != like.data.dtype and "dtype" not in options:
+            raise _mixed_dtypes(name, arrays, f" gave {dtype}")
+        if _grad_enabled.get():
+            sources = [x if isinstance(x, Variable) and x.requires_grad else None for x in inputs]
+            if any(x is not None for x in sources):
+                result.requires_grad = True
+                result._node = Node(name, sources, backward)
+        for listener in _listeners.get():
+            listener(name, inputs, options, result)
+        return result
+
+    lifted = cast(Op, op)
+    lifted.rule = rule
+    return lifted
+
+
+def sum_to(array: Array, shape: tuple[int, ...]) -> Array:
+    """Undo broadcasting: sum `array` over the axes along which `shape` was stretched to it.
+
+    If x (shape) was repeated along an axis, every copy's gradient belongs to the same x, so they
+    add up. array (..., larger) -> (shape). Every rule that broadcasts calls this on the way back.
+    """
+    if array.shape == shape:
+        return array
+    added = array.ndim - len(shape)
+    stretched = tuple(
+        axis + added for axis, size in enumerate(shape) if size == 1 != array.shape[axis + added]
+    )
+    summed: Array = array.sum(axis=(*range(added), *stretched), keepdims=True)
+    return summed.reshape(shape)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Within this block, or under `@no_grad()`, ops compute but record no graph."""
+    token = _grad_enabled.set(False)
+    try:
+        yield
+    finally:
+        _grad_enabled.reset(token)
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops record the graph here."""
+    return _grad_enabled.get()
+
+
+@contextmanager
+def observe(listener: Listener) -> Iterator[None]:
+    """Within this block, call `listener(op name, inputs, options, output)` after every op."""
+    token = _listeners.set((*_listeners.get(), listener))
+    try:
+        yield
+    finally:
+        _listeners.reset(token)
+
+
+def _unwrap(name: str, inputs: tuple[Any, ...]) -> tuple[Variable, list[Array | None]]:
+    """The first floating tensor (else the first tensor), and the inputs as arrays."""
+    tensors = [x for x in inputs if isinstance(x, Variable)]
+    if not tensors:
+        kinds = ", ".join(type(x).__name__ for x in inputs)
+        raise TypeError(f"{name}: expected a Tensor among its inputs, got ({kinds})")
+    like = next((x for x in tensors if x.data.dtype.kind == "f"), tensors[0])
+    arrays = [
+        x.data if isinstance(x, Variable) else _constant(name, x, like.data.dtype) for x in inputs
+    ]
+    if any(a is not None and a.dtype.kind == "f" and a.dtype != like.data.dtype for a in arrays):
+        raise _mixed_dtypes(name, arrays)
+    return like, arrays
+
+
+def _constant(name: str, value: Any, dtype: np.dtype[Any]) -> Array | None:
+    """An array as it is; a number, 0-d, in the tensors' dtype, so that it never promotes them."""
+    if value is None or (isinstance(value, np.ndarray) and value.ndim > 0):
+        return value
+    if isinstance(value, bool | int | float | np.generic | np.ndarray):
+        return np.asarray(value, dtype=dtype)
+    raise TypeError(
+        f"{name}: expected a Tensor, an array or a number, got {type(value).__module__}."
+        f"{type(value).__name__}; wrap it in Tensor(...) first"
+    )
+
+
+def _describe(arrays: list[Array | None]) -> str:
+    return ", ".join("None" if a is None else f"{a.shape} {a.dtype}" for a in arrays)
+
+
+def _explain(name: str, arrays: list[Array | None], error: Exception) -> Exception:
+    """NumPy's complaint with the op and its shapes put before it; our own errors as they are."""
+    if str(error).startswith(f"{name}:"):
+        return error
+    return type(error)(f"{name}: {error} (inputs: {_describe(arrays)})")
+
+
+def _mixed_dtypes(name: str, arrays: list[Array | None], result: str = "") -> TypeError:
+    """float32 stays float32: mixing it with float64 is an error rather than a promotion."""
+    return TypeError(
+        f"{name}: inputs {_describe(arrays)}{result}; the floating dtypes must be the same: "
+        "convert one side with .to(dtype)"
+    )

@@ -1,0 +1,30 @@
+"""The handle that `register_hook` and `register_forward_hook` return."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+_keys = itertools.count()
+
+Hooks = dict[int, Callable[..., Any]]
+
+
+class RemovableHandle:
+    """Removes one hook: call `remove()`, or use it as a context manager."""
+
+    def __init__(self, hooks: Hooks, hook: Callable[..., Any]) -> None:
+        self._hooks = hooks
+        self._key = next(_keys)
+        hooks[self._key] = hook
+
+    def remove(self) -> None:
+        """Remove the hook. Removing it twice is harmless."""
+        self._hooks.pop(self._key, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()

@@ -1,0 +1,140 @@
+"""PyTorch's functional spelling of the rules in `ops/`: the same names, arguments and order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinygrad_tf.ops import dropout as _dropout
+from tinygrad_tf.ops import gelu as _gelu
+from tinygrad_tf.ops import layer_norm as _layer_norm
+from tinygrad_tf.ops import softmax as _softmax
+from tinygrad_tf.ops.attention import scaled_dot_product_attention as _attention
+from tinygrad_tf.ops.cross_entropy import cross_entropy as _cross_entropy
+from tinygrad_tf.ops.elementwise import sigmoid, tanh
+from tinygrad_tf.ops.embedding import embedding
+from tinygrad_tf.ops.linear import linear
+from tinygrad_tf.ops.relu import relu
+from tinygrad_tf.tensor import Tensor
+
+__all__ = [
+    "cross_entropy",
+    "dropout",
+    "embedding",
+    "gelu",
+    "layer_norm",
+    "linear",
+    "log_softmax",
+    "relu",
+    "scaled_dot_product_attention",
+    "sigmoid",
+    "softmax",
+    "tanh",
+]
+
+
+def softmax(input: Tensor, dim: int) -> Tensor:
+    """Scores (...) to probabilities (...), each line along dim summing to 1."""
+    return _softmax.softmax(input, dim=dim)
+
+
+def log_softmax(input: Tensor, dim: int) -> Tensor:
+    """Scores (...) to log-probabilities (...) along dim."""
+    return _softmax.log_softmax(input, dim=dim)
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise over the last axes, whose sizes are normalized_shape; weight and bias have them."""
+    shape = tuple(normalized_shape)
+    if not shape or input.shape[-len(shape) :] != shape:
+        raise ValueError(
+            f"layer_norm: normalized_shape is {shape}, but the last axes of x {input.shape} differ"
+        )
+    if len(shape) == 1:
+        return _layer_norm.layer_norm(input, weight, bias, eps=eps)
+    for name, array in (("weight", weight), ("bias", bias)):
+        if array is not None and array.shape != shape:
+            raise ValueError(f"layer_norm: {name} has shape {array.shape}, expected {shape}")
+    flat = [None if a is None else a.flatten() for a in (weight, bias)]
+    joined = _layer_norm.layer_norm(input.flatten(-len(shape)), *flat, eps=eps)
+    return joined.unflatten(-1, shape)
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """GELU (...) -> (...): approximate="none" is the exact form, "tanh" the one of GPT-2."""
+    if approximate == "none":
+        return _gelu.gelu(input)
+    if approximate == "tanh":
+        return _gelu.gelu_tanh(input)
+    raise ValueError(f"gelu: approximate is {approximate!r}, expected 'none' or 'tanh'")
+
+
+def dropout(
+    input: Tensor,
+    p: float = 0.5,
+    training: bool = True,
+    generator: np.random.Generator | None = None,
+) -> Tensor:
+    """Zero entries with probability p while training, else change nothing."""
+    if not training or p == 0.0:
+        return input
+    return _dropout.dropout(input, p=p, generator=generator)
+
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    generator: np.random.Generator | None = None,
+) -> Tensor:
+    """Attention (..., T, K), (..., S, K), (..., S, Kv) -> (..., T, Kv); mask: True = may attend."""
+    return _attention(
+        query,
+        key,
+        value,
+        attn_mask,
+        is_causal=is_causal,
+        scale=scale,
+        dropout_p=dropout_p,
+        generator=generator,
+    )
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Cross-entropy in nats. input (N, V), target (N,); or (N, V, ...), (N, ...); or (V,), ()."""
+    logits, targets = input, target
+    if input.ndim != 2:
+        classes = 0 if input.ndim == 1 else 1
+        others = [axis for axis in range(input.ndim) if axis != classes]
+        logits = input.permute(*others, classes).reshape(-1, input.shape[classes])
+        if target.shape != tuple(input.shape[axis] for axis in others):
+            raise ValueError(
+                f"cross_entropy: target {target.shape} does not fit input {input.shape}, whose "
+                f"axis {classes} is the classes"
+            )
+        targets = target.reshape(-1)
+    loss = _cross_entropy(
+        logits,
+        targets,
+        ignore_index=ignore_index,
+        label_smoothing=label_smoothing,
+        reduction=reduction,
+    )
+    return loss.reshape(target.shape) if reduction == "none" else loss

@@ -1,0 +1,195 @@
+"""`Module`: a tree of parameters with a forward, as in `torch.nn`.
+
+A module's parameters and children are simply its attributes, in the order of their assignment;
+everything else here walks that tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from tinygrad_tf.graph import Array
+from tinygrad_tf.hooks import Hooks, RemovableHandle
+from tinygrad_tf.tensor import Tensor, float32, float64
+
+
+class Parameter(Tensor):
+    """A tensor that a module owns and training changes."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+        super().__init__(data, requires_grad)
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"
+
+
+class Module:
+    """Base class of all layers. Subclasses set attributes in `__init__` and define `forward`."""
+
+    def __init__(self) -> None:
+        self.training = True
+        self._forward_hooks: Hooks = {}
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """Compute the output; every subclass says how."""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward")
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        output = self.forward(*inputs, **options)
+        for hook in tuple(self._forward_hooks.values()):
+            replacement = hook(self, inputs, output)
+            output = output if replacement is None else replacement
+        return output
+
+    def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(module, inputs, output)` after each forward; what it returns is the output."""
+        return RemovableHandle(self._forward_hooks, hook)
+
+    # The tree
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules that are attributes of this one, with their names."""
+        return ((name, m) for name, m in vars(self).items() if isinstance(m, Module))
+
+    def children(self) -> Iterator[Module]:
+        """The modules that are attributes of this one."""
+        return (child for _, child in self.named_children())
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module and all below it, each once, with dotted paths; its own path is prefix."""
+        seen: set[int] = set()
+        stack = [(prefix, self)]
+        while stack:
+            path, module = stack.pop()
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield path, module
+                stack.extend(reversed([(_join(path, n), m) for n, m in module.named_children()]))
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """All parameters, each once (a tied one under its first name), with dotted names."""
+        seen: set[int] = set()
+        for name, parameter in self._all_parameters():
+            if id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield name, parameter
+
+    def parameters(self) -> Iterator[Parameter]:
+        """All parameters, each once."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def _all_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Every name that leads to a parameter: a tied one appears under each of its names."""
+        for path, module in self.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, Parameter):
+                    yield _join(path, name), value
+
+    # Weights
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Every parameter by name; the tensors share the module's memory."""
+        return {name: parameter.detach() for name, parameter in self._all_parameters()}
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True
+    ) -> tuple[list[str], list[str]]:
+        """Copy values (tensors or arrays, also PyTorch's on the CPU) into the parameters.
+
+        Returns the names that were missing and unexpected. Raises RuntimeError, with everything
+        that is wrong in one message and nothing copied, for these names if strict, and always for
+        a wrong shape or a float64 value in a float32 model.
+        """
+        own = dict(self._all_parameters())
+        missing = [name for name in own if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in own]
+        arrays = {n: np.asarray(v) for n, v in state_dict.items() if n in own}
+        faults = [fault for n, a in arrays.items() if (fault := _misfit(n, a, own[n]))]
+        if strict:
+            faults = [f"missing: {n}" for n in missing] + faults
+            faults += [f"unexpected: {n}" for n in unexpected]
+        if faults:
+            raise RuntimeError(
+                f"load_state_dict: the values do not fit {type(self).__name__}:\n  "
+                + "\n  ".join(faults)
+            )
+        for name, array in arrays.items():
+            own[name].data[...] = array
+        return missing, unexpected
+
+    def to(self, dtype: Any) -> Self:
+        """Convert every parameter, in place, to float32 or float64; gradients are dropped."""
+        for parameter in self.parameters():
+            parameter.data = parameter.data.astype(dtype)
+            parameter.grad = None
+        return self
+
+    def double(self) -> Self:
+        """Convert every parameter to float64."""
+        return self.to(float64)
+
+    def float(self) -> Self:
+        """Convert every parameter to float32."""
+        return self.to(float32)
+
+    def zero_grad(self) -> None:
+        """Set every parameter's gradient to None."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Ask for the gradients of all parameters, or stop asking."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    # Mode and text
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch this module and all below it to training mode (dropout drops) or out of it."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Switch to evaluation mode (dropout does nothing)."""
+        return self.train(False)
+
+    def extra_repr(self) -> str:
+        """What a layer adds to its name when printed."""
+        return ""
+
+    def _child_lines(self) -> list[str]:
+        return [f"({name}): {child!r}" for name, child in self.named_children()]
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        lines = [line.replace("\n", "\n  ") for line in self._child_lines()]
+        if not lines:
+            return f"{type(self).__name__}({extra})"
+        return f"{type(self).__name__}(\n  " + "\n  ".join([extra] * bool(extra) + lines) + "\n)"
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _misfit(name: str, value: Array, parameter: Parameter) -> str | None:
+    """Why value cannot be copied into the parameter without loss, in words; None if it can."""
+    if value.shape != parameter.shape:
+        return f"shape of {name}: got {value.shape}, expected {parameter.shape}"
+    if not np.can_cast(value.dtype, parameter.dtype, casting="safe"):
+        return (
+            f"dtype of {name}: got {value.dtype}, expected {parameter.dtype}; "
+            "convert the model with .double(), or the values to the model's precision"
+        )
+    return None

@@ -1,0 +1,177 @@
+"""What the operators and the methods of a tensor mean: which rule in `ops/` computes each.
+
+There is no mathematics in this file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tinygrad_tf.graph import Variable
+from tinygrad_tf.ops import arithmetic, elementwise, reductions, selection
+from tinygrad_tf.ops.matmul import matmul
+from tinygrad_tf.ops.reductions import Dim
+from tinygrad_tf.ops.relu import relu
+
+if TYPE_CHECKING:
+    from tinygrad_tf.tensor import Tensor
+
+
+class Operators(Variable):
+    """Arithmetic, comparisons, functions of one value, reductions and selections."""
+
+    __slots__ = ()
+    __array_ufunc__ = None  # so that `ndarray @ tensor` is ours to answer
+    __hash__ = object.__hash__  # by identity: == compares entries
+
+    # Comparisons: boolean tensors, without gradients
+
+    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
+        return self.new_tensor(self.data == _array(other))
+
+    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
+        return self.new_tensor(self.data != _array(other))
+
+    def __lt__(self, other: Any) -> Tensor:
+        return self.new_tensor(self.data < _array(other))
+
+    def __le__(self, other: Any) -> Tensor:
+        return self.new_tensor(self.data <= _array(other))
+
+    def __gt__(self, other: Any) -> Tensor:
+        return self.new_tensor(self.data > _array(other))
+
+    def __ge__(self, other: Any) -> Tensor:
+        return self.new_tensor(self.data >= _array(other))
+
+    def __invert__(self) -> Tensor:
+        return self.new_tensor(~self.data)
+
+    def all(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+        """Whether all entries along dim are True."""
+        return self.new_tensor(self.data.all(axis=dim, keepdims=keepdim))
+
+    def any(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+        """Whether any entry along dim is True."""
+        return self.new_tensor(self.data.any(axis=dim, keepdims=keepdim))
+
+    # Arithmetic
+
+    def __add__(self, other: Any) -> Tensor:
+        return arithmetic.add(self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return arithmetic.add(other, self)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return arithmetic.sub(self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return arithmetic.sub(other, self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return arithmetic.mul(self, other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return arithmetic.mul(other, self)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return arithmetic.div(self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return arithmetic.div(other, self)
+
+    def __neg__(self) -> Tensor:
+        return arithmetic.neg(self)
+
+    def __pow__(self, exponent: Any) -> Tensor:
+        if isinstance(exponent, int | float):
+            return arithmetic.pow(self, exponent=exponent)
+        return arithmetic.pow_tensor(self, exponent)
+
+    def __rpow__(self, base: Any) -> Tensor:
+        return arithmetic.pow_tensor(base, self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return matmul(other, self)
+
+    # Functions of one value
+
+    def exp(self) -> Tensor:
+        """e ** self."""
+        return elementwise.exp(self)
+
+    def log(self) -> Tensor:
+        """The natural logarithm."""
+        return elementwise.log(self)
+
+    def sqrt(self) -> Tensor:
+        """The square root."""
+        return elementwise.sqrt(self)
+
+    def sin(self) -> Tensor:
+        """The sine of self in radians."""
+        return elementwise.sin(self)
+
+    def cos(self) -> Tensor:
+        """The cosine of self in radians."""
+        return elementwise.cos(self)
+
+    def tanh(self) -> Tensor:
+        """The hyperbolic tangent."""
+        return elementwise.tanh(self)
+
+    def sigmoid(self) -> Tensor:
+        """1 / (1 + exp(-self))."""
+        return elementwise.sigmoid(self)
+
+    def erf(self) -> Tensor:
+        """The error function."""
+        return elementwise.erf(self)
+
+    def abs(self) -> Tensor:
+        """The absolute value."""
+        return elementwise.abs(self)
+
+    def relu(self) -> Tensor:
+        """max(self, 0)."""
+        return relu(self)
+
+    # Reductions
+
+    def sum(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+        """The sum over dim."""
+        return reductions.sum(self, dim=dim, keepdim=keepdim)
+
+    def mean(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+        """The mean over dim."""
+        return reductions.mean(self, dim=dim, keepdim=keepdim)
+
+    def var(self, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+        """The variance over dim; correction=0 is the biased one."""
+        return reductions.var(self, dim=dim, correction=correction, keepdim=keepdim)
+
+    def amax(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+        """The largest entry over dim; equal ones share the gradient."""
+        return reductions.amax(self, dim=dim, keepdim=keepdim)
+
+    # Selections
+
+    def masked_fill(self, mask: Any, value: float) -> Tensor:
+        """Value where the mask is True, else self."""
+        return selection.masked_fill(self, mask, value=value)
+
+    def tril(self, diagonal: int = 0) -> Tensor:
+        """The lower triangle of the last two axes."""
+        return selection.tril(self, diagonal=diagonal)
+
+    def triu(self, diagonal: int = 0) -> Tensor:
+        """The upper triangle of the last two axes."""
+        return selection.triu(self, diagonal=diagonal)
+
+
+def _array(value: Any) -> Any:
+    return value.data if isinstance(value, Variable) else value

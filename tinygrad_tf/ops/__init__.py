@@ -1,0 +1,1 @@
+"""The derivatives: one differentiable rule a page, and four families of small ones."""

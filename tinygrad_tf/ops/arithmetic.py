@@ -1,0 +1,148 @@
+"""Arithmetic with broadcasting. Each input's gradient is summed back over the stretched axes.
+
+All shapes here: x and y any two that broadcast, out their common shape; `sum_to` undoes it.
+"""
+
+import numpy as np
+
+from tinygrad_tf.differentiable import differentiable, sum_to
+from tinygrad_tf.graph import Array, Backward
+
+
+@differentiable
+def add(x: Array, y: Array) -> tuple[Array, Backward]:
+    """out = x + y.
+
+    Backward. Moving either input moves the output as much: dx = dy = dout. This is the residual
+    connection's rule: the gradient passes undiminished.   Mirrors: torch.add.
+    """
+    out = x + y
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return sum_to(dout, x.shape), sum_to(dout, y.shape)
+
+    return out, backward
+
+
+@differentiable
+def sub(x: Array, y: Array) -> tuple[Array, Backward]:
+    """out = x - y.
+
+    Backward. dx = dout, dy = -dout.   Mirrors: torch.sub.
+    """
+    out = x - y
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return sum_to(dout, x.shape), sum_to(-dout, y.shape)
+
+    return out, backward
+
+
+@differentiable
+def mul(x: Array, y: Array) -> tuple[Array, Backward]:
+    """out = x * y.
+
+    Backward. Each factor is the other's slope: dx = dout * y, dy = dout * x.   Mirrors: torch.mul.
+    """
+    out = x * y
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return sum_to(dout * y, x.shape), sum_to(dout * x, y.shape)
+
+    return out, backward
+
+
+@differentiable
+def div(x: Array, y: Array) -> tuple[Array, Backward]:
+    """out = x / y.
+
+    Backward. dx = dout / y, and since d(1/y)/dy = -1/y^2: dy = -dout * x / y^2 = -dout * out / y.
+    Mirrors: torch.div.
+    """
+    out = x / y
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return sum_to(dout / y, x.shape), sum_to(-dout * out / y, y.shape)
+
+    return out, backward
+
+
+@differentiable
+def neg(x: Array) -> tuple[Array, Backward]:
+    """out = -x.
+
+    Backward. dx = -dout.   Mirrors: torch.neg.
+    """
+    out = -x
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (-dout,)
+
+    return out, backward
+
+
+@differentiable
+def pow(x: Array, *, exponent: float) -> tuple[Array, Backward]:
+    """out = x ** exponent, for a constant exponent.
+
+    Backward. dx = dout * exponent * x ** (exponent - 1). For exponent 0 that is 0, also at x = 0,
+    where the formula would say 0 * inf.   Mirrors: torch.pow with a number.
+    """
+    out = x**exponent
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        if exponent == 0:
+            return (np.zeros_like(x),)
+        return (dout * exponent * x ** (exponent - 1),)
+
+    return out, backward
+
+
+@differentiable
+def pow_tensor(x: Array, y: Array) -> tuple[Array, Backward]:
+    """out = x ** y, both of them differentiable.
+
+    Backward. dx as for a constant exponent. For y, x ** y = exp(y * log(x)), so
+    dy = dout * out * log(x); where x is 0 the output stays 0 (y > 0), so dy is 0, as in PyTorch.
+    Mirrors: torch.pow with a tensor.
+    """
+    out = x**y
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        dx = dout * np.where(y == 0, 0, y * x ** np.where(y == 0, 1, y - 1))
+        dy = dout * np.where(x == 0, 0, out * np.log(np.where(x == 0, 1, x)))
+        return sum_to(dx, x.shape), sum_to(dy, y.shape)
+
+    return out, backward
+
+
+@differentiable
+def maximum(x: Array, y: Array) -> tuple[Array, Backward]:
+    """out = the larger of x and y, entry by entry.
+
+    Backward. The gradient goes to the larger one; equal ones take half each, as in PyTorch.
+    Mirrors: torch.maximum.
+    """
+    out = np.maximum(x, y)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        half = (x == y) * dout / 2
+        return sum_to((x > y) * dout + half, x.shape), sum_to((y > x) * dout + half, y.shape)
+
+    return out, backward
+
+
+@differentiable
+def minimum(x: Array, y: Array) -> tuple[Array, Backward]:
+    """out = the smaller of x and y, entry by entry.
+
+    Backward. The gradient goes to the smaller one; equal ones take half each, as in PyTorch.
+    Mirrors: torch.minimum.
+    """
+    out = np.minimum(x, y)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        half = (x == y) * dout / 2
+        return sum_to((x < y) * dout + half, x.shape), sum_to((y < x) * dout + half, y.shape)
+
+    return out, backward

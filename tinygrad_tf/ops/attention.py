@@ -1,0 +1,104 @@
+"""Scaled dot-product attention: each query takes a weighted average of the values."""
+
+import math
+
+import numpy as np
+
+from tinygrad_tf.differentiable import differentiable, sum_to
+from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.ops.dropout import keep_mask
+
+
+@differentiable
+def scaled_dot_product_attention(
+    q: Array,
+    k: Array,
+    v: Array,
+    mask: Array | None = None,
+    *,
+    is_causal: bool = False,
+    scale: float | None = None,
+    dropout_p: float = 0.0,
+    generator: np.random.Generator | None = None,
+) -> tuple[Array, Backward]:
+    """Look up by similarity. out = softmax(q @ k.T * scale + mask) @ v, scale = 1 / sqrt(K).
+
+    q (..., T, K), k (..., S, K), v (..., S, Kv), mask (..., T, S) -> out (..., T, Kv).
+    A float mask is added to the scores. In a bool mask True means *may attend*, as in PyTorch's
+    function of this name; the modules' masks mean the opposite. Causal: query t sees keys 0..t.
+    A query that may attend nowhere gets zeros, and passes no gradient.
+
+    Backward. Four known rules, in reverse (T: transpose of the last two axes):
+    * context = dropped @ v:       ddropped = dout @ v.T,   dv = dropped.T @ dout.
+    * dropped = probs * keep:      dprobs = ddropped * keep.
+    * probs = softmax(scores):     dscores = probs * (dprobs - sum_s dprobs * probs).
+    * scores = q @ k.T * scale:    dq = dscores @ k * scale,   dk = dscores.T @ q * scale.
+    A forbidden pair has probs 0, so dscores 0: nothing flows there, no mask is needed going back.
+    An additive mask enters as itself: dmask = dscores.
+    Fact: every row of dscores sums to 0. Hence a vector added to all keys has gradient 0.
+    Source: Vaswani et al. (2017), arXiv:1706.03762, equation 1.
+    Mirrors: torch.nn.functional.scaled_dot_product_attention.
+    """
+    _check_shapes(q, k, v, mask)
+    scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else scale
+    scores = q @ k.swapaxes(-1, -2) * scale                                # 1  (..., T, S)
+    scores = _mask_scores(scores, mask, is_causal)                         # 2  (..., T, S)
+    peak = scores.max(axis=-1, keepdims=True, initial=-np.inf)
+    peak = np.where(peak == -np.inf, 0, peak)                              #    nowhere: all exp 0
+    exponential = np.exp(scores - peak)
+    total = exponential.sum(axis=-1, keepdims=True)
+    probs = exponential / np.where(total == 0, 1, total)                   # 3  (..., T, S)
+    keep = keep_mask(probs, dropout_p, generator) if dropout_p > 0 else None
+    dropped = probs if keep is None else probs * keep                      # 4  (..., T, S)
+    context = dropped @ v                                                  # 5  (..., T, Kv)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        ddropped = dout @ v.swapaxes(-1, -2)                               # 5  (..., T, S)
+        dv = sum_to(dropped.swapaxes(-1, -2) @ dout, v.shape)              # 5  (..., S, Kv)
+        dprobs = ddropped if keep is None else ddropped * keep             # 4  (..., T, S)
+        average = (dprobs * probs).sum(axis=-1, keepdims=True)
+        dscores = probs * (dprobs - average)                               # 3  (..., T, S)
+        dmask = None
+        if mask is not None and mask.dtype != bool:
+            dmask = sum_to(dscores, mask.shape)                            # 2
+        dq = sum_to(dscores @ k * scale, q.shape)                          # 1  (..., T, K)
+        dk = sum_to(dscores.swapaxes(-1, -2) @ q * scale, k.shape)         # 1  (..., S, K)
+        return dq, dk, dv, dmask
+
+    return context, backward
+
+
+def _mask_scores(scores: Array, mask: Array | None, is_causal: bool) -> Array:
+    """Scores with the forbidden pairs at -inf. scores (..., T, S) -> (..., T, S)."""
+    if is_causal:
+        if mask is not None:
+            raise ValueError(
+                "scaled_dot_product_attention: got a mask and is_causal=True; "
+                "put the causal part into the mask, or leave the mask out"
+            )
+        mask = np.tri(*scores.shape[-2:], dtype=bool)
+    if mask is None:
+        return scores
+    if mask.dtype == bool:
+        return np.where(mask, scores, -np.inf).astype(scores.dtype, copy=False)
+    return scores + mask
+
+
+def _check_shapes(q: Array, k: Array, v: Array, mask: Array | None) -> None:
+    shapes = f"q {q.shape}, k {k.shape}, v {v.shape}"
+    op = "scaled_dot_product_attention"
+    if min(q.ndim, k.ndim, v.ndim) < 2:
+        raise ValueError(f"{op}: {shapes}: each needs two axes at least, (..., tokens, channels)")
+    if q.shape[-1] != k.shape[-1]:
+        raise ValueError(f"{op}: {shapes}: q and k differ in their last axis, the head size")
+    if k.shape[-2] != v.shape[-2]:
+        raise ValueError(f"{op}: {shapes}: k and v differ in their number of tokens")
+    pairs = (q.shape[-2], k.shape[-2])
+    if mask is not None:
+        if mask.dtype.kind not in "bf":
+            raise ValueError(f"{op}: mask is {mask.dtype}; expected bool (may attend) or float")
+        if mask.ndim < 2 or any(m not in (1, n) for m, n in zip(mask.shape[-2:], pairs, strict=True)):
+            raise ValueError(
+                f"{op}: mask has shape {mask.shape}, expected (..., {pairs[0]}, {pairs[1]}), "
+                "one entry for each pair of query and key"
+            )

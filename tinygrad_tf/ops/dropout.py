@@ -1,0 +1,41 @@
+"""Dropout: values are zeroed at random, and the others scaled up to keep the expectation."""
+
+import numpy as np
+
+from tinygrad_tf.differentiable import differentiable
+from tinygrad_tf.graph import Array, Backward
+
+
+@differentiable
+def dropout(
+    x: Array, *, p: float, generator: np.random.Generator | None = None
+) -> tuple[Array, Backward]:
+    """Zero each value with probability p. out = x * keep, keep = 0 or 1 / (1 - p).
+
+    x (...) -> out (...).   The randomness is the generator's alone; None draws a fresh one.
+
+    Backward. keep is a constant of this call, so the product rule has one term:
+        dx = dout * keep,   with the very keep of the forward pass, not a new draw.
+    Fact: dx / dout equals out / x wherever both are defined.
+    Source: Srivastava et al. (2014), JMLR 15, section 4; scaled at training time ("inverted").
+    Mirrors: torch.nn.functional.dropout(training=True).
+    """
+    keep = keep_mask(x, p, generator)          # 1  (...)
+    out = x * keep                             # 2  (...)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        dx = dout * keep                       # 2
+        return (dx,)
+
+    return out, backward
+
+
+def keep_mask(x: Array, p: float, generator: np.random.Generator | None) -> Array:
+    """0 with probability p, else 1 / (1 - p), drawn for each entry of x. -> (...) like x."""
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"dropout: p is {p}, expected a probability between 0 and 1")
+    if p == 1.0:
+        return np.zeros_like(x)
+    generator = np.random.default_rng() if generator is None else generator
+    kept: Array = (generator.random(x.shape) >= p).astype(x.dtype)
+    return kept / (1.0 - p)

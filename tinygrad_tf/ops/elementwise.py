@@ -1,0 +1,157 @@
+"""Functions of one value, entry by entry. x (...) -> out (...); dx is dout times the local slope.
+
+Where the slope can be written with the output, it is: nothing is computed twice.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from tinygrad_tf.differentiable import differentiable
+from tinygrad_tf.graph import Array, Backward
+
+
+@differentiable
+def cast(x: Array, *, dtype: np.dtype[Any]) -> tuple[Array, Backward]:
+    """out = x in another floating precision.
+
+    Backward. dx = dout, back in x's precision.   Mirrors: torch.Tensor.to.
+    """
+    out = x.astype(dtype)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (dout.astype(x.dtype),)
+
+    return out, backward
+
+
+@differentiable
+def exp(x: Array) -> tuple[Array, Backward]:
+    """out = e ** x.
+
+    Backward. Its own slope: dx = dout * out.   Mirrors: torch.exp.
+    """
+    out = np.exp(x)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (dout * out,)
+
+    return out, backward
+
+
+@differentiable
+def log(x: Array) -> tuple[Array, Backward]:
+    """out = the natural logarithm of x.
+
+    Backward. dx = dout / x.   Mirrors: torch.log.
+    """
+    out = np.log(x)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (dout / x,)
+
+    return out, backward
+
+
+@differentiable
+def sqrt(x: Array) -> tuple[Array, Backward]:
+    """out = the square root of x.
+
+    Backward. dx = dout / (2 * out); infinite at 0, where the curve is vertical.
+    Mirrors: torch.sqrt.
+    """
+    out = np.sqrt(x)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (dout / (2.0 * out),)
+
+    return out, backward
+
+
+@differentiable
+def sin(x: Array) -> tuple[Array, Backward]:
+    """out = sin(x), x in radians.
+
+    Backward. dx = dout * cos(x).   Mirrors: torch.sin.
+    """
+    out = np.sin(x)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (dout * np.cos(x),)
+
+    return out, backward
+
+
+@differentiable
+def cos(x: Array) -> tuple[Array, Backward]:
+    """out = cos(x), x in radians.
+
+    Backward. dx = -dout * sin(x).   Mirrors: torch.cos.
+    """
+    out = np.cos(x)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (-dout * np.sin(x),)
+
+    return out, backward
+
+
+@differentiable
+def tanh(x: Array) -> tuple[Array, Backward]:
+    """out = tanh(x), between -1 and 1.
+
+    Backward. tanh = sinh / cosh, so its slope is 1 - tanh^2: dx = dout * (1 - out^2).
+    Mirrors: torch.tanh.
+    """
+    out = np.tanh(x)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (dout * (1.0 - out * out),)
+
+    return out, backward
+
+
+@differentiable
+def sigmoid(x: Array) -> tuple[Array, Backward]:
+    """out = 1 / (1 + exp(-x)), between 0 and 1; SciPy's expit does not overflow.
+
+    Backward. With s = out: ds/dx = exp(-x) / (1 + exp(-x))^2 = s * (1 - s).
+    Mirrors: torch.sigmoid.
+    """
+    out = special.expit(x)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (dout * out * (1.0 - out),)
+
+    return out, backward
+
+
+@differentiable
+def erf(x: Array) -> tuple[Array, Backward]:
+    """out = the error function, 2 / sqrt(pi) * integral of exp(-t^2) from 0 to x.
+
+    Backward. The slope of an integral is its integrand: dx = dout * 2 / sqrt(pi) * exp(-x^2).
+    Mirrors: torch.erf.
+    """
+    out = special.erf(x)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (dout * (2.0 / math.sqrt(math.pi)) * np.exp(-x * x),)
+
+    return out, backward
+
+
+@differentiable
+def abs(x: Array) -> tuple[Array, Backward]:
+    """out = |x|.
+
+    Backward. The slope is the sign of x; at 0 we take 0, as PyTorch does.   Mirrors: torch.abs.
+    """
+    out = np.abs(x)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (dout * np.sign(x),)
+
+    return out, backward

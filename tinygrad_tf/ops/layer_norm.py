@@ -1,0 +1,59 @@
+"""Layer normalisation: each token's channels are brought to mean 0 and variance 1."""
+
+import numpy as np
+
+from tinygrad_tf.differentiable import differentiable
+from tinygrad_tf.graph import Array, Backward
+
+
+@differentiable
+def layer_norm(
+    x: Array, weight: Array | None = None, bias: Array | None = None, *, eps: float
+) -> tuple[Array, Backward]:
+    """Normalise each token. out = (x - mean) / sqrt(variance + eps) * weight + bias.
+
+    x (..., C), weight (C,), bias (C,) -> out (..., C).   Mean and variance are over the last axis.
+    The variance is the biased one (divided by C, not C - 1), and eps stands inside the root.
+
+    Backward. The affine part is elementwise, shared by all tokens:
+        dbias = sum dout,   dweight = sum dout * x_hat,   dx_hat = dout * weight.
+    Within one token x_hat[i] = centered[i] * inv_std, and x[j] reaches x_hat[i] on three ways:
+    directly (i == j), through the mean, and through the variance.
+    * variance = mean(centered^2), so d inv_std / d centered[j] = -inv_std^3 * centered[j] / C,
+      and through it dcentered[j] = inv_std * (dx_hat[j] - x_hat[j] * mean(dx_hat * x_hat)).
+    * centered = x - mean(x): going back subtracts the mean again, and mean(x_hat) is 0, so
+        dx = inv_std * (dx_hat - mean(dx_hat) - x_hat * mean(dx_hat * x_hat)).
+    In pictures: dx_hat, less its part along the vector of ones, less its part along x_hat; the two
+    directions in which moving x changes nothing (a shift, and, but for eps, a stretch).
+    Fact: dx is orthogonal to ones, and to x_hat up to eps / (variance + eps).
+    Source: Ba, Kiros, Hinton (2016), arXiv:1607.06450, section 3.
+    Mirrors: torch.nn.functional.layer_norm.
+    """
+    _check_shapes(x, weight, bias)
+    centered = x - x.mean(axis=-1, keepdims=True)                  # 1  (..., C)
+    variance = (centered * centered).mean(axis=-1, keepdims=True)  # 2  (..., 1)
+    inv_std = 1.0 / np.sqrt(variance + eps)                        # 3  (..., 1)
+    x_hat = centered * inv_std                                     # 4  (..., C)
+    scaled = x_hat if weight is None else x_hat * weight           # 5  (..., C)
+    out = scaled if bias is None else scaled + bias                # 6  (..., C)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        tokens = tuple(range(dout.ndim - 1))                       #    every axis but the channels
+        dbias = None if bias is None else dout.sum(axis=tokens)                  # 6  (C,)
+        dweight = None if weight is None else (dout * x_hat).sum(axis=tokens)    # 5  (C,)
+        dx_hat = dout if weight is None else dout * weight                       # 5  (..., C)
+        along_x_hat = (dx_hat * x_hat).mean(axis=-1, keepdims=True)              # 4, 3, 2
+        along_ones = dx_hat.mean(axis=-1, keepdims=True)                         # 1
+        dx = inv_std * (dx_hat - along_ones - x_hat * along_x_hat)               # 4 to 1
+        return dx, dweight, dbias
+
+    return out, backward
+
+
+def _check_shapes(x: Array, weight: Array | None, bias: Array | None) -> None:
+    for name, array in (("weight", weight), ("bias", bias)):
+        if array is not None and array.shape != x.shape[-1:]:
+            raise ValueError(
+                f"layer_norm: {name} has shape {array.shape}, expected {x.shape[-1:]}, "
+                f"the last axis of x {x.shape}"
+            )

@@ -1,0 +1,41 @@
+"""The matrix product, batched and broadcasting."""
+
+import numpy as np
+
+from tinygrad_tf.differentiable import differentiable, sum_to
+from tinygrad_tf.graph import Array, Backward
+
+
+@differentiable
+def matmul(x: Array, y: Array) -> tuple[Array, Backward]:
+    """Matrix products. out = x @ y, the last two axes multiplied, the others broadcast.
+
+    x (..., N, M), y (..., M, P) -> out (..., N, P).   A vector x (M,) acts as one row, a vector
+    y (M,) as one column, and the axis of size 1 is dropped from the result.
+
+    Backward. out[n, p] = sum_m x[n, m] * y[m, p], so
+    * x[n, m] reaches row n of the output: dx[n, m] = sum_p dout[n, p] * y[m, p] = dout @ y.T.
+    * y[m, p] reaches column p:            dy[m, p] = sum_n x[n, m] * dout[n, p] = x.T @ dout.
+    Leading axes that were broadcast are summed over.
+    Fact: sum(dx * x) = sum(dy * y) = sum(dout * out), for out is linear in each factor.
+    Source: Giles (2008), "An extended collection of matrix derivative results", section 2.2.2.
+    Mirrors: torch.matmul.
+    """
+    if min(x.ndim, y.ndim) == 0 or x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
+        raise ValueError(
+            f"matmul: x {x.shape} @ y {y.shape}: the last axis of x and the last but one of y "
+            "must be the same"
+        )
+    rows = x[None, :] if x.ndim == 1 else x                    # 1  (..., N, M)
+    columns = y[:, None] if y.ndim == 1 else y                 # 2  (..., M, P)
+    product = rows @ columns                                   # 3  (..., N, P)
+    dropped = tuple(axis for axis, array in ((-2, x), (-1, y)) if array.ndim == 1)
+    out = np.squeeze(product, axis=dropped)                    # 4
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        dproduct = dout.reshape(product.shape)                                    # 4
+        dcolumns = sum_to(rows.swapaxes(-1, -2) @ dproduct, columns.shape)        # 3
+        drows = sum_to(dproduct @ columns.swapaxes(-1, -2), rows.shape)           # 3
+        return drows.reshape(x.shape), dcolumns.reshape(y.shape)                  # 2, 1
+
+    return out, backward

@@ -1,0 +1,100 @@
+"""Sums, means, variances and maxima over one axis, several, or all (dim=None).
+
+x (...) -> out without the axes in dim, or with them at size 1 (keepdim). Going back, dout is
+stretched over them again (`restore_axes`): broadcasting and summing are each other's backward.
+"""
+
+import numpy as np
+
+from tinygrad_tf.differentiable import differentiable
+from tinygrad_tf.graph import Array, Backward
+
+Dim = int | tuple[int, ...] | None
+
+
+def restore_axes(reduced: Array, shape: tuple[int, ...], dim: Dim) -> Array:
+    """Put the reduced axes back at size 1, ready to broadcast. reduced -> shape but for dim."""
+    dims = range(len(shape)) if dim is None else (dim,) if isinstance(dim, int) else dim
+    axes = {d % len(shape) for d in dims}
+    return reduced.reshape(tuple(1 if i in axes else n for i, n in enumerate(shape)))
+
+
+@differentiable
+def sum(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Backward]:
+    """out = the sum of x over dim.
+
+    Backward. Every summand moves the sum as much as itself: dx = dout, repeated along dim.
+    Mirrors: torch.sum.
+    """
+    out = x.sum(axis=dim, keepdims=keepdim, dtype=x.dtype if x.dtype.kind == "f" else None)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (np.broadcast_to(restore_axes(dout, x.shape, dim), x.shape),)
+
+    return out, backward
+
+
+@differentiable
+def mean(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Backward]:
+    """out = the mean of x over dim.
+
+    Backward. As for the sum, and each of the n summands counts 1 / n.   Mirrors: torch.mean.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):  # the mean of nothing is NaN, quietly
+        out = x.sum(axis=dim, keepdims=keepdim) / np.asarray(_count(x, dim), dtype=x.dtype)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        share = restore_axes(dout, x.shape, dim) / max(_count(x, dim), 1)
+        return (np.broadcast_to(share, x.shape),)
+
+    return out, backward
+
+
+@differentiable
+def var(
+    x: Array, *, dim: Dim = None, correction: int = 1, keepdim: bool = False
+) -> tuple[Array, Backward]:
+    """out = sum((x - mean(x))^2) / (n - correction) over dim.
+
+    The default correction, 1, is the unbiased estimate; layer norm uses 0.
+
+    Backward. Through the square: 2 * (x - mean) / (n - correction). Through the mean nothing
+    comes: its gradient is -2 * sum(x - mean) / (...), which is zero.   Mirrors: torch.var.
+    """
+    count = _count(x, dim)
+    if count <= correction:
+        raise ValueError(
+            f"var: {count} values along dim {dim} of x {x.shape}, with correction {correction}: "
+            "nothing to divide by"
+        )
+    centered = x - x.mean(axis=dim, keepdims=True)                           # 1
+    out = (centered * centered).sum(axis=dim, keepdims=keepdim) / (count - correction)  # 2
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        dsquares = restore_axes(dout, x.shape, dim) / (count - correction)   # 2
+        return (dsquares * 2.0 * centered,)                                  # 2, 1
+
+    return out, backward
+
+
+@differentiable
+def amax(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Backward]:
+    """out = the largest entry over dim.
+
+    Backward. Only the largest entry moves the maximum; if several are equal, they share dout
+    evenly, as in PyTorch.   Mirrors: torch.amax.
+    """
+    out = x.max(axis=dim, keepdims=keepdim)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        largest = x == restore_axes(out, x.shape, dim)
+        ties = largest.sum(axis=dim, keepdims=True).astype(x.dtype)
+        return (largest * (restore_axes(dout, x.shape, dim) / ties),)
+
+    return out, backward
+
+
+def _count(x: Array, dim: Dim) -> int:
+    """How many entries of x one entry of the result is made of."""
+    dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+    return int(np.prod([x.shape[d] for d in dims], dtype=int))

@@ -1,0 +1,28 @@
+"""ReLU: negative values become zero."""
+
+import numpy as np
+
+from tinygrad_tf.differentiable import differentiable
+from tinygrad_tf.graph import Array, Backward
+
+
+@differentiable
+def relu(x: Array) -> tuple[Array, Backward]:
+    """Cut off below zero. out = max(x, 0).
+
+    x (...) -> out (...).   A NaN stays a NaN.
+
+    Backward. Where x > 0 the output moves with x, elsewhere it does not move:
+        dx = dout where x > 0, else 0.
+    At x = 0 there is no derivative; like PyTorch we take 0, the choice that keeps a dead unit dead.
+    Fact: out * dx = out * dout, for where dx is cut, out is 0.
+    Source: Nair, Hinton (2010), "Rectified linear units improve restricted Boltzmann machines".
+    Mirrors: torch.nn.functional.relu.
+    """
+    out = np.maximum(x, 0)                     # 1  (...)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        dx = dout * (out > 0)                  # 1
+        return (dx,)
+
+    return out, backward

@@ -1,0 +1,78 @@
+"""Rules that choose between entries. What was not chosen gets no gradient."""
+
+import numpy as np
+
+from tinygrad_tf.differentiable import differentiable, sum_to
+from tinygrad_tf.graph import Array, Backward
+
+
+@differentiable
+def where(condition: Array, x: Array, y: Array) -> tuple[Array, Backward]:
+    """out = x where the condition is True, else y; all three broadcast.
+
+    Backward. dout goes to the one that was taken, zero to the other. A NaN in the branch not taken
+    stays out of the output; but whatever *computed* it still multiplies its zero by NaN.
+    Mirrors: torch.where.
+    """
+    if condition.dtype != bool:
+        raise ValueError(f"where: condition is {condition.dtype}, expected bool")
+    out = np.where(condition, x, y)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        dx = np.where(condition, dout, 0).astype(dout.dtype, copy=False)
+        dy = np.where(condition, 0, dout).astype(dout.dtype, copy=False)
+        return None, sum_to(dx, x.shape), sum_to(dy, y.shape)
+
+    return out, backward
+
+
+@differentiable
+def masked_fill(x: Array, mask: Array, *, value: float) -> tuple[Array, Backward]:
+    """out = value where the mask is True, else x.
+
+    Backward. The filled places no longer depend on x: dx = dout there set to 0.
+    Mirrors: torch.Tensor.masked_fill.
+    """
+    if mask.dtype != bool:
+        raise ValueError(f"masked_fill: mask is {mask.dtype}, expected bool (True = fill)")
+    out = np.where(mask, np.asarray(value, dtype=x.dtype), x)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (sum_to(np.where(mask, np.zeros((), dout.dtype), dout), x.shape), None)
+
+    return out, backward
+
+
+@differentiable
+def tril(x: Array, *, diagonal: int = 0) -> tuple[Array, Backward]:
+    """Keep the lower triangle of the last two axes, up to the given diagonal; zero the rest.
+
+    Backward. The same triangle of dout.   Mirrors: torch.tril.
+    """
+    _check_matrix("tril", x)
+    out = np.tril(x, diagonal)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (np.tril(dout, diagonal),)
+
+    return out, backward
+
+
+@differentiable
+def triu(x: Array, *, diagonal: int = 0) -> tuple[Array, Backward]:
+    """Keep the upper triangle of the last two axes, from the given diagonal on; zero the rest.
+
+    Backward. The same triangle of dout.   Mirrors: torch.triu.
+    """
+    _check_matrix("triu", x)
+    out = np.triu(x, diagonal)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (np.triu(dout, diagonal),)
+
+    return out, backward
+
+
+def _check_matrix(op: str, x: Array) -> None:
+    if x.ndim < 2:
+        raise ValueError(f"{op}: x has shape {x.shape}, expected two axes at least")

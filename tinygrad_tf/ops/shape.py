@@ -1,0 +1,106 @@
+"""Rules that move entries without changing them: going back, they are moved home again.
+
+The results of reshape, permute and expand may share memory with their input.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinygrad_tf.differentiable import differentiable, sum_to
+from tinygrad_tf.graph import Array, Backward
+
+
+@differentiable
+def reshape(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
+    """The same entries, in the same order, under another shape; one size may be -1.
+
+    Backward. dx is dout under x's shape.   Mirrors: torch.reshape, also view, flatten, unflatten,
+    squeeze and unsqueeze.
+    """
+    if -1 not in shape and math.prod(shape) != x.size:
+        raise ValueError(
+            f"reshape: x {x.shape} has {x.size} entries, shape {shape} has {math.prod(shape)}"
+        )
+    out = x.reshape(shape)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (dout.reshape(x.shape),)
+
+    return out, backward
+
+
+@differentiable
+def permute(x: Array, *, dims: tuple[int, ...]) -> tuple[Array, Backward]:
+    """Axes in another order: axis i of the output is axis dims[i] of x.
+
+    Backward. The inverse order: dims sends i to dims[i], argsort(dims) sends it back. For a swap
+    of two axes the two are the same, for a rotation they are not.   Mirrors: torch.permute.
+    """
+    if sorted(d % max(x.ndim, 1) for d in dims) != list(range(x.ndim)):
+        raise ValueError(f"permute: dims {dims} do not name each axis of x {x.shape} once")
+    out = x.transpose(dims)
+    inverse = np.argsort([d % x.ndim for d in dims])
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (dout.transpose(inverse),)
+
+    return out, backward
+
+
+@differentiable
+def expand(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
+    """Repeat x along new leading axes and along axes of size 1; -1 keeps a size.
+
+    Backward. Every copy's gradient belongs to the one original: sum_to.   Mirrors: torch.expand.
+    """
+    added = len(shape) - x.ndim
+    sizes = tuple(
+        x.shape[axis - added] if size == -1 and axis >= added else size
+        for axis, size in enumerate(shape)
+    )
+    out = np.broadcast_to(x, sizes)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (sum_to(dout, x.shape),)
+
+    return out, backward
+
+
+@differentiable
+def concat(*arrays: Array, dim: int) -> tuple[Array, Backward]:
+    """Join arrays along an axis they already have; the other sizes must agree.
+
+    Backward. Each array takes the piece of dout that it became.   Mirrors: torch.cat.
+    """
+    out = np.concatenate(arrays, axis=dim)
+    ends = np.cumsum([a.shape[dim] for a in arrays])
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return tuple(np.split(dout, ends[:-1], axis=dim))
+
+    return out, backward
+
+
+@differentiable
+def getitem(x: Array, *, index: Any) -> tuple[Array, Backward]:
+    """out = x[index]: slices, integers, None, ..., and integer or boolean arrays.
+
+    Backward. dx is zero but at the places that were read. An integer array may read a place
+    twice, and then both gradients belong to it: np.add.at adds up where plain assignment would
+    keep the last. Slices read every place once at most.   Mirrors: torch indexing.
+    """
+    out = x[index]
+    parts = index if isinstance(index, tuple) else (index,)
+    may_repeat = any(isinstance(part, np.ndarray) for part in parts)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        dx = np.zeros_like(x)
+        if may_repeat:
+            np.add.at(dx, index, dout)
+        else:
+            dx[index] = dout
+        return (dx,)
+
+    return out, backward

@@ -1,0 +1,139 @@
+"""Shapes, axes and pieces: PyTorch's many words for a few rules of `ops/shape.py`.
+
+A view, a flatten and a squeeze are all reshapes; a transpose is a permute; a chunk is a slice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_tf.graph import Variable
+from tinygrad_tf.ops import shape as rules
+
+if TYPE_CHECKING:
+    from tinygrad_tf.tensor import Tensor
+
+
+class Shaping(Variable):
+    """The methods of a tensor that move its entries without changing them."""
+
+    __slots__ = ()
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same entries under another shape; one size may be -1."""
+        return rules.reshape(self, shape=sizes(shape))
+
+    def view(self, *shape: Any) -> Tensor:
+        """The same as reshape: copies where PyTorch would refuse to make a view."""
+        return self.reshape(*shape)
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        """Join the axes from start_dim to end_dim into one."""
+        shape = self.data.shape or (1,)
+        start, end = _axis("flatten", start_dim, len(shape)), _axis("flatten", end_dim, len(shape))
+        joined = math.prod(shape[start : end + 1])
+        return self.reshape(*shape[:start], joined, *shape[end + 1 :])
+
+    def unflatten(self, dim: int, into: Sequence[int]) -> Tensor:
+        """Split axis dim into axes of the sizes `into`, whose product it is; one may be -1."""
+        shape = self.data.shape
+        axis = _axis("unflatten", dim, len(shape))
+        known = math.prod(size for size in into if size != -1)
+        if (known == 0 or shape[axis] % known) if -1 in into else known != shape[axis]:
+            raise ValueError(
+                f"unflatten: axis {dim} of {shape} has size {shape[axis]}, which does not split "
+                f"into {tuple(into)}"
+            )
+        filled = (shape[axis] // known if size == -1 else size for size in into)
+        return self.reshape(*shape[:axis], *filled, *shape[axis + 1 :])
+
+    def squeeze(self, dim: int | None = None) -> Tensor:
+        """Drop axis dim if its size is 1, or every axis of size 1."""
+        shape = self.data.shape
+        dropped = set(range(len(shape))) if dim is None else {_axis("squeeze", dim, len(shape))}
+        return self.reshape(*(n for i, n in enumerate(shape) if n != 1 or i not in dropped))
+
+    def unsqueeze(self, dim: int) -> Tensor:
+        """Insert an axis of size 1 at dim."""
+        shape = self.data.shape
+        axis = _axis("unsqueeze", dim, len(shape) + 1)
+        return self.reshape(*shape[:axis], 1, *shape[axis:])
+
+    def permute(self, *dims: Any) -> Tensor:
+        """The axes in the order dims."""
+        return rules.permute(self, dims=sizes(dims))
+
+    def transpose(self, dim0: int, dim1: int) -> Tensor:
+        """Swap two axes."""
+        ndim = self.data.ndim
+        dims = list(range(ndim))
+        first, second = _axis("transpose", dim0, ndim), _axis("transpose", dim1, ndim)
+        dims[first], dims[second] = dims[second], dims[first]
+        return self.permute(*dims)
+
+    def expand(self, *shape: Any) -> Tensor:
+        """Repeat along axes of size 1 and along new leading axes; -1 keeps a size."""
+        return rules.expand(self, shape=sizes(shape))
+
+    def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+        """Pieces of this size along dim (the last may be smaller), or of these sizes."""
+        total = self.data.shape[_axis("split", dim, self.data.ndim)]
+        if isinstance(split_size, int):
+            if split_size < 1:
+                raise ValueError(f"split: split_size is {split_size}, expected 1 at least")
+            split_size = [min(split_size, total - i) for i in range(0, max(total, 1), split_size)]
+        if sum(split_size) != total:
+            raise ValueError(
+                f"split: sizes {tuple(split_size)} do not add up to {total}, the size of axis {dim}"
+            )
+        axis = dim % self.data.ndim
+        ends = np.cumsum(split_size).tolist()
+        cuts = [slice(end - size, end) for end, size in zip(ends, split_size, strict=True)]
+        return tuple(self[(slice(None),) * axis + (cut,)] for cut in cuts)
+
+    def chunk(self, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+        """At most this many pieces of equal size along dim; the last may be smaller."""
+        if chunks < 1:
+            raise ValueError(f"chunk: chunks is {chunks}, expected 1 at least")
+        total = self.data.shape[_axis("chunk", dim, self.data.ndim)]
+        return self.split(max(math.ceil(total / chunks), 1), dim)
+
+    def __getitem__(self, index: Any) -> Tensor:
+        parts = index if isinstance(index, tuple) else (index,)
+        arrays = tuple(_as_index(part) for part in parts)
+        return rules.getitem(self, index=arrays if isinstance(index, tuple) else arrays[0])
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Join tensors along an axis they have."""
+    return rules.concat(*tensors, dim=dim)
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Join tensors of one shape along a new axis."""
+    return cat([tensor.unsqueeze(dim) for tensor in tensors], dim)
+
+
+def sizes(arguments: tuple[Any, ...]) -> tuple[int, ...]:
+    """`f(2, 3)` and `f((2, 3))` mean the same."""
+    if len(arguments) == 1 and not isinstance(arguments[0], int | np.integer):
+        return tuple(arguments[0])
+    return arguments
+
+
+def _axis(op: str, dim: int, ndim: int) -> int:
+    """The axis counted from the front. Raises IndexError when there is no such axis."""
+    if not -ndim <= dim < ndim:
+        raise IndexError(f"{op}: dim {dim} is out of range for a tensor of {ndim} axes")
+    return dim % ndim
+
+
+def _as_index(part: Any) -> Any:
+    """One part of an index, as NumPy takes it."""
+    if isinstance(part, Variable):
+        return part.data
+    return np.asarray(part) if isinstance(part, list) else part

@@ -1,0 +1,184 @@
+"""`Tensor`: an array that can be differentiated, spoken to in PyTorch's dialect.
+
+How gradients flow is in `graph.py`; what `x + y` or `x.transpose(1, 2)` means is in `operators.py`
+and `shaping.py`, which Tensor inherits. Here is the rest: making tensors, and looking at them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from tinygrad_tf.graph import Array, Variable
+from tinygrad_tf.operators import Operators
+from tinygrad_tf.ops.elementwise import cast
+from tinygrad_tf.shaping import Shaping, sizes
+
+float32 = np.dtype(np.float32)
+float64 = np.dtype(np.float64)
+
+
+class Tensor(Operators, Shaping):
+    """An n-dimensional array that can be differentiated.
+
+    data: an array (shared, not copied) or nested lists; Python floats become float32, as in
+    PyTorch. Only float32 and float64 tensors can require gradients; integers serve as indices,
+    booleans as masks. Raises TypeError for any other dtype.
+    """
+
+    __slots__ = ()
+    __array_ufunc__ = None  # so that `ndarray @ tensor` is ours to answer
+
+    def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None) -> None:
+        if isinstance(data, Variable):
+            data = data.data
+        array = np.asarray(data, dtype=dtype)
+        if (
+            dtype is None
+            and array.dtype == float64
+            and not isinstance(data, np.ndarray | np.generic)
+        ):
+            array = array.astype(float32)
+        if array.dtype not in (float32, float64) and array.dtype.kind not in "iub":
+            raise TypeError(
+                f"Tensor: dtype {array.dtype} is not supported; use float32 or float64, "
+                "integers for indices, bool for masks"
+            )
+        super().__init__(array, False)
+        if requires_grad:
+            self.requires_grad_()
+
+    def new_tensor(self, data: Any) -> Tensor:
+        """A tensor of this data that requires no grad."""
+        return Tensor(data)
+
+    def new_zeros(self, *size: Any) -> Tensor:
+        """Zeros of this size in self's dtype."""
+        return Tensor(np.zeros(sizes(size), self.dtype))
+
+    def new_ones(self, *size: Any) -> Tensor:
+        """Ones of this size in self's dtype."""
+        return Tensor(np.ones(sizes(size), self.dtype))
+
+    # What it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of each axis."""
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype of the entries."""
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.data.ndim
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802, PyTorch's name
+        """The axes in reverse order."""
+        return self.permute(*reversed(range(self.ndim)))
+
+    def dim(self) -> int:
+        """The number of axes, under PyTorch's name."""
+        return self.data.ndim
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or one of its sizes."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def is_floating_point(self) -> bool:
+        """Whether the entries are float32 or float64."""
+        return self.data.dtype.kind == "f"
+
+    def numel(self) -> int:
+        """The number of entries."""
+        return self.data.size
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Ask for gradients, or stop asking. Raises for integers, and when an op made self."""
+        if requires_grad and self.data.dtype.kind != "f":
+            raise TypeError(f"requires_grad: only floats have gradients, not {self.dtype}")
+        if not self.is_leaf:
+            raise RuntimeError("requires_grad_: an op made this tensor; use detach() first")
+        self.requires_grad = requires_grad
+        return self
+
+    # Out of the graph
+
+    def detach(self) -> Tensor:
+        """The same data (shared), without its history."""
+        return Tensor(self.data)
+
+    def numpy(self) -> Array:
+        """The array itself (shared). Raises RuntimeError when self requires grad."""
+        if self.requires_grad:
+            raise RuntimeError("numpy: the tensor requires grad; call tensor.detach().numpy()")
+        return self.data
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def item(self) -> Any:
+        """The only entry, as a Python number. Raises ValueError if there are more."""
+        if self.data.size != 1:
+            raise ValueError(f"item: the tensor has shape {self.shape}, not one entry")
+        return self.data.item()
+
+    def tolist(self) -> Any:
+        """The entries as nested lists."""
+        return self.data.tolist()
+
+    def to(self, like: Any) -> Tensor:
+        """Self in another dtype, or in the dtype of another tensor. Differentiable."""
+        dtype = like.dtype if isinstance(like, Tensor) else np.dtype(like)
+        if dtype == self.dtype:
+            return self
+        if self.dtype.kind == dtype.kind == "f":
+            return cast(self, dtype=dtype)
+        return Tensor(self.data.astype(dtype))
+
+    def double(self) -> Tensor:
+        """Self in float64."""
+        return self.to(float64)
+
+    def __repr__(self) -> str:
+        text = np.array2string(self.data, separator=", ", precision=4, prefix="tensor(")
+        dtype = "" if self.dtype in (float32, np.int64, np.bool_) else f", dtype={self.dtype}"
+        history = f", op={self._node.op}" if self._node else ", requires_grad=True"
+        return f"tensor({text}{dtype}{history if self.requires_grad else ''})"
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self.shape[0]
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+
+def empty(*size: int, dtype: Any = float32) -> Tensor:
+    """A tensor of this size whose entries are arbitrary, to be initialised by `nn.init`."""
+    return Tensor(np.empty(size, dtype=dtype))
+
+
+def zeros(*size: int, dtype: Any = float32) -> Tensor:
+    """A tensor of zeros."""
+    return Tensor(np.zeros(size, dtype=dtype))
+
+
+def ones(*size: int, dtype: Any = float32) -> Tensor:
+    """A tensor of ones."""
+    return Tensor(np.ones(size, dtype=dtype))
+
+
+def arange(*limits: float, dtype: Any = None) -> Tensor:
+    """The numbers from start to below end by step: arange(end), (start, end[, step])."""
+    return Tensor(np.arange(*limits), dtype=dtype)

@@ -1,0 +1,113 @@
+"""Multi-head self-attention: every token gathers from the others, H times side by side."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, empty, nn
+from torch.nn import functional as F
+
+
+class MultiheadSelfAttention(nn.Module):
+    """Project, split heads, attend, merge heads, project. x (B, T, C) -> (B, T, C).
+
+    Parameters are named and shaped as in `torch.nn.MultiheadAttention`: the three projections are
+    stacked in `in_proj_weight` (3C, C), queries first, then keys, then values.
+    dropout: probability of dropping an attention probability. fused: attend by the one op
+    `F.scaled_dot_product_attention` instead of the four that are written out here.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        fused: bool = False,
+    ) -> None:
+        super().__init__()
+        if num_heads < 1 or embed_dim % num_heads:
+            raise ValueError(
+                f"MultiheadSelfAttention: embed_dim (d_model) {embed_dim} is not divisible by "
+                f"num_heads (nhead) {num_heads}; each head takes an equal share of the channels"
+            )
+        self.num_heads = num_heads
+        self.head_size = embed_dim // num_heads
+        self.fused = fused
+        self.in_proj_weight = nn.Parameter(empty(3 * embed_dim, embed_dim))
+        self.in_proj_bias = nn.Parameter(empty(3 * embed_dim)) if bias else None
+        self.out_proj = nn.Linear(embed_dim, embed_dim, bias=bias)
+        self.dropout = nn.Dropout(dropout)
+        nn.init.xavier_uniform_(self.in_proj_weight)
+        for zero in (self.in_proj_bias, self.out_proj.bias):
+            if zero is not None:
+                nn.init.zeros_(zero)
+
+    def forward(
+        self,
+        x: Tensor,
+        attn_mask: Tensor | None = None,
+        key_padding_mask: Tensor | None = None,
+        is_causal: bool = False,
+    ) -> Tensor:
+        """Attend among the tokens of each sequence.
+
+        x (B, T, C), attn_mask (T, S) or (B*H, T, S), key_padding_mask (B, S) -> (B, T, C), S = T.
+        In a bool mask True means may *not* attend; a float mask is added to the scores.
+        is_causal masks the future, unless attn_mask is there to say what is masked.
+        """
+        qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)  # (B, T, 3C)
+        q, k, v = (self._split_heads(part) for part in qkv.chunk(3, dim=-1))  # (B, H, T, K)
+        if is_causal and attn_mask is None:
+            attn_mask = x.new_ones(x.shape[-2], x.shape[-2]).triu(diagonal=1) > 0
+        mask = self._merge_masks(x, attn_mask, key_padding_mask)
+        attend = self._attend_fused if self.fused else self._attend
+        context = attend(q, k, v, mask)  # (B, H, T, K)
+        out: Tensor = self.out_proj(context.transpose(-3, -2).flatten(-2))  # (B, T, C)
+        return out
+
+    def _split_heads(self, x: Tensor) -> Tensor:
+        """Give each head its share of the channels. (B, T, C) -> (B, H, T, K)."""
+        return x.view(*x.shape[:-1], self.num_heads, self.head_size).transpose(-3, -2)
+
+    def _merge_masks(
+        self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None
+    ) -> Tensor | None:
+        """Both masks as one float mask to be added to the scores (B, H, T, S), or None."""
+        mask = None
+        if attn_mask is not None:
+            mask = _additive(attn_mask, x)
+            if mask.dim() == 3:
+                mask = mask.view(-1, self.num_heads, *mask.shape[-2:])
+        if key_padding_mask is not None:
+            padding = _additive(key_padding_mask, x).unsqueeze(-2).unsqueeze(-2)  # (B, 1, 1, S)
+            mask = padding if mask is None else mask + padding
+        return mask
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        """Attention, step by step. q (B, H, T, K), k, v (B, H, S, K) -> context (B, H, T, K)."""
+        scores = q @ k.transpose(-2, -1) / math.sqrt(self.head_size)  # (B, H, T, S)
+        if mask is None:
+            return self._average(scores, v)
+        # A query that may attend nowhere would be 0 / 0 in the softmax: it gets zeros instead.
+        nowhere = (mask == float("-inf")).all(dim=-1, keepdim=True)  # (..., T, 1)
+        context = self._average(scores + mask.masked_fill(nowhere, 0.0), v)
+        return context.masked_fill(nowhere, 0.0)
+
+    def _average(self, scores: Tensor, v: Tensor) -> Tensor:
+        """The values' average, weighted by the softmax of the scores."""
+        probs = self.dropout(F.softmax(scores, dim=-1))  # (B, H, T, S)
+        context: Tensor = probs @ v  # (B, H, T, K)
+        return context
+
+    def _attend_fused(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        """The same by a single op, which computes and differentiates all of it at once."""
+        dropout_p = self.dropout.p if self.training else 0.0
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout_p)
+
+
+def _additive(mask: Tensor, like: Tensor) -> Tensor:
+    """A mask to be added to scores: 0 where a query may attend, -inf where not."""
+    if mask.is_floating_point():
+        return mask.to(like)
+    return like.new_zeros(mask.shape).masked_fill(mask, float("-inf"))

@@ -1,0 +1,96 @@
+"""The Transformer block: attention mixes the tokens, a feed-forward network each token's channels.
+
+Around each of the two stands a residual connection and a layer norm, in one of two orders:
+
+    post-norm (2017):  x = norm1(x + attention(x));   x = norm2(x + feed_forward(x))
+    pre-norm (GPT-2):  x = x + attention(norm1(x));   x = x + feed_forward(norm2(x))
+
+In pre-norm x itself is never normalised: the identity path, and the gradient's way back along it,
+runs straight through any number of blocks. In post-norm every block's norm stands on that path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch_impl.attention import MultiheadSelfAttention
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
+
+
+class TransformerBlock(nn.Module):
+    """`torch.nn.TransformerEncoderLayer` with its arguments and names, batch first.
+
+    d_model C, nhead H, dim_feedforward F; activation "relu", "gelu" or a function. For the study
+    of gradients it has two switches more: residual=False drops both residual connections,
+    norm=False both layer norms. fused: see MultiheadSelfAttention.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Callable[[Tensor], Tensor] = "relu",
+        layer_norm_eps: float = 1e-5,
+        *,
+        norm_first: bool = False,
+        bias: bool = True,
+        residual: bool = True,
+        norm: bool = True,
+        fused: bool = False,
+    ) -> None:
+        super().__init__()
+        self.self_attn = MultiheadSelfAttention(d_model, nhead, dropout, bias, fused)
+        self.linear1 = nn.Linear(d_model, dim_feedforward, bias=bias)
+        self.dropout = nn.Dropout(dropout)
+        self.linear2 = nn.Linear(dim_feedforward, d_model, bias=bias)
+        self.norm1 = nn.LayerNorm(d_model, layer_norm_eps, bias=bias) if norm else nn.Identity()
+        self.norm2 = nn.LayerNorm(d_model, layer_norm_eps, bias=bias) if norm else nn.Identity()
+        self.dropout1 = nn.Dropout(dropout)
+        self.dropout2 = nn.Dropout(dropout)
+        self.norm_first = norm_first
+        self.residual = residual
+        self.activation = _activation(activation)
+
+    def forward(
+        self,
+        src: Tensor,
+        src_mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        is_causal: bool = False,
+    ) -> Tensor:
+        """Apply the block. src (B, T, C) -> (B, T, C); the masks as in MultiheadSelfAttention."""
+        masks = (src_mask, src_key_padding_mask, is_causal)
+        x = src
+        if self.norm_first:
+            x = self._join(x, self.dropout1(self.self_attn(self.norm1(x), *masks)))
+            x = self._join(x, self.dropout2(self._feed_forward(self.norm2(x))))
+        else:
+            x = self.norm1(self._join(x, self.dropout1(self.self_attn(x, *masks))))
+            x = self.norm2(self._join(x, self.dropout2(self._feed_forward(x))))
+        return x
+
+    def _join(self, x: Tensor, branch: Tensor) -> Tensor:
+        """The residual connection: the branch is added to x, instead of taking its place."""
+        return x + branch if self.residual else branch
+
+    def _feed_forward(self, x: Tensor) -> Tensor:
+        """Two linear layers, each token for itself. (B, T, C) -> (B, T, F) -> (B, T, C)."""
+        hidden = self.dropout(self.activation(self.linear1(x)))  # (B, T, F)
+        out: Tensor = self.linear2(hidden)  # (B, T, C)
+        return out
+
+
+def _activation(activation: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    if not isinstance(activation, str):
+        return activation
+    if activation not in ACTIVATIONS:
+        raise ValueError(
+            f"TransformerBlock: activation is {activation!r}, expected one of "
+            f"{', '.join(ACTIVATIONS)}, or a function"
+        )
+    return ACTIVATIONS[activation]
