@@ -33,13 +33,9 @@ class Tensor(Operators, Shaping):
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None) -> None:
         if isinstance(data, Variable):
             data = data.data
+        if dtype is None and not isinstance(data, np.ndarray | np.generic):
+            dtype = float32 if np.asarray(data).dtype == float64 else None
         array = np.asarray(data, dtype=dtype)
-        if (
-            dtype is None
-            and array.dtype == float64
-            and not isinstance(data, np.ndarray | np.generic)
-        ):
-            array = array.astype(float32)
         if array.dtype not in (float32, float64) and array.dtype.kind not in "iub":
             raise TypeError(
                 f"Tensor: dtype {array.dtype} is not supported; use float32 or float64, "

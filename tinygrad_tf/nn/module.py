@@ -40,6 +40,7 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """Run `forward`, then the forward hooks."""
         output = self.forward(*inputs, **options)
         for hook in tuple(self._forward_hooks.values()):
             replacement = hook(self, inputs, output)

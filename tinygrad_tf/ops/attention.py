@@ -93,12 +93,13 @@ def _check_shapes(q: Array, k: Array, v: Array, mask: Array | None) -> None:
         raise ValueError(f"{op}: {shapes}: q and k differ in their last axis, the head size")
     if k.shape[-2] != v.shape[-2]:
         raise ValueError(f"{op}: {shapes}: k and v differ in their number of tokens")
-    pairs = (q.shape[-2], k.shape[-2])
-    if mask is not None:
-        if mask.dtype.kind not in "bf":
-            raise ValueError(f"{op}: mask is {mask.dtype}; expected bool (may attend) or float")
-        if mask.ndim < 2 or any(m not in (1, n) for m, n in zip(mask.shape[-2:], pairs, strict=True)):
-            raise ValueError(
-                f"{op}: mask has shape {mask.shape}, expected (..., {pairs[0]}, {pairs[1]}), "
-                "one entry for each pair of query and key"
-            )
+    if mask is None:
+        return
+    if mask.dtype.kind not in "bf":
+        raise ValueError(f"{op}: mask is {mask.dtype}; expected bool (may attend) or float")
+    t, s = q.shape[-2], k.shape[-2]
+    if mask.ndim < 2 or mask.shape[-2] not in (1, t) or mask.shape[-1] not in (1, s):
+        raise ValueError(
+            f"{op}: mask has shape {mask.shape}, expected (..., {t}, {s}), "
+            "one entry for each pair of query and key"
+        )

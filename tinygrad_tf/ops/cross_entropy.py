@@ -29,7 +29,8 @@ def cross_entropy(
     number, B * T for a language model, that is easy to get wrong.
     Fact: each row of dlogits sums to 0.
     Source: Goodfellow, Bengio, Courville (2016), Deep Learning, section 6.2.2.3; label smoothing:
-    Szegedy et al. (2016), arXiv:1512.00567, section 7.   Mirrors: torch.nn.functional.cross_entropy.
+    Szegedy et al. (2016), arXiv:1512.00567, section 7.
+    Mirrors: torch.nn.functional.cross_entropy.
     """
     _check(logits, targets, ignore_index, label_smoothing, reduction)
     counts = targets != ignore_index                                           #    (N,) bool
