@@ -1,0 +1,181 @@
+"""`compare`: run two models with the same weights on the same batch, and judge every array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from crosscheck.engines import Array
+from crosscheck.judge import (
+    FLOOR,
+    FLOOR32,
+    Judgement,
+    Verdict,
+    frobenius,
+    judge_form,
+    judge_gradient,
+    judge_output,
+    judge_rounding,
+    judge_zero,
+    relative_error,
+)
+from crosscheck.not_finite import first_not_finite
+from crosscheck.report import Comparison, Report, Row
+from crosscheck.runs import Batch, Run, parts, run
+from crosscheck.weights import get_weights
+
+DTYPES = ("both", "float64", "float32")
+
+
+def compare(
+    numpy_model: Any, torch_model: Any, batch: Batch, *, dtype: str = "both", seed: int = 0
+) -> Report:
+    """Compare outputs and all gradients of two models that hold the same weights.
+
+    The models are copied, never changed, and run in evaluation mode (two engines cannot draw the
+    same dropout). Each is run under a random cotangent drawn from the seed and, if the batch has
+    targets, under cross-entropy. dtype: "float64" for the verdict, "float32" for the rounding
+    errors, "both". Raises ValueError when the weights differ, or for an unknown dtype.
+    """
+    if dtype not in DTYPES:
+        raise ValueError(f"compare: dtype is {dtype!r}, expected one of {', '.join(DTYPES)}")
+    _require_equal_weights(numpy_model, torch_model)
+    losses = (
+        ["random cotangent"] if batch.targets is None else ["cross-entropy", "random cotangent"]
+    )
+    comparisons = tuple(
+        _compare_under(loss, numpy_model, torch_model, batch, dtype, seed) for loss in losses
+    )
+    verdicts = {row.verdict for comparison in comparisons for row in comparison.rows}
+    origin = first_not_finite(numpy_model, batch) if Verdict.NOT_FINITE in verdicts else None
+    return Report(dtype, seed, comparisons, origin)
+
+
+def expected_zero(name: str) -> bool:
+    """Whether theory says that this gradient is zero: the bias of the keys.
+
+    A vector b added to every key adds q.b to every score of a query, and softmax does not see what
+    is added to all of its scores.
+    """
+    return name.endswith("in_proj_bias[k]")
+
+
+def _require_equal_weights(numpy_model: Any, torch_model: Any) -> None:
+    ours, theirs = get_weights(numpy_model), get_weights(torch_model)
+    differing = [
+        name
+        for name in ours.keys() & theirs.keys()
+        if not np.array_equal(ours[name], theirs[name], equal_nan=True)
+    ]
+    if differing:
+        raise ValueError(
+            f"compare: the models' weights differ in {', '.join(sorted(differing))}; "
+            "call copy_weights(torch_model, numpy_model) first"
+        )
+
+
+@dataclass(frozen=True)
+class _Quartet:
+    """The same thing from each run: NumPy's and PyTorch's, in float64 and in float32.
+
+    Runs that were not asked for are None. PyTorch's float64 run is the truth for both precisions.
+    """
+
+    numpy64: Any
+    torch64: Any
+    numpy32: Any
+    torch32: Any
+
+    def map(self, function: Callable[[Any], Any]) -> _Quartet:
+        """The function of each, where there is one."""
+        four = (self.numpy64, self.torch64, self.numpy32, self.torch32)
+        return _Quartet(*(None if one is None else function(one) for one in four))
+
+
+def _compare_under(
+    loss: str, numpy_model: Any, torch_model: Any, batch: Batch, dtype: str, seed: int
+) -> Comparison:
+    def one(model: Any, precision: str, wanted: bool) -> Run | None:
+        return run(model, batch, dtype=precision, loss=loss, seed=seed) if wanted else None
+
+    runs = _Quartet(
+        one(numpy_model, "float64", dtype != "float32"),
+        one(torch_model, "float64", True),
+        one(numpy_model, "float32", dtype != "float64"),
+        one(torch_model, "float32", dtype != "float64"),
+    )
+    outputs = [_row("output", runs.map(lambda run: run.output), dtype)]
+    if loss == "cross-entropy":
+        outputs.append(_row("loss", runs.map(lambda run: run.loss), dtype))
+    ours, theirs = runs.numpy64 or runs.numpy32, runs.torch64
+    gradients = _gradient_rows(runs, dtype)
+    return Comparison(loss, ours.loss.item(), theirs.loss.item(), tuple(outputs), gradients)
+
+
+def _gradient_rows(runs: _Quartet, dtype: str) -> tuple[Row, ...]:
+    """One row for each gradient that either side has or should have."""
+    gradients = runs.map(lambda run: dict(parts(run.gradients)))
+    ours = gradients.numpy64 or gradients.numpy32
+    names = [*ours, *(name for name in gradients.torch64 if name not in ours)]
+    norms = [frobenius(g) for g in gradients.torch64.values() if g is not None]
+    largest = max((norm for norm in norms if np.isfinite(norm)), default=0.0)
+
+    def sides(name: str) -> _Quartet:
+        return gradients.map(lambda side: side.get(name))
+
+    return tuple(_row(name, sides(name), dtype, largest) for name in names)
+
+
+def _row(name: str, arrays: _Quartet, dtype: str, largest: float | None = None) -> Row:
+    """Judge one array. largest: the norm of the largest gradient, None if this is an output."""
+    judgements = []
+    if dtype != "float32":
+        judgements.append(_judge_double(name, arrays.numpy64, arrays.torch64, largest))
+    if dtype != "float64":
+        judgements.append(_judge_single(name, arrays, largest))
+    worst = next((j for j in judgements if not j.verdict.good), judgements[0])
+    ours = arrays.numpy32 if dtype == "float32" else arrays.numpy64
+    theirs = arrays.torch64
+    return Row(
+        name=name,
+        shape=next((array.shape for array in (ours, theirs) if array is not None), ()),
+        norm_numpy=None if ours is None else frobenius(ours),
+        norm_torch=None if theirs is None else frobenius(theirs),
+        error=None if dtype == "float32" else judgements[0].relative_error,
+        rounding_numpy=_rounding(arrays.numpy32, theirs),
+        rounding_torch=_rounding(arrays.torch32, theirs),
+        verdict=worst.verdict,
+        reason=worst.reason,
+    )
+
+
+def _judge_double(name: str, a: Array | None, b: Array | None, largest: float | None) -> Judgement:
+    form = judge_form(a, b, "float64")
+    if form is not None or a is None or b is None:
+        return form or Judgement(Verdict.MISSING, "")
+    if largest is None:
+        return judge_output(a, b)
+    if expected_zero(name):
+        return judge_zero(a, b, FLOOR * largest)
+    return judge_gradient(a, b, largest)
+
+
+def _judge_single(name: str, arrays: _Quartet, largest: float | None) -> Judgement:
+    form = judge_form(arrays.numpy32, arrays.torch32, "float32")
+    if form is not None:
+        return form
+    if largest is not None and expected_zero(name):
+        return judge_zero(arrays.numpy32, arrays.torch32, FLOOR32 * largest)
+    ours, theirs = (_rounding(a, arrays.torch64) for a in (arrays.numpy32, arrays.torch32))
+    if ours is None or theirs is None:
+        return Judgement(Verdict.MISSING, "PyTorch has none in float64")
+    return judge_rounding(ours, theirs)
+
+
+def _rounding(single: Array | None, truth: Array | None) -> float | None:
+    if single is None or truth is None or single.shape != truth.shape:
+        return None
+    return relative_error(single, truth)

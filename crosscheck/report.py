@@ -1,0 +1,101 @@
+"""The result of a comparison, as data: what `compare` returns, and what goes into the JSON file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from crosscheck.judge import Verdict
+
+LISTED = 12  # how many failures are spelled out in words
+
+
+@dataclass(frozen=True)
+class Row:
+    """One array, compared. Norms are Frobenius; an error is None where it was not measured.
+
+    error: float64, NumPy against PyTorch, relative. rounding_numpy, rounding_torch: each side's
+    float32 result against PyTorch's float64 one, relative. reason: why it is not plain agreement.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    norm_numpy: float | None
+    norm_torch: float | None
+    error: float | None
+    rounding_numpy: float | None
+    rounding_torch: float | None
+    verdict: Verdict
+    reason: str
+
+    @property
+    def rounding_ratio(self) -> float | None:
+        """Our float32 rounding error over PyTorch's own."""
+        if self.rounding_numpy is None or not self.rounding_torch:
+            return None
+        return self.rounding_numpy / self.rounding_torch
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All rows under one loss: the outputs, then the gradients in the order of the parameters."""
+
+    loss: str
+    loss_numpy: float
+    loss_torch: float
+    outputs: tuple[Row, ...]
+    gradients: tuple[Row, ...]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Outputs and gradients."""
+        return self.outputs + self.gradients
+
+    @property
+    def worst_error(self) -> float | None:
+        """The largest relative error in float64 among the rows that have one."""
+        return max((row.error for row in self.rows if row.error is not None), default=None)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `compare` found. agrees: whether every row of every comparison passes."""
+
+    dtype: str
+    seed: int
+    comparisons: tuple[Comparison, ...]
+    first_not_finite: str | None = None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether there is something to compare, and all of it passes."""
+        rows = [row for comparison in self.comparisons for row in comparison.rows]
+        return bool(rows) and all(row.verdict.good for row in rows)
+
+    @property
+    def failures(self) -> tuple[tuple[str, Row], ...]:
+        """The rows that do not pass, each with the loss it was compared under."""
+        return tuple(
+            (comparison.loss, row)
+            for comparison in self.comparisons
+            for row in comparison.rows
+            if not row.verdict.good
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {**asdict(self), "agrees": self.agrees}
+
+    def __str__(self) -> str:
+        count = sum(len(comparison.rows) for comparison in self.comparisons)
+        if self.agrees:
+            return f"{count} rows, all agree"
+        lines = [
+            f"{len(self.failures)} of {count} rows fail",
+            *filter(None, [self.first_not_finite]),
+        ]
+        for loss, row in self.failures[:LISTED]:
+            lines.append(f"{row.name} (under {loss}): {row.verdict}: {row.reason}")
+        if len(self.failures) > LISTED:
+            lines.append(f"... and {len(self.failures) - LISTED} more")
+        return "\n  ".join(lines)

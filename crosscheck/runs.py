@@ -1,0 +1,89 @@
+"""One forward and backward of a model, in either engine, kept as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from crosscheck.engines import Array, engine_of
+
+INPUT = "input"  # the name under which the gradient of a floating input is kept
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What goes into a model: inputs, the targets if there are any, and options of its forward.
+
+    inputs: (B, T) token ids, or (B, T, C) floats, whose gradient is then compared too.
+    targets: (B, T) class numbers, for cross-entropy. options: keyword arguments of the model's
+    forward, such as masks; arrays become tensors.
+    """
+
+    inputs: Array
+    targets: Array | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run left behind. gradients: by parameter name, None where nothing arrived."""
+
+    output: Array
+    loss: Array
+    gradients: dict[str, Array | None]
+
+
+def run(model: Any, batch: Batch, *, dtype: str, loss: str, seed: int = 0) -> Run:
+    """Run a copy of the model forward and backward in "float32" or "float64".
+
+    loss: "cross-entropy" of the output (B, T, V) against the targets, or "random cotangent": the
+    inner product of the output with draws from a standard normal, the same for every run of this
+    seed and shape. (A sum or a mean would not do: through a softmax or a norm its gradient
+    vanishes whatever the rules say.) NumPy's floating-point warnings are off here: what is not
+    finite is for the comparison to find.
+    """
+    engine = engine_of(model)
+    model = engine.copy(model, dtype)
+    inputs = engine.tensor(*_as_input(batch.inputs, dtype))
+    options = {
+        name: engine.tensor(_as_input(value, dtype)[0]) if isinstance(value, np.ndarray) else value
+        for name, value in batch.options.items()
+    }
+    with np.errstate(all="ignore"):
+        output = model(inputs, **options)
+        if loss == "cross-entropy":
+            if batch.targets is None:
+                raise ValueError("run: cross-entropy needs a batch with targets")
+            targets = engine.tensor(batch.targets).flatten()
+            value = engine.cross_entropy(output.flatten(0, -2), targets)
+        else:
+            cotangent = np.random.default_rng(seed).standard_normal(tuple(output.shape))
+            value = (output * engine.tensor(cotangent.astype(dtype))).sum()
+        value.backward()
+    gradients = {name: _gradient(engine, p) for name, p in model.named_parameters()}
+    if inputs.requires_grad:
+        gradients[INPUT] = _gradient(engine, inputs)
+    return Run(engine.array(output), engine.array(value), gradients)
+
+
+def parts(arrays: Mapping[str, Array | None]) -> Iterator[tuple[str, Array | None]]:
+    """Split what is stacked: of an in-projection, queries, keys and values come apart."""
+    for name, array in arrays.items():
+        if name.endswith(("in_proj_weight", "in_proj_bias")):
+            thirds = [None] * 3 if array is None else np.split(array, 3)
+            yield from zip((f"{name}[{letter}]" for letter in "qkv"), thirds, strict=True)
+        else:
+            yield name, array
+
+
+def _as_input(array: Array, dtype: str) -> tuple[Array, bool]:
+    """The array in this precision and True, if it is floating; else as it is, and False."""
+    floating = array.dtype.kind == "f"
+    return (array.astype(dtype) if floating else array), floating
+
+
+def _gradient(engine: Any, tensor: Any) -> Array | None:
+    return None if tensor.grad is None else engine.array(tensor.grad)
