@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,17 @@ def cli(
 
 
 def _write_json(check: Check, path: Path) -> None:
-    write_whole(path, (json.dumps(check.to_dict(), indent=2, allow_nan=True) + "\n").encode())
+    text = json.dumps(_without_nan(check.to_dict()), indent=2, allow_nan=False)
+    write_whole(path, f"{text}\n".encode())
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become the strings "nan" and "inf"."""
+    if isinstance(value, dict):
+        return {name: _without_nan(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def main() -> None:

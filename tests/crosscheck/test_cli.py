@@ -1,0 +1,154 @@
+"""The command, as a person and as a script meet it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from support.engines import NUMPY
+
+from crosscheck.cli import cli
+from crosscheck.corpus import CORPUS_VARIABLE
+
+TEXT = "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer\n" * 9
+
+
+@pytest.fixture
+def crosscheck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run the command on a small text, with small sizes, in this process."""
+    path = tmp_path / "text.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    monkeypatch.setenv(CORPUS_VARIABLE, str(path))
+    small = ["--width", "12", "--heads", "3", "--feed-forward", "20", "--context", "8"]
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, [*small, *arguments], prog_name="crosscheck")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--layers", "0"),
+        ("--layers", "1", "--width", "15", "--heads", "5"),
+        ("--norm", "pre", "--activation", "relu", "--position", "learned"),
+        ("--norm", "none", "--no-residual", "--no-bias"),
+        ("--tie-weights", "--batch", "1", "--seed", "7"),
+        ("--dtype", "float64"),
+        ("--dtype", "float32"),
+    ],
+)
+def test_every_form_agrees_and_exits_with_0(crosscheck: Any, options: tuple[str, ...]) -> None:
+    result = crosscheck(*options)
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[-1].startswith("AGREE: ")
+
+
+def test_it_says_what_was_run(crosscheck: Any, tmp_path: Path) -> None:
+    output = crosscheck("--seed", "3").output
+    words = " ".join(output.split())
+    for part in (
+        "2 blocks, width 12, 3 heads, feed-forward 20, post-norm, residual, gelu",
+        f"{len(TEXT):,} characters, {len(set(TEXT))} distinct",
+        "4 windows of 8 characters",
+        "both, seed 3",
+        "Initial loss NumPy 3.",
+        f"ln {len(set(TEXT))} = ",
+        "blocks.1",
+        "self_attn.in_proj_bias[k]",
+        "agree, zero",
+        "Under random cotangent: 36 of 36 rows agree",
+        "against torch.nn.TransformerEncoderLayer, input 2x8x12",
+    ):
+        assert part in words, f"{part!r} is not in:\n{output}"
+    assert "\x1b" not in output
+    assert max(map(len, output.splitlines())) <= 110
+
+
+def test_a_planted_bug_exits_with_1_and_is_told(
+    crosscheck: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tanh_form = NUMPY.nn.GELU(approximate="tanh")
+    monkeypatch.setitem(NUMPY.models.block.ACTIVATIONS, "gelu", tanh_form)
+    result = crosscheck("--json", str(tmp_path / "result.json"))
+    assert result.exit_code == 1
+    assert "output (under cross-entropy): disagree" in result.output
+    assert result.output.splitlines()[-1].startswith("DISAGREE: ")
+    assert json.loads((tmp_path / "result.json").read_text())["agrees"] is False
+
+
+def test_the_json_file_holds_the_whole_result(crosscheck: Any, tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    assert crosscheck("--json", str(path)).exit_code == 0
+    result = json.loads(path.read_text())
+    assert result["schema"] == 1
+    assert result["agrees"] is True
+    assert result["options"]["width"] == 12
+    assert result["initial_loss"]["numpy"] == pytest.approx(result["initial_loss"]["torch"])
+    assert [c["loss"] for c in result["report"]["comparisons"]] == [
+        "cross-entropy",
+        "random cotangent",
+    ]
+    rows = result["report"]["comparisons"][0]["gradients"]
+    named = {row["name"]: row for row in rows}
+    assert named["blocks.0.linear1.weight"]["shape"] == [20, 12]
+    assert named["blocks.0.linear1.weight"]["verdict"] == "agree"
+    assert len(result["parity"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--heads", "5"), "12 is not divisible by num_heads (nhead) 5"),
+        (("--context", "100000"), "context 100000 needs at least 100001"),
+        (("--layers", "-1"), "-1 is not in the range x>=0"),
+        (("--norm", "batch"), "'batch' is not one of 'post', 'pre', 'none'"),
+        (("--dtype", "float16"), "'float16' is not one of 'both', 'float64', 'float32'"),
+        (("--bogus",), "No such option '--bogus'"),
+        (("--corpus", "no/such/file.txt"), "no/such/file.txt: no such file"),
+        (("--json", "no/such/folder/x.json"), "No such file or directory"),
+    ],
+)
+def test_a_mistake_exits_with_2_and_one_clear_line(
+    crosscheck: Any, options: tuple[str, ...], message: str
+) -> None:
+    result = crosscheck(*options)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"caf\xe9", "not UTF-8"),
+        (b"", "empty"),
+        (b"short", "context 8 needs at least 9"),
+    ],
+)
+def test_a_bad_corpus_exits_with_2(
+    crosscheck: Any, tmp_path: Path, content: bytes, message: str
+) -> None:
+    path = tmp_path / "bad.txt"
+    path.write_bytes(content)
+    result = crosscheck("--corpus", str(path))
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_the_module_is_the_command(tmp_path: Path) -> None:
+    path = tmp_path / "bad.txt"
+    path.write_bytes(b"\xff")
+    command = [sys.executable, "-m", "crosscheck", "--corpus", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "not UTF-8" in done.stderr
+    assert "Traceback" not in done.stderr

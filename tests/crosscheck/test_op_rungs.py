@@ -1,0 +1,35 @@
+"""The lowest rungs of the ladder: every single op, alone, in both engines.
+
+Many a bug in an op (the inverse of a permutation, a repeated index, a sign) does not show in a
+whole block, whose way it never crosses.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from support.engines import ENGINES
+from support.op_rungs import OP_RUNGS, B, C, T
+
+import tinygrad_tf
+from crosscheck import Batch, compare
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.02])
+@pytest.mark.parametrize("op", OP_RUNGS)
+def test_op(op: str, scale: float) -> None:
+    def module(engine: Any) -> Any:
+        class Rung(engine.nn.Module):
+            def forward(self, x: Any) -> Any:
+                return OP_RUNGS[op](engine, x)
+
+        return Rung()
+
+    used: list[str] = []
+    x = scale * np.random.default_rng(1).standard_normal((B, T, C))
+    with tinygrad_tf.observe(lambda name, *_: used.append(name)):
+        report = compare(*map(module, ENGINES), Batch(x.astype(np.float32)))
+    assert report.agrees, str(report)
+    assert op in used

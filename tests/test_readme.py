@@ -1,0 +1,43 @@
+"""The README tells the truth: its program runs, and the files and options it names are there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_layer_norm_program_checks_itself() -> None:
+    program = next(
+        code for code in re.findall(r"```python\n(.*?)```", README, re.S) if "F." in code
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    derived, measured = map(float, done.stdout.split())
+    assert measured == pytest.approx(derived, rel=1e-6)
+    shown = re.search(r"# (-?\d+\.\d+)\.\.\.", program)
+    assert shown is not None
+    assert done.stdout.startswith(shown[1])
+
+
+def test_every_link_leads_to_a_file() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_every_option_is_real() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "crosscheck", "--help"], capture_output=True, text=True, check=True
+    )
+    options = set(re.findall(r"crosscheck ((?:--[\w-]+[^\n]*))", README))
+    named = {word for line in options for word in re.findall(r"--[\w-]+", line)}
+    assert named
+    assert [option for option in named if option not in done.stdout] == []
