@@ -49,10 +49,9 @@ def load_corpus(
 ) -> Corpus:
     """Return the text of `path`, else of $CROSSCHECK_CORPUS, else the pinned corpus.
 
-    The pinned corpus is the one with this `sha256`: the cached copy in `cache_directory`
-    (default: `default_cache_directory()`) if it is intact, or a download of `url`, of at most
-    `max_bytes` and in at most `attempts` attempts, its progress shown on `console`. When
-    that fails the excerpt of the package stands in, and `source` says why.
+    The pinned corpus is the one with this `sha256`: the cached copy in `cache_directory` (default:
+    `default_cache_directory()`) if intact, else `url` in at most `attempts` attempts and
+    `max_bytes` bytes, with progress on `console`. Else a bundled excerpt: `source` says why.
 
     Raises CorpusError when a file named by `path` or by the environment is missing, a directory,
     empty, unreadable or not UTF-8; a lack of network never raises.

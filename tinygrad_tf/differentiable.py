@@ -44,8 +44,9 @@ def differentiable(rule: Rule) -> Op:
     @functools.wraps(rule)
     def op(*inputs: Any, **options: Any) -> Tensor:
         like, arrays = _unwrap(name, inputs)
+        constants = {key: _option(name, key, value) for key, value in options.items()}
         try:
-            out, backward = rule(*arrays, **options)
+            out, backward = rule(*arrays, **constants)
         except (ValueError, IndexError) as error:
             raise _explain(name, arrays, error) from error
         result = like.new_tensor(out)
@@ -123,15 +124,29 @@ def _unwrap(name: str, inputs: tuple[Any, ...]) -> tuple[Variable, list[Array | 
 
 
 def _constant(name: str, value: Any, dtype: np.dtype[Any]) -> Array | None:
-    """An array as it is; a number, 0-d, in the tensors' dtype, so that it never promotes them."""
+    """An array as it is; a number, 0-d, in the tensors' dtype, so that it never promotes floats."""
     if value is None or (isinstance(value, np.ndarray) and value.ndim > 0):
         return value
     if isinstance(value, bool | int | float | np.generic | np.ndarray):
-        return np.asarray(value, dtype=dtype)
+        number = np.asarray(value)
+        if number.dtype.kind == "b":
+            return number  # a mask
+        # As an integer it would lose its fraction: beside integers it keeps its own kind.
+        return number.astype(dtype if dtype.kind == "f" else np.result_type(dtype, value))
     raise TypeError(
         f"{name}: expected a Tensor, an array or a number, got {type(value).__module__}."
         f"{type(value).__name__}; wrap it in Tensor(...) first"
     )
+
+
+def _option(name: str, key: str, value: Any) -> Any:
+    """An option as it is, but NumPy's scalars as Python's numbers, which never promote."""
+    if isinstance(value, Variable):
+        raise TypeError(
+            f"{name}: {key} is a Tensor given by keyword, where it would get no gradient; "
+            "pass it by position"
+        )
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _describe(arrays: list[Array | None]) -> str:

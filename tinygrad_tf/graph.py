@@ -103,6 +103,8 @@ def _initial_gradient(root: Variable, gradient: Tensor | None) -> Array:
                 "gradient=, dL/d(tensor) of that shape, or reduce it to a loss first"
             )
         return np.ones_like(root.data)
+    if not isinstance(gradient, Variable):
+        raise TypeError(f"backward: gradient is {type(gradient).__name__}, expected a Tensor")
     if gradient.data.shape != root.data.shape or gradient.data.dtype != root.data.dtype:
         raise ValueError(
             f"backward: gradient is {gradient.data.shape} {gradient.data.dtype}, expected "
@@ -159,10 +161,13 @@ def _backward_through(node: Node, dout: Array) -> tuple[Array | None, ...]:
             "pass retain_graph=True to that one to walk it twice"
         )
     dinputs = node.backward(dout)
-    if len(dinputs) != len(node.inputs):
+    count = len(node.inputs)
+    # One gradient more may be None: that of an optional input which the call left out.
+    if len(dinputs) < count or any(dx is not None for dx in dinputs[count:]):
         raise RuntimeError(
-            f"{node.op}: backward returned {len(dinputs)} gradients for {len(node.inputs)} inputs"
+            f"{node.op}: backward returned {len(dinputs)} gradients for {count} inputs"
         )
+    dinputs = dinputs[:count]
     for position, (x, dx) in enumerate(zip(node.inputs, dinputs, strict=True)):
         if x is None or dx is None:
             continue
@@ -178,13 +183,24 @@ def _apply_hooks(tensor: Variable, gradient: Array) -> Array:
     for hook in tuple(tensor._hooks.values()):
         replacement = hook(tensor.new_tensor(gradient))
         if replacement is not None:
-            if replacement.data.shape != gradient.shape:
-                raise ValueError(
-                    f"register_hook: the hook returned shape {replacement.data.shape} for a "
-                    f"gradient of shape {gradient.shape}"
-                )
-            gradient = replacement.data
+            gradient = _replacement(replacement, gradient)
     return gradient
+
+
+def _replacement(replacement: Variable, gradient: Array) -> Array:
+    """What a hook returned, if it can stand in for the gradient."""
+    if not isinstance(replacement, Variable):
+        raise TypeError(
+            f"register_hook: the hook returned {type(replacement).__name__}, expected a Tensor or "
+            "None"
+        )
+    new = replacement.data
+    if new.shape != gradient.shape or new.dtype != gradient.dtype:
+        raise ValueError(
+            f"register_hook: the hook returned {new.shape} {new.dtype} for a gradient that is "
+            f"{gradient.shape} {gradient.dtype}"
+        )
+    return new
 
 
 def _accumulate(tensor: Variable, gradient: Array) -> None:

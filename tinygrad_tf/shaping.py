@@ -35,6 +35,8 @@ class Shaping(Variable):
         """Join the axes from start_dim to end_dim into one."""
         shape = self.data.shape or (1,)
         start, end = _axis("flatten", start_dim, len(shape)), _axis("flatten", end_dim, len(shape))
+        if start > end:
+            raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
         joined = math.prod(shape[start : end + 1])
         return self.reshape(*shape[:start], joined, *shape[end + 1 :])
 
@@ -86,7 +88,7 @@ class Shaping(Variable):
             if split_size < 1:
                 raise ValueError(f"split: split_size is {split_size}, expected 1 at least")
             split_size = [min(split_size, total - i) for i in range(0, max(total, 1), split_size)]
-        if sum(split_size) != total:
+        if sum(split_size) != total or any(size < 0 for size in split_size):
             raise ValueError(
                 f"split: sizes {tuple(split_size)} do not add up to {total}, the size of axis {dim}"
             )
@@ -103,9 +105,12 @@ class Shaping(Variable):
         return self.split(max(math.ceil(total / chunks), 1), dim)
 
     def __getitem__(self, index: Any) -> Tensor:
-        parts = index if isinstance(index, tuple) else (index,)
-        arrays = tuple(_as_index(part) for part in parts)
-        return rules.getitem(self, index=arrays if isinstance(index, tuple) else arrays[0])
+        parts = tuple(_as_index(part) for part in (index if isinstance(index, tuple) else (index,)))
+        if any(map(_is_integer, parts)) and any(isinstance(part, np.ndarray) for part in parts):
+            # PyTorch lets the integers pick first; NumPy would count them among the arrays.
+            picked, parts = _integers_first(parts)
+            return rules.getitem(rules.getitem(self, index=picked), index=parts)
+        return rules.getitem(self, index=parts)
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
@@ -135,5 +140,27 @@ def _axis(op: str, dim: int, ndim: int) -> int:
 def _as_index(part: Any) -> Any:
     """One part of an index, as NumPy takes it."""
     if isinstance(part, Variable):
-        return part.data
-    return np.asarray(part) if isinstance(part, list) else part
+        part = part.data
+    if isinstance(part, list):
+        return np.asarray(part, dtype=None if part else int)
+    is_number = isinstance(part, np.ndarray) and part.ndim == 0 and part.dtype.kind in "iu"
+    return int(part) if is_number else part
+
+
+def _is_integer(part: Any) -> bool:
+    return isinstance(part, int | np.integer) and not isinstance(part, bool)
+
+
+def _integers_first(parts: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """An index in two steps: all but the arrays, then the arrays on the axes that are left."""
+    everything = slice(None)
+    first: list[Any] = []
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            first += [everything] * (part.ndim if part.dtype == bool else 1)
+        else:
+            first.append(part)
+    rest = (part for part in parts if not _is_integer(part))
+    return tuple(first), tuple(
+        part if isinstance(part, np.ndarray) or part is Ellipsis else everything for part in rest
+    )

@@ -6,6 +6,7 @@ and `shaping.py`, which Tensor inherits. Here is the rest: making tensors, and l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -153,6 +154,9 @@ class Tensor(Operators, Shaping):
             raise TypeError("len() of a 0-d tensor")
         return self.shape[0]
 
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
     def __bool__(self) -> bool:
         return bool(self.item())
 
@@ -160,21 +164,24 @@ class Tensor(Operators, Shaping):
         return float(self.item())
 
 
-def empty(*size: int, dtype: Any = float32) -> Tensor:
+def empty(*size: Any, dtype: Any = float32) -> Tensor:
     """A tensor of this size whose entries are arbitrary, to be initialised by `nn.init`."""
-    return Tensor(np.empty(size, dtype=dtype))
+    return Tensor(np.empty(sizes(size), dtype=dtype))
 
 
-def zeros(*size: int, dtype: Any = float32) -> Tensor:
+def zeros(*size: Any, dtype: Any = float32) -> Tensor:
     """A tensor of zeros."""
-    return Tensor(np.zeros(size, dtype=dtype))
+    return Tensor(np.zeros(sizes(size), dtype=dtype))
 
 
-def ones(*size: int, dtype: Any = float32) -> Tensor:
+def ones(*size: Any, dtype: Any = float32) -> Tensor:
     """A tensor of ones."""
-    return Tensor(np.ones(size, dtype=dtype))
+    return Tensor(np.ones(sizes(size), dtype=dtype))
 
 
 def arange(*limits: float, dtype: Any = None) -> Tensor:
     """The numbers from start to below end by step: arange(end), (start, end[, step])."""
-    return Tensor(np.arange(*limits), dtype=dtype)
+    numbers = np.arange(*limits)
+    if dtype is None and numbers.dtype == float64:
+        dtype = float32  # Python floats, as in Tensor([0.5])
+    return Tensor(numbers, dtype=dtype)

@@ -105,7 +105,7 @@ def kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"kaiming: mode is {mode!r}, expected 'fan_in' or 'fan_out'")
     fan = _fans(tensor)[mode == "fan_out"]
-    return calculate_gain(nonlinearity, a) / math.sqrt(fan)
+    return calculate_gain(nonlinearity, a) / math.sqrt(max(fan, 1))  # no inputs: nothing to fill
 
 
 def _fans(tensor: Tensor) -> tuple[int, int]:

@@ -88,12 +88,13 @@ class Module:
         """All parameters, each once."""
         return (parameter for _, parameter in self.named_parameters())
 
-    def _all_parameters(self) -> Iterator[tuple[str, Parameter]]:
+    def _all_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """Every name that leads to a parameter: a tied one appears under each of its names."""
-        for path, module in self.named_modules():
-            for name, value in vars(module).items():
-                if isinstance(value, Parameter):
-                    yield _join(path, name), value
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter):
+                yield _join(prefix, name), value
+        for name, child in self.named_children():
+            yield from child._all_parameters(_join(prefix, name))
 
     # Weights
 

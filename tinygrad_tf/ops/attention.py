@@ -48,7 +48,7 @@ def scaled_dot_product_attention(
     exponential = np.exp(scores - peak)
     total = exponential.sum(axis=-1, keepdims=True)
     probs = exponential / np.where(total == 0, 1, total)                   # 3  (..., T, S)
-    keep = keep_mask(probs, dropout_p, generator) if dropout_p > 0 else None
+    keep = keep_mask(probs, dropout_p, generator) if dropout_p != 0 else None
     dropped = probs if keep is None else probs * keep                      # 4  (..., T, S)
     context = dropped @ v                                                  # 5  (..., T, Kv)
 

@@ -1,5 +1,7 @@
 """The linear layer: every output channel is a weighted sum of the input channels."""
 
+import math
+
 from tinygrad_tf.differentiable import differentiable
 from tinygrad_tf.graph import Array, Backward
 
@@ -28,7 +30,7 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, B
         out = out + bias                              # 2  (..., O)
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
-        rows = dout.size // max(dout.shape[-1], 1)    #    N, all the leading axes as one
+        rows = math.prod(dout.shape[:-1])             #    N, all the leading axes as one
         dout_rows = dout.reshape(rows, dout.shape[-1])
         dbias = None if bias is None else dout_rows.sum(axis=0)             # 2  (O,)
         dweight = dout_rows.T @ x.reshape(rows, x.shape[-1])                # 1  (O, I)

@@ -15,7 +15,7 @@ Dim = int | tuple[int, ...] | None
 def restore_axes(reduced: Array, shape: tuple[int, ...], dim: Dim) -> Array:
     """Put the reduced axes back at size 1, ready to broadcast. reduced -> shape but for dim."""
     dims = range(len(shape)) if dim is None else (dim,) if isinstance(dim, int) else dim
-    axes = {d % len(shape) for d in dims}
+    axes = {d % max(len(shape), 1) for d in dims}
     return reduced.reshape(tuple(1 if i in axes else n for i, n in enumerate(shape)))
 
 
@@ -97,4 +97,4 @@ def amax(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Ba
 def _count(x: Array, dim: Dim) -> int:
     """How many entries of x one entry of the result is made of."""
     dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
-    return int(np.prod([x.shape[d] for d in dims], dtype=int))
+    return int(np.prod([x.shape[d] for d in dims], dtype=int)) if x.ndim else 1

@@ -89,7 +89,7 @@ def getitem(x: Array, *, index: Any) -> tuple[Array, Backward]:
 
     Backward. dx is zero but at the places that were read. An integer array may read a place
     twice, and then both gradients belong to it: np.add.at adds up where plain assignment would
-    keep the last. Slices read every place once at most.   Mirrors: torch indexing.
+    keep the last. Slices read every place once at most.   Mirrors: torch.Tensor.__getitem__.
     """
     out = x[index]
     parts = index if isinstance(index, tuple) else (index,)

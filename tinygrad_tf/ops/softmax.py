@@ -52,7 +52,8 @@ def log_softmax(x: Array, *, dim: int) -> tuple[Array, Backward]:
     _check_dim("log_softmax", x, dim)
     peak = x.max(axis=dim, keepdims=True, initial=-np.inf)                 # 1  (..., 1)
     shifted = x - peak                                                     # 2  (...)
-    log_total = np.log(np.exp(shifted).sum(axis=dim, keepdims=True))       # 3  (..., 1)
+    with np.errstate(divide="ignore"):                                     #    an axis of size 0
+        log_total = np.log(np.exp(shifted).sum(axis=dim, keepdims=True))   # 3  (..., 1)
     out = shifted - log_total                                              # 4  (...)
 
     def backward(dout: Array) -> tuple[Array | None, ...]:

@@ -78,7 +78,7 @@ class MultiheadSelfAttention(nn.Module):
         if attn_mask is not None:
             mask = _additive(attn_mask, x)
             if mask.dim() == 3:
-                mask = mask.view(-1, self.num_heads, *mask.shape[-2:])
+                mask = mask.view(*x.shape[:-2], self.num_heads, *mask.shape[-2:])
         if key_padding_mask is not None:
             padding = _additive(key_padding_mask, x).unsqueeze(-2).unsqueeze(-2)  # (B, 1, 1, S)
             mask = padding if mask is None else mask + padding

@@ -1,0 +1,82 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+import torch
+from tinygrad_tf import Tensor, nn
+
+
+def sequence(nn: Any) -> Any:
+    return nn.Sequential(nn.Linear(3, 5), nn.GELU(), nn.LayerNorm(5), nn.Linear(5, 2, bias=False))
+
+
+def test_sequential_applies_one_after_the_other() -> None:
+    ours, theirs = sequence(nn).double(), sequence(torch.nn).double()
+    ours.load_state_dict(theirs.state_dict())
+    generator = np.random.default_rng(0)
+    x, dout = generator.normal(size=(4, 3)), generator.normal(size=(4, 2))
+    given, reference = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    out, expected = ours(given), theirs(reference)
+    np.testing.assert_allclose(out.data, expected.detach().numpy(), rtol=1e-12)
+    out.backward(Tensor(dout))
+    expected.backward(torch.tensor(dout))
+    np.testing.assert_allclose(given.grad.data, reference.grad.numpy(), rtol=1e-11)
+    for (name, p), (other, q) in zip(
+        ours.named_parameters(), theirs.named_parameters(), strict=True
+    ):
+        assert name == other
+        np.testing.assert_allclose(p.grad.data, q.grad.numpy(), rtol=1e-11)
+
+
+def test_an_empty_sequence_changes_nothing() -> None:
+    x = Tensor([1.0])
+    assert nn.Sequential()(x) is x
+
+
+def test_the_same_module_may_come_twice() -> None:
+    relu = nn.ReLU()
+    layer = nn.Linear(2, 2)
+    ours = nn.Sequential(layer, relu, layer)
+    layer.weight.data[:] = [[2.0, 0.0], [0.0, 3.0]]
+    layer.bias.data[:] = 0.0
+    assert ours(Tensor([1.0, 1.0])).tolist() == [4.0, 9.0]
+    theirs_layer = torch.nn.Linear(2, 2)
+    theirs = torch.nn.Sequential(theirs_layer, torch.nn.ReLU(), theirs_layer)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+
+
+def test_a_list_is_a_list() -> None:
+    a, b, c = nn.Linear(1, 2), nn.ReLU(), nn.Linear(2, 1)
+    modules = nn.ModuleList([a, b])
+    assert modules.append(c) is modules
+    assert len(modules) == 3
+    assert list(modules) == [a, b, c]
+    assert modules[0] is a
+    assert modules[-1] is c
+    with pytest.raises(IndexError):
+        modules[3]
+    assert [name for name, _ in modules.named_children()] == ["0", "1", "2"]
+    assert list(modules.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert len(nn.ModuleList()) == 0
+
+
+LISTS: list[Any] = [
+    lambda nn: [],
+    lambda nn: [nn.Linear(2, 3)],
+    lambda nn: [nn.Linear(2, 3), nn.Linear(2, 3), nn.Linear(2, 3)],
+    lambda nn: [nn.ReLU(), nn.ReLU(), nn.Linear(2, 3), nn.ReLU()],
+    lambda nn: [sequence(nn), sequence(nn), nn.Dropout(0.1)],
+]
+
+
+@pytest.mark.parametrize("modules", LISTS)
+@pytest.mark.parametrize("kind", ["ModuleList", "Sequential"])
+def test_the_text_is_pytorchs(kind: str, modules: Any) -> None:
+    written = []
+    for side in (nn, torch.nn):
+        container = getattr(side, kind)
+        given = modules(side)
+        nested = side.Sequential(container(given) if kind == "ModuleList" else container(*given))
+        written.append(repr(nested))
+    assert written[0] == written[1]

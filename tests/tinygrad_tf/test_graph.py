@@ -1,0 +1,241 @@
+"""Law 6: what becomes of gradients on their way back. The derivatives here are trivial."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_tf import Tensor, differentiable
+from tinygrad_tf.graph import Variable
+
+
+def leaf(*values: float) -> Tensor:
+    return Tensor(np.array(values), requires_grad=True)
+
+
+def grad(x: Tensor) -> list[float]:
+    assert x.grad is not None
+    return x.grad.tolist()
+
+
+def give(*values: float) -> Tensor:
+    return Tensor(np.array(values))
+
+
+# Sums of paths
+
+
+def test_a_second_pass_adds() -> None:
+    x = leaf(2.0, 3.0)
+    (x * 5.0).backward(give(1.0, 10.0))
+    assert grad(x) == [5.0, 50.0]
+    (x * x).backward(give(1.0, 1.0))
+    assert grad(x) == [5.0 + 4.0, 50.0 + 6.0]
+
+
+def test_a_value_used_often_collects_from_every_use() -> None:
+    x = leaf(2.0)
+    y = x * 3.0
+    (y * y + y * x + x).backward()  # 9 x^2 + 3 x^2 + x
+    assert grad(x) == [24 * 2.0 + 1]
+
+
+def test_a_diamond() -> None:
+    x = leaf(2.0)
+    left, right = x * 3.0, x * x
+    (left * right).backward()  # 3 x^3
+    assert grad(x) == [9 * 4.0]
+
+
+def test_a_node_is_visited_once_however_many_paths_lead_to_it() -> None:
+    visits = []
+    x = leaf(1.0)
+    y = x * 1.0
+    y.register_hook(lambda dy: visits.append(dy.item()))
+    z = y
+    for _ in range(40):
+        z = z + z  # 2^40 paths
+    z.backward()
+    assert visits == [2.0**40]
+    assert grad(x) == [2.0**40]
+
+
+def test_a_long_way_before_a_short_one() -> None:
+    x = leaf(2.0)
+    y = x * 1.0
+    far = y
+    for _ in range(5):
+        far = far * 2.0
+    (y * far).backward()  # 32 x^2; the short way must wait for the long one
+    assert grad(x) == [64 * 2.0]
+
+
+def test_a_chain_of_ten_thousand() -> None:
+    x = leaf(1.0)
+    y = x
+    for _ in range(10_000):
+        y = y + 1.0
+    y.backward()
+    assert grad(x) == [1.0]
+
+
+def test_only_what_wants_a_gradient_gets_one() -> None:
+    x, constant, frozen = leaf(2.0), Tensor(np.array([3.0])), leaf(4.0)
+    frozen.requires_grad_(False)
+    y = x * constant * frozen
+    y.backward()
+    assert grad(x) == [12.0]
+    assert constant.grad is frozen.grad is y.grad is None
+
+
+def test_gradients_of_two_leaves_never_share_memory() -> None:
+    x, y, dout = leaf(1.0, 2.0), leaf(3.0, 4.0), give(5.0, 6.0)
+    (x + y).backward(dout)
+    assert x.grad is not None
+    x.grad.data += 100.0
+    assert grad(y) == [5.0, 6.0]
+    assert dout.tolist() == [5.0, 6.0]
+
+
+def test_a_leaf_is_its_own_derivative() -> None:
+    x = leaf(7.0)
+    x.backward()
+    assert grad(x) == [1.0]
+
+
+def test_what_does_not_lead_to_a_loss_keeps_no_gradient() -> None:
+    x, bystander = leaf(1.0), leaf(2.0)
+    (x * 2.0).backward()
+    assert bystander.grad is None
+
+
+# What backward() is asked
+
+
+def test_a_single_entry_of_any_shape_is_a_loss() -> None:
+    x = Tensor(np.ones((1, 1)), requires_grad=True)
+    (x * 3.0).backward()
+    assert grad(x) == [[3.0]]
+
+
+def test_more_entries_need_a_gradient() -> None:
+    with pytest.raises(ValueError, match=r"^backward: the tensor has shape \(2,\), not one elem"):
+        (leaf(1.0, 2.0) * 2.0).backward()
+
+
+@pytest.mark.parametrize(
+    ("gradient", "error", "message"),
+    [
+        (give(1.0), ValueError, r"gradient is \(1,\) float64, expected \(2,\) float64, like the t"),
+        (Tensor([1.0, 2.0]), ValueError, r"gradient is \(2,\) float32, expected \(2,\) float64"),
+        (np.ones(2), TypeError, "gradient is ndarray, expected a Tensor"),
+    ],
+)
+def test_a_gradient_that_does_not_fit(gradient: Any, error: Any, message: str) -> None:
+    x = leaf(1.0, 2.0)
+    with pytest.raises(error, match=f"^backward: {message}"):
+        (x * 2.0).backward(gradient)
+    assert x.grad is None
+
+
+def test_nothing_to_walk_back() -> None:
+    for x in (give(1.0), give(1.0) * 2.0, leaf(1.0).detach()):
+        with pytest.raises(RuntimeError, match=r"^backward: this tensor does not require grad"):
+            x.backward()
+
+
+def test_a_variable_makes_no_tensors() -> None:
+    with pytest.raises(NotImplementedError):
+        Variable(np.ones(2), requires_grad=False).new_tensor(np.ones(2))
+
+
+# Freed graphs
+
+
+def test_a_freed_graph_names_the_op() -> None:
+    y = leaf(2.0) * 3.0
+    y.backward()
+    with pytest.raises(RuntimeError, match=r"^backward: the graph through 'mul' was freed .*retai"):
+        y.backward()
+
+
+def test_a_freed_part_of_a_new_graph_is_noticed() -> None:
+    y = leaf(2.0) * 3.0
+    y.backward()
+    with pytest.raises(RuntimeError, match="through 'mul' was freed"):
+        (y + 1.0).backward()
+
+
+def test_a_retained_graph_can_be_walked_again() -> None:
+    x = leaf(2.0)
+    y = x * x
+    for times in (1, 2, 3):
+        y.backward(retain_graph=times < 3)
+        assert grad(x) == [4.0 * times]
+    with pytest.raises(RuntimeError, match="freed"):
+        y.backward()
+
+
+# Rules are held to their contract
+
+
+def rule_returning(*gradients: Any) -> Any:
+    @differentiable
+    def careless(x: np.ndarray, y: np.ndarray) -> Any:
+        return x + y, lambda dout: gradients
+
+    return careless
+
+
+@pytest.mark.parametrize(
+    ("gradients", "message"),
+    [
+        ([np.ones(2)], "careless: backward returned 1 gradients for 2 inputs"),
+        ([np.ones(2)] * 3, "careless: backward returned 3 gradients for 2 inputs"),
+        (
+            [np.ones(2), np.ones((3, 2))],
+            r"careless: backward returned \(3, 2\) float64 for input 1, which is \(2,\) float64; "
+            r"is a sum_to missing\?",
+        ),
+        ([np.ones(2, "f4"), np.ones(2)], r"careless: .*\(2,\) float32 for input 0, which is \(2,"),
+    ],
+)
+def test_a_rule_that_returns_something_else_is_named(gradients: Any, message: str) -> None:
+    out = rule_returning(*gradients)(leaf(1.0, 2.0), leaf(3.0, 4.0))
+    with pytest.raises(RuntimeError, match=f"^{message}"):
+        out.backward(give(1.0, 1.0))
+
+
+def test_none_is_no_gradient_and_may_stand_for_an_input_left_out() -> None:
+    x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    rule_returning(np.ones(2), None, None)(x, y).backward(give(1.0, 1.0))
+    assert grad(x) == [1.0, 1.0]
+    assert y.grad is None
+
+
+def test_no_rule_can_write_into_what_it_shares() -> None:
+    """The same dout goes to both inputs of a sum; adding there must not change it here."""
+    x = leaf(1.0)
+    left, right = x * 1.0, x * 1.0
+    left.retain_grad()
+    right.retain_grad()
+    total = left + right
+    (total + left).backward()
+    assert (grad(left), grad(right), grad(x)) == ([2.0], [1.0], [3.0])
+
+
+def test_detach_cuts_the_graph_and_shares_the_data() -> None:
+    x = leaf(2.0)
+    y = x * 3.0
+    cut = y.detach()
+    assert cut.is_leaf
+    assert not cut.requires_grad
+    assert np.shares_memory(cut.data, y.data)
+    (cut * x).backward()
+    assert grad(x) == [6.0]
+
+
+@pytest.mark.parametrize("requires_grad", [True, False])
+def test_only_a_leaf_may_ask_for_gradients(requires_grad: bool) -> None:
+    with pytest.raises(RuntimeError, match=r"^requires_grad_: an op made .*detach\(\)"):
+        (leaf(1.0) * 2.0).requires_grad_(requires_grad)
