@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, overload
 
 import numpy as np
 
@@ -27,43 +27,65 @@ class Op(Protocol):
 
     __name__: str
     rule: Rule
+    fast: Callable[..., Any] | None
 
     def __call__(self, *inputs: Any, **options: Any) -> Tensor:
         """Compute the output tensor and, where gradients are wanted, its place in the graph."""
 
 
-def differentiable(rule: Rule) -> Op:
+@overload
+def differentiable(rule: Rule, /) -> Op: ...
+
+
+@overload
+def differentiable(*, fast: Callable[..., Any]) -> Callable[[Rule], Op]: ...
+
+
+def differentiable(rule: Rule | None = None, /, *, fast: Callable[..., Any] | None = None) -> Any:
     """Lift a rule, which works on arrays, to an op, which works on tensors and builds the graph.
 
     rule(*arrays, **options) -> (out, backward), and backward(dout) -> one gradient per array, in
-    the order of the arguments, None for one that has no gradient (indices, masks). An argument may
-    be a tensor, an array, a number (it takes the tensors' dtype) or None (left out).
+    the order of the arguments, None for one that has no gradient (indices, masks). Each is dout, or
+    a view of it, or an array that nobody else holds. An argument may be a tensor, an array, a
+    number (it takes the tensors' dtype) or None (left out).
+
+    fast: a second form of the rule, from `kernels/`, that float32 is computed with. It may return
+    NotImplemented for what it does not cover; then the rule itself is used.
     """
+    if rule is None:
+        return lambda page: _lift(page, fast)
+    return _lift(rule, fast)
+
+
+def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
     name = rule.__name__
 
     @functools.wraps(rule)
     def op(*inputs: Any, **options: Any) -> Tensor:
         like, arrays = _unwrap(name, inputs)
-        constants = {key: _option(name, key, value) for key, value in options.items()}
+        constants = _constants(name, options) if options else options
         try:
-            out, backward = rule(*arrays, **constants)
+            computed: Any = NotImplemented
+            if fast is not None and like.data.dtype == np.float32:
+                computed = fast(*arrays, **constants)
+            out, backward = rule(*arrays, **constants) if computed is NotImplemented else computed
         except (ValueError, IndexError) as error:
             raise _explain(name, arrays, error) from error
         result = like.new_tensor(out)
         dtype = result.data.dtype
-        if dtype.kind == "f" and dtype != like.data.dtype and "dtype" not in options:
+        if dtype != like.data.dtype and dtype.kind == "f" and "dtype" not in options:
             raise _mixed_dtypes(name, arrays, f" gave {dtype}")
         if _grad_enabled.get():
-            sources = [x if isinstance(x, Variable) and x.requires_grad else None for x in inputs]
-            if any(x is not None for x in sources):
+            edges = [x.edge if isinstance(x, Variable) else None for x in inputs]
+            if any(edge is not None for edge in edges):
                 result.requires_grad = True
-                result._node = Node(name, sources, backward)
+                result.node = Node(name, edges, backward, result.data)
         for listener in _listeners.get():
             listener(name, inputs, options, result)
         return result
 
     lifted = cast(Op, op)
-    lifted.rule = rule
+    lifted.rule, lifted.fast = rule, fast
     return lifted
 
 
@@ -108,18 +130,31 @@ def observe(listener: Listener) -> Iterator[None]:
         _listeners.reset(token)
 
 
-def _unwrap(name: str, inputs: tuple[Any, ...]) -> tuple[Variable, list[Array | None]]:
+def _unwrap(name: str, inputs: tuple[Any, ...]) -> tuple[Variable, list[Any]]:
     """The first floating tensor (else the first tensor), and the inputs as arrays."""
-    tensors = [x for x in inputs if isinstance(x, Variable)]
-    if not tensors:
+    like: Variable | None = None
+    arrays: list[Any] = []
+    constants = False
+    for x in inputs:
+        if isinstance(x, Variable):
+            arrays.append(x.data)
+            if like is None or (like.data.dtype.kind != "f" and x.data.dtype.kind == "f"):
+                like = x
+        else:
+            arrays.append(x)
+            constants = constants or x is not None
+    if like is None:
         kinds = ", ".join(type(x).__name__ for x in inputs)
         raise TypeError(f"{name}: expected a Tensor among its inputs, got ({kinds})")
-    like = next((x for x in tensors if x.data.dtype.kind == "f"), tensors[0])
-    arrays = [
-        x.data if isinstance(x, Variable) else _constant(name, x, like.data.dtype) for x in inputs
-    ]
-    if any(a is not None and a.dtype.kind == "f" and a.dtype != like.data.dtype for a in arrays):
-        raise _mixed_dtypes(name, arrays)
+    dtype = like.data.dtype
+    if constants:
+        arrays = [
+            a if isinstance(x, Variable) else _constant(name, a, dtype)
+            for x, a in zip(inputs, arrays, strict=True)
+        ]
+    for a in arrays:
+        if a is not None and a.dtype != dtype and a.dtype.kind == "f":
+            raise _mixed_dtypes(name, arrays)
     return like, arrays
 
 
@@ -139,14 +174,17 @@ def _constant(name: str, value: Any, dtype: np.dtype[Any]) -> Array | None:
     )
 
 
-def _option(name: str, key: str, value: Any) -> Any:
-    """An option as it is, but NumPy's scalars as Python's numbers, which never promote."""
-    if isinstance(value, Variable):
-        raise TypeError(
-            f"{name}: {key} is a Tensor given by keyword, where it would get no gradient; "
-            "pass it by position"
-        )
-    return value.item() if isinstance(value, np.generic) else value
+def _constants(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The options, but NumPy's scalars as Python's numbers, which never promote."""
+    for key, value in options.items():
+        if isinstance(value, Variable):
+            raise TypeError(
+                f"{name}: {key} is a Tensor given by keyword, where it would get no gradient; "
+                "pass it by position"
+            )
+        if isinstance(value, np.generic):
+            options = {**options, key: value.item()}
+    return options
 
 
 def _describe(arrays: list[Array | None]) -> str:

@@ -15,6 +15,7 @@ from tinygrad_tf.graph import Array, Variable
 from tinygrad_tf.operators import Operators
 from tinygrad_tf.ops.elementwise import cast
 from tinygrad_tf.shaping import Shaping, sizes
+from tinygrad_tf.walk import run_backward
 
 float32 = np.dtype(np.float32)
 float64 = np.dtype(np.float64)
@@ -37,18 +38,16 @@ class Tensor(Operators, Shaping):
         if dtype is None and not isinstance(data, np.ndarray | np.generic):
             dtype = float32 if np.asarray(data).dtype == float64 else None
         array = np.asarray(data, dtype=dtype)
-        if array.dtype not in (float32, float64) and array.dtype.kind not in "iub":
-            raise TypeError(
-                f"Tensor: dtype {array.dtype} is not supported; use float32 or float64, "
-                "integers for indices, bool for masks"
-            )
+        _require_supported(array.dtype)
         super().__init__(array, False)
         if requires_grad:
             self.requires_grad_()
 
     def new_tensor(self, data: Any) -> Tensor:
         """A tensor of this data that requires no grad."""
-        return Tensor(data)
+        tensor = Tensor.__new__(Tensor)
+        Variable.__init__(tensor, np.asarray(data), False)
+        return tensor
 
     def new_zeros(self, *size: Any) -> Tensor:
         """Zeros of this size in self's dtype."""
@@ -59,16 +58,6 @@ class Tensor(Operators, Shaping):
         return Tensor(np.ones(sizes(size), self.dtype))
 
     # What it is
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The size of each axis."""
-        return self.data.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The NumPy dtype of the entries."""
-        return self.data.dtype
 
     @property
     def ndim(self) -> int:
@@ -105,6 +94,15 @@ class Tensor(Operators, Shaping):
         self.requires_grad = requires_grad
         return self
 
+    def backward(self, gradient: Tensor | None = None, retain_graph: bool = False) -> None:
+        """Add dL/d(leaf) to the `.grad` of every leaf this tensor was computed from.
+
+        gradient: dL/d(self), with self's shape. It may be left out when self is a scalar: then
+        self is L, and the gradient is 1. The graph is freed on the way, unless retain_graph.
+        Raises RuntimeError when there is no graph, and ValueError for a wrong gradient.
+        """
+        run_backward(self, gradient, retain_graph)
+
     # Out of the graph
 
     def detach(self) -> Tensor:
@@ -135,6 +133,7 @@ class Tensor(Operators, Shaping):
         dtype = like.dtype if isinstance(like, Tensor) else np.dtype(like)
         if dtype == self.dtype:
             return self
+        _require_supported(dtype)
         if self.dtype.kind == dtype.kind == "f":
             return cast(self, dtype=dtype)
         return Tensor(self.data.astype(dtype))
@@ -146,7 +145,7 @@ class Tensor(Operators, Shaping):
     def __repr__(self) -> str:
         text = np.array2string(self.data, separator=", ", precision=4, prefix="tensor(")
         dtype = "" if self.dtype in (float32, np.int64, np.bool_) else f", dtype={self.dtype}"
-        history = f", op={self._node.op}" if self._node else ", requires_grad=True"
+        history = f", op={self.node.op}" if self.node else ", requires_grad=True"
         return f"tensor({text}{dtype}{history if self.requires_grad else ''})"
 
     def __len__(self) -> int:
@@ -185,3 +184,11 @@ def arange(*limits: float, dtype: Any = None) -> Tensor:
     if dtype is None and numbers.dtype == float64:
         dtype = float32  # Python floats, as in Tensor([0.5])
     return Tensor(numbers, dtype=dtype)
+
+
+def _require_supported(dtype: np.dtype[Any]) -> None:
+    if dtype not in (float32, float64) and dtype.kind not in "iub":
+        raise TypeError(
+            f"Tensor: dtype {dtype} is not supported; use float32 or float64, "
+            "integers for indices, bool for masks"
+        )

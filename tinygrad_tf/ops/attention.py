@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 
+from tinygrad_tf import kernels
 from tinygrad_tf.differentiable import differentiable, sum_to
 from tinygrad_tf.graph import Array, Backward
 from tinygrad_tf.ops.dropout import keep_mask
 
 
-@differentiable
+@differentiable(fast=kernels.attention.scaled_dot_product_attention)
 def scaled_dot_product_attention(
     q: Array,
     k: Array,

@@ -5,11 +5,12 @@ import math
 import numpy as np
 from scipy.special import erf
 
+from tinygrad_tf import kernels
 from tinygrad_tf.differentiable import differentiable
 from tinygrad_tf.graph import Array, Backward
 
 
-@differentiable
+@differentiable(fast=kernels.gelu.gelu)
 def gelu(x: Array) -> tuple[Array, Backward]:
     """The exact GELU. out = x * cdf(x), cdf(x) = (1 + erf(x / sqrt(2))) / 2.
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from tinygrad_tf import kernels
 from tinygrad_tf.differentiable import differentiable
 from tinygrad_tf.graph import Array, Backward
 
 
-@differentiable
+@differentiable(fast=kernels.layer_norm.layer_norm)
 def layer_norm(
     x: Array, weight: Array | None = None, bias: Array | None = None, *, eps: float
 ) -> tuple[Array, Backward]:

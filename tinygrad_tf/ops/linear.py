@@ -2,11 +2,12 @@
 
 import math
 
+from tinygrad_tf import kernels
 from tinygrad_tf.differentiable import differentiable
 from tinygrad_tf.graph import Array, Backward
 
 
-@differentiable
+@differentiable(fast=kernels.linear.linear)
 def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, Backward]:
     """Weighted sums of the channels. out = x @ weight.T + bias.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tf.differentiable import differentiable, sum_to
-from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.graph import Array, At, Backward, Gradient
 
 
 @differentiable
@@ -95,12 +95,11 @@ def getitem(x: Array, *, index: Any) -> tuple[Array, Backward]:
     parts = index if isinstance(index, tuple) else (index,)
     may_repeat = any(isinstance(part, np.ndarray) for part in parts)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> tuple[Gradient, ...]:
+        if not may_repeat:
+            return (At(index, dout),)
         dx = np.zeros_like(x)
-        if may_repeat:
-            np.add.at(dx, index, dout)
-        else:
-            dx[index] = dout
+        np.add.at(dx, index, dout)
         return (dx,)
 
     return out, backward

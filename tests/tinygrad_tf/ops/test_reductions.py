@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import torch
 from tinygrad_tf import Tensor
 from tinygrad_tf.ops import reductions
 

@@ -1,0 +1,37 @@
+"""Each file makes one engine run the problem: `prepare(problem)` returns `(step, collect)`.
+
+`step()` runs forward and backward once, and is what is timed; all gradients are in its result.
+`collect(result)` turns that into float arrays: "out", "dx", and "d" + each weight's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from benchmarks.problem import Arrays, Problem
+
+Contender = tuple[Callable[[], Any], Callable[[Any], Arrays]]
+
+# name -> (file, options of its `prepare`)
+CONTENDERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ours, fused": ("ours", {"fused": True}),
+    "ours, written out": ("ours", {"fused": False}),
+    "PyTorch eager, SDPA": ("pytorch", {"form": "eager"}),
+    "nn.TransformerEncoderLayer": ("pytorch", {"form": "layer"}),
+    "torch.compile": ("pytorch", {"form": "compiled"}),
+    "jax.jit": ("jax_jit", {}),
+    "HIPS autograd": ("hips_autograd", {}),
+    "mygrad": ("my_grad", {}),
+}
+REFERENCE = "PyTorch eager, SDPA"
+
+
+def prepare(name: str, problem: Problem) -> Contender:
+    """The contender's step and collect. Raises ImportError if its package is not installed."""
+    file, options = CONTENDERS[name]
+    contender: Contender = import_module(f"benchmarks.contenders.{file}").prepare(
+        problem, **options
+    )
+    return contender

@@ -1,0 +1,32 @@
+"""`tinygrad_tf`, with attention fused or written out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tinygrad_tf
+from benchmarks.contenders import Contender
+from benchmarks.problem import Arrays, Problem
+from tinygrad_tf.transformer import TransformerBlock
+
+
+def prepare(problem: Problem, fused: bool) -> Contender:
+    """Our block."""
+    size = problem.size
+    block = TransformerBlock(size.C, size.H, size.F, 0.0, "gelu", fused=fused)
+    block.load_state_dict(problem.weights)
+    x = tinygrad_tf.Tensor(problem.x, requires_grad=True)
+    dout = tinygrad_tf.Tensor(problem.dout)
+
+    def step() -> Any:
+        x.grad = None
+        block.zero_grad()
+        out = block(x, is_causal=problem.causal)
+        out.backward(dout)
+        return out
+
+    def collect(out: Any) -> Arrays:
+        gradients = {f"d{name}": p.grad.numpy() for name, p in block.named_parameters()}
+        return {"out": out.detach().numpy(), "dx": x.grad.numpy(), **gradients}
+
+    return step, collect

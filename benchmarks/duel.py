@@ -1,0 +1,115 @@
+"""Contenders side by side: bursts in random order, so that a drifting clock is fair to all."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.contenders import REFERENCE
+
+BURST_SECONDS = 0.3
+PAUSE_SECONDS = 0.25  # longer than the idle threads of BLAS and OpenMP keep spinning
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class NotAvailable(Exception):
+    """A contender whose package is not installed, or which failed its proof; says why."""
+
+
+class Worker:
+    """The process of one contender."""
+
+    def __init__(self, name: str, arguments: list[str], threads: int) -> None:
+        environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
+        command = [sys.executable, "-m", "benchmarks.worker", name, *arguments]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, env=environment,
+        )  # fmt: skip
+        self.name = name
+        self.error: float = self._answer()["error"]
+        pilot = self.burst(2)
+        self.steps = max(1, round(BURST_SECONDS / min(pilot)))
+
+    def burst(self, steps: int) -> list[float]:
+        """The seconds of each of these steps."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{steps}\n")
+        self._process.stdin.flush()
+        answer = self._answer()
+        self.peak_kib: int = answer["peak_kib"]
+        seconds: list[float] = answer["seconds"]
+        return seconds
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            _, trouble = self._process.communicate()
+            raise NotAvailable((trouble.strip().splitlines() or ["died without a word"])[-1])
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+@dataclass(frozen=True)
+class Result:
+    """One contender in one duel. ratio: its time over the reference's burst of the same round."""
+
+    name: str
+    error: float | None
+    milliseconds: float
+    ratio: float
+    low: float
+    high: float
+
+
+def duel(names: list[str], arguments: list[str], threads: int, rounds: int, seed: int = 0) -> Any:
+    """Run the contenders against the reference; (results, why the others could not)."""
+    workers, absent = start(names, arguments, threads)
+    times: dict[str, list[float]] = {worker.name: [] for worker in workers}
+    order = random.Random(seed)
+    try:
+        for _ in range(rounds):
+            for worker in order.sample(workers, len(workers)):
+                time.sleep(PAUSE_SECONDS)
+                worker.burst(1)  # wake it up
+                times[worker.name].append(statistics.median(worker.burst(worker.steps)))
+    finally:
+        for worker in workers:
+            worker.close()
+    errors = {worker.name: worker.error for worker in workers}
+    return [_result(name, errors[name], seconds, times) for name, seconds in times.items()], absent
+
+
+def start(names: list[str], arguments: list[str], threads: int) -> Any:
+    """The workers that could be started, and why the others could not."""
+    workers: list[Worker] = []
+    absent: dict[str, str] = {}
+    for name in names:
+        try:
+            workers.append(Worker(name, arguments, threads))
+        except NotAvailable as reason:
+            absent[name] = str(reason)
+    if REFERENCE not in [worker.name for worker in workers]:
+        raise NotAvailable(f"{REFERENCE}: {absent.get(REFERENCE, 'not among the contenders')}")
+    return workers, absent
+
+
+def _result(name: str, error: float, seconds: list[float], times: dict[str, list[float]]) -> Result:
+    ratios = sorted(a / b for a, b in zip(seconds, times[REFERENCE], strict=True))
+    quarter = len(ratios) // 4
+    milliseconds = 1e3 * statistics.median(seconds)
+    ratio = statistics.median(ratios)
+    return Result(name, error, milliseconds, ratio, ratios[quarter], ratios[-1 - quarter])

@@ -1,0 +1,71 @@
+"""Large arrays from memory that was used before.
+
+A fresh large array costs a page fault for every 4 kB when it is first written. `empty` hands out
+memory of arrays that are gone instead. Nobody can notice: a block of memory comes back only when the
+last array that looks into it has died, whoever held it.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+SMALLEST = 1 << 16  # bytes; below this NumPy's own allocation is as quick
+KEPT = 1 << 28  # bytes that may lie idle, in each thread
+
+
+class _Block(np.ndarray[Any, Any]):
+    """A block of memory, which outlives the arrays that use it. (NumPy shortens chains of plain
+    arrays to their owner; it does not reach through to a class of its own, so leases stay.)
+    """
+
+
+class _Lease(np.ndarray[Any, Any]):
+    """A block while it is in use. Every array that looks into it keeps the lease as its base."""
+
+    def __del__(self) -> None:
+        if isinstance(self.base, _Block):
+            _pool.give_back(self.base)
+
+
+class _Pool(threading.local):
+    """The idle blocks of one thread, by their size in bytes."""
+
+    def __init__(self) -> None:
+        self.idle: dict[int, list[_Block]] = {}
+        self.bytes = 0
+
+    def give_back(self, block: _Block) -> None:
+        """Called when the last view of a block is gone, in whichever thread that happens."""
+        if self.bytes + block.nbytes <= KEPT:
+            self.idle.setdefault(block.nbytes, []).append(block)
+            self.bytes += block.nbytes
+
+    def take(self, size: int) -> _Block:
+        """A block of this size: an idle one, or a new one."""
+        blocks = self.idle.get(size)
+        if not blocks:
+            return _Block(size, np.uint8)
+        self.bytes -= size
+        return blocks.pop()
+
+
+_pool = _Pool()
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Like np.empty, in C order. Entries are arbitrary."""
+    size = math.prod(shape) * dtype.itemsize
+    if size < SMALLEST:
+        return np.empty(shape, dtype)
+    return np.ndarray(shape, dtype, buffer=_pool.take(size).view(_Lease))
+
+
+def owns_memory(array: Array) -> bool:
+    """Whether the array is all there is of its memory: not a view into another array."""
+    return array.base is None or type(array.base) is _Lease

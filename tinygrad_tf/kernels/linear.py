@@ -1,0 +1,34 @@
+"""The linear layer in float32: one matrix product over all tokens, into buffers used before."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinygrad_tf.buffers import empty
+from tinygrad_tf.graph import Array, Backward
+
+
+def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, Backward] | Any:
+    """See `ops/linear.py`, which also says what is wrong with shapes that do not fit."""
+    if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+        return NotImplemented
+    if bias is not None and bias.shape != weight.shape[:1]:
+        return NotImplemented
+    outputs, inputs = weight.shape
+    count = math.prod(x.shape[:-1])
+    rows = x.reshape(count, inputs)
+    out = np.matmul(rows, weight.T, out=empty((count, outputs), x.dtype))
+    if bias is not None:
+        out += bias
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        dout = dout.reshape(count, outputs)
+        dbias = None if bias is None else np.ones(count, x.dtype) @ dout
+        dweight = np.matmul(dout.T, rows, out=empty(weight.shape, x.dtype))
+        dx = np.matmul(dout, weight, out=empty(rows.shape, x.dtype))
+        return dx.reshape(x.shape), dweight, dbias
+
+    return out.reshape(*x.shape[:-1], outputs), backward

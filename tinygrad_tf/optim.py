@@ -1,0 +1,170 @@
+"""Optimizers: what is done with the gradients once they are there. As in `torch.optim`.
+
+Parameters are changed in place, under no graph: between a forward pass and its backward they must
+not be, for rules remember the arrays they saw.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tinygrad_tf.graph import Array
+from tinygrad_tf.tensor import Tensor
+
+Group = dict[str, Any]
+
+
+class Optimizer:
+    """Base class: parameters in groups, each with its own options, and a state for each parameter.
+
+    parameters: tensors, or groups: mappings with the key "params" and options that differ from the
+    defaults. The groups are in `param_groups`; changing an option there takes effect at once.
+    Raises ValueError for no parameters, for one given twice, and for unknown options.
+    """
+
+    def __init__(
+        self, parameters: Iterable[Tensor] | Iterable[Mapping[str, Any]], defaults: Group
+    ) -> None:
+        given: list[Any] = list(parameters)
+        groups = given if given and isinstance(given[0], Mapping) else [{"params": given}]
+        self.param_groups: list[Group] = []
+        for group in groups:
+            unknown = set(group) - {"params", *defaults}
+            if unknown:
+                raise ValueError(f"{type(self).__name__}: unknown options {sorted(unknown)}")
+            self.param_groups.append({**defaults, **group, "params": list(group["params"])})
+        everything = [p for group in self.param_groups for p in group["params"]]
+        if not everything:
+            raise ValueError(f"{type(self).__name__}: got no parameters")
+        if len({id(p) for p in everything}) < len(everything):
+            raise ValueError(f"{type(self).__name__}: a parameter is given twice")
+        self.state: dict[int, dict[str, Any]] = {id(p): {} for p in everything}
+
+    def step(self) -> None:
+        """Change every parameter that has a gradient, once."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self.update(
+                        parameter.data, parameter.grad.data, group, self.state[id(parameter)]
+                    )
+
+    def update(self, value: Array, gradient: Array, group: Group, state: dict[str, Any]) -> None:
+        """Change one parameter's array in place; subclasses say how."""
+        raise NotImplementedError
+
+    def zero_grad(self) -> None:
+        """Set every parameter's gradient to None."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+
+class SGD(Optimizer):
+    """Gradient descent with momentum. value -= lr * velocity.
+
+    velocity = momentum * velocity + (1 - dampening) * gradient, the first time the gradient itself;
+    nesterov looks ahead: gradient + momentum * velocity takes the velocity's place. weight_decay
+    times the value is added to the gradient beforehand.
+    Source: Sutskever et al. (2013), "On the importance of initialization and momentum".
+    Mirrors: torch.optim.SGD.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("SGD: nesterov needs a momentum and no dampening")
+        super().__init__(
+            parameters,
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "dampening": dampening,
+                "weight_decay": weight_decay,
+                "nesterov": nesterov,
+            },
+        )
+
+    def update(self, value: Array, gradient: Array, group: Group, state: dict[str, Any]) -> None:
+        """Take one step with one parameter."""
+        momentum = group["momentum"]
+        if group["weight_decay"]:
+            gradient = gradient + group["weight_decay"] * value
+        if momentum:
+            if "velocity" not in state:
+                state["velocity"] = gradient.copy()
+            else:
+                state["velocity"] *= momentum
+                state["velocity"] += (1 - group["dampening"]) * gradient
+            velocity = state["velocity"]
+            gradient = gradient + momentum * velocity if group["nesterov"] else velocity
+        value -= group["lr"] * gradient
+
+
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay. value -= lr * (weight_decay * value + m_hat / sqrt(v_hat)).
+
+    m and v are running averages of the gradient and of its square, with betas as their memory; both
+    start at zero, which m_hat = m / (1 - beta1^t) and v_hat make up for. eps is added to the root.
+    The decay acts on the value itself: through the gradient, v would scale it away.
+    Source: Loshchilov, Hutter (2019), arXiv:1711.05101, algorithm 2; Kingma, Ba (2015),
+    arXiv:1412.6980, algorithm 1.   Mirrors: torch.optim.AdamW.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        if not all(0.0 <= beta < 1.0 for beta in betas):
+            raise ValueError(f"AdamW: betas are {betas}, expected two numbers in [0, 1)")
+        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(parameters, defaults)
+
+    def update(self, value: Array, gradient: Array, group: Group, state: dict[str, Any]) -> None:
+        """Take one step with one parameter."""
+        if not state:
+            state.update(step=0, m=np.zeros_like(value), v=np.zeros_like(value))
+        beta1, beta2 = group["betas"]
+        lr, m, v = group["lr"], state["m"], state["v"]
+        state["step"] += 1
+        value *= 1 - lr * group["weight_decay"]
+        m += (1 - beta1) * (gradient - m)
+        v *= beta2
+        v += (1 - beta2) * (gradient * gradient)
+        m_scale = 1 / (1 - beta1 ** state["step"])
+        v_scale = 1 / math.sqrt(1 - beta2 ** state["step"])
+        denominator = np.sqrt(v)
+        denominator *= v_scale
+        denominator += group["eps"]
+        value -= (lr * m_scale) * (m / denominator)
+
+
+def clip_grad_norm_(parameters: Iterable[Tensor], max_norm: float) -> float:
+    """Scale all gradients down together, in place, so that their joint norm is at most max_norm.
+
+    Returns the norm (Frobenius, over all parameters) before. As in PyTorch 1e-6 is added to it in
+    the division. Source: Pascanu et al. (2013), arXiv:1211.5063, section 3.2.
+    Mirrors: torch.nn.utils.clip_grad_norm_.
+    """
+    gradients = [p.grad.data for p in parameters if p.grad is not None]
+    norm = math.sqrt(sum(float(np.vdot(g, g)) for g in gradients))
+    scale = max_norm / (norm + 1e-6)
+    if scale < 1.0:
+        for gradient in gradients:
+            gradient *= scale
+    return norm
