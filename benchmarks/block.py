@@ -1,4 +1,4 @@
-"""The main benchmark: the block, forward and backward, in every engine. `python -m benchmarks.block`."""
+"""The main benchmark: one block, forward and backward, in every engine."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ PAUSE_SECONDS = 0.25  # longer than the idle threads of BLAS and OpenMP keep spi
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-class NotAvailable(Exception):
+class NotAvailableError(Exception):
     """A contender whose package is not installed, or which failed its proof; says why."""
 
 
@@ -58,7 +58,7 @@ class Worker:
         line = self._process.stdout.readline()
         if not line:
             _, trouble = self._process.communicate()
-            raise NotAvailable((trouble.strip().splitlines() or ["died without a word"])[-1])
+            raise NotAvailableError((trouble.strip().splitlines() or ["died without a word"])[-1])
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -100,10 +100,10 @@ def start(names: list[str], arguments: list[str], threads: int) -> Any:
     for name in names:
         try:
             workers.append(Worker(name, arguments, threads))
-        except NotAvailable as reason:
+        except NotAvailableError as reason:
             absent[name] = str(reason)
     if REFERENCE not in [worker.name for worker in workers]:
-        raise NotAvailable(f"{REFERENCE}: {absent.get(REFERENCE, 'not among the contenders')}")
+        raise NotAvailableError(f"{REFERENCE}: {absent.get(REFERENCE, 'not among the contenders')}")
     return workers, absent
 
 

@@ -19,7 +19,7 @@ from benchmarks.reference import check
 
 
 def main(name: str, size: str, causal: bool, threads: int, reference: str) -> None:
-    """Serve one contender on one problem until standard input ends; reference "" skips the proof."""
+    """Serve one contender on one problem until standard input ends; no reference, no proof."""
     os.sched_setaffinity(0, range(threads))
     step, collect = prepare(name, make_problem(SIZES[size], causal))
     result = step()

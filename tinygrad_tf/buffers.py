@@ -1,8 +1,8 @@
 """Large arrays from memory that was used before.
 
 A fresh large array costs a page fault for every 4 kB when it is first written. `empty` hands out
-memory of arrays that are gone instead. Nobody can notice: a block of memory comes back only when the
-last array that looks into it has died, whoever held it.
+memory of arrays that are gone instead. Nobody can notice: a block of memory comes back only when
+the last array that looks into it has died, whoever held it.
 """
 
 from __future__ import annotations

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, overload
 
 import numpy as np
 
-from tinygrad_tf.graph import Array, Backward, Node, Variable
+from tinygrad_tf.graph import Array, Backward, Edge, Node, Variable
 
 if TYPE_CHECKING:
     from tinygrad_tf.tensor import Tensor
 
 Rule: TypeAlias = Callable[..., tuple[Array, Backward]]
 Listener: TypeAlias = Callable[[str, tuple[Any, ...], Mapping[str, Any], "Tensor"], None]
+
+FLOAT32 = np.dtype(np.float32)
 
 _grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
 _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
@@ -66,7 +68,7 @@ def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
         constants = _constants(name, options) if options else options
         try:
             computed: Any = NotImplemented
-            if fast is not None and like.data.dtype == np.float32:
+            if fast is not None and like.data.dtype == FLOAT32:
                 computed = fast(*arrays, **constants)
             out, backward = rule(*arrays, **constants) if computed is NotImplemented else computed
         except (ValueError, IndexError) as error:
@@ -76,8 +78,15 @@ def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
         if dtype != like.data.dtype and dtype.kind == "f" and "dtype" not in options:
             raise _mixed_dtypes(name, arrays, f" gave {dtype}")
         if _grad_enabled.get():
-            edges = [x.edge if isinstance(x, Variable) else None for x in inputs]
-            if any(edge is not None for edge in edges):
+            edges: list[Edge | None] = []
+            wanted = False
+            for x in inputs:
+                if isinstance(x, Variable) and x.requires_grad:
+                    edges.append(x.node or x)
+                    wanted = True
+                else:
+                    edges.append(None)
+            if wanted:
                 result.requires_grad = True
                 result.node = Node(name, edges, backward, result.data)
         for listener in _listeners.get():

@@ -30,10 +30,12 @@ Array: TypeAlias = npt.NDArray[Any]
 
 
 class At(NamedTuple):
-    """A gradient that is `values` at `index` and zero elsewhere: the pieces of a split are added
-    up in one array, instead of each in an array of zeros of its own.
+    """A gradient that is `values` at `index` and zero elsewhere, of the shape of `like`.
+
+    The pieces of a split are so added up in one array, instead of each in zeros of its own.
     """
 
+    like: Array
     index: Any
     values: Array
 
@@ -47,13 +49,15 @@ class Node:
 
     inputs: for each input the node that made it, or the variable itself if it is a leaf; None where
     no gradient is wanted. The tensor is not among this: it may go while its node is still needed.
+    depth: more than that of any input; a leaf has depth 0.
     """
 
-    __slots__ = ("backward", "dtype", "hooks", "inputs", "keeper", "op", "shape")
+    __slots__ = ("backward", "depth", "dtype", "hooks", "inputs", "keeper", "op", "shape")
 
     def __init__(self, op: str, inputs: list[Edge | None], backward: Backward, out: Array) -> None:
         self.op = op
         self.inputs = inputs
+        self.depth: int = 1 + max(x.depth for x in inputs if x is not None)
         self.backward: Backward | None = backward  # None once the graph has been freed
         self.shape = out.shape
         self.dtype = out.dtype
@@ -76,6 +80,7 @@ class Variable:
     """
 
     __slots__ = ("data", "grad", "hooks", "node", "requires_grad")
+    depth: int = 0  # as a leaf
 
     def __init__(self, data: Array, requires_grad: bool) -> None:
         self.data = data
@@ -97,11 +102,6 @@ class Variable:
     def dtype(self) -> np.dtype[Any]:
         """The NumPy dtype of the entries."""
         return self.data.dtype
-
-    @property
-    def edge(self) -> Edge | None:
-        """What the graph remembers of this variable: its node, or itself, or None for nothing."""
-        return (self.node or self) if self.requires_grad else None
 
     @property
     def is_leaf(self) -> bool:

@@ -104,6 +104,11 @@ class Shaping(Variable):
         total = self.data.shape[_axis("chunk", dim, self.data.ndim)]
         return self.split(max(math.ceil(total / chunks), 1), dim)
 
+    def unbind(self, dim: int = 0) -> tuple[Tensor, ...]:
+        """The slices along dim, without that axis."""
+        before = (slice(None),) * _axis("unbind", dim, self.data.ndim)
+        return tuple(self[(*before, i)] for i in range(self.data.shape[dim]))
+
     def __getitem__(self, index: Any) -> Tensor:
         parts = tuple(_as_index(part) for part in (index if isinstance(index, tuple) else (index,)))
         if any(map(_is_integer, parts)) and any(isinstance(part, np.ndarray) for part in parts):

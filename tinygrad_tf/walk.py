@@ -1,7 +1,13 @@
-"""The way back: reverse-mode differentiation, the second half, without a single derivative."""
+"""The way back: reverse-mode differentiation, the second half, without a single derivative.
+
+A node lies deeper than everything it was computed from. So the deepest node that is waiting has
+received all it will receive: going from the deepest to the shallowest visits every node once, after
+all that used it.
+"""
 
 from __future__ import annotations
 
+import heapq
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,27 +21,25 @@ if TYPE_CHECKING:
 
 def run_backward(root: Variable, gradient: Tensor | None, retain_graph: bool) -> None:
     """The backward pass: `Tensor.backward` says what it does, and for what it raises."""
-    start = root.node or root
     arrived = _Arrived()
-    arrived.add(start, _initial_gradient(root, gradient), fresh=False)
-    order = _topological_order(start)
-    while order:
-        edge = order.pop()  # the last one left: everything that used it has been visited
-        dedge, fresh = arrived.pop(edge)
-        if dedge is None:
-            continue
-        if edge.hooks:
-            dedge, fresh = _apply_hooks(root, edge, dedge), False
-        if isinstance(edge, Variable):
-            _accumulate(edge, dedge, fresh)
-            continue
-        if edge.keeper is not None:
-            _accumulate(edge.keeper, dedge, fresh=False)
-        for source, dsource in zip(edge.inputs, _backward_through(edge, dedge), strict=True):
+    arrived.add(root.node or root, _initial_gradient(root, gradient), fresh=False)
+    while arrived.waiting:
+        node = heapq.heappop(arrived.waiting)[-1]
+        dnode, _ = arrived.take(node)
+        if node.hooks:
+            dnode = _apply_hooks(root, node, dnode)
+        if node.keeper is not None:
+            _accumulate(node.keeper, dnode, fresh=False)
+        for source, dsource in zip(node.inputs, _backward_through(node, dnode), strict=False):
             if source is not None and dsource is not None:
-                arrived.add(source, dsource, fresh=dsource is not dedge)
+                arrived.add(source, dsource, fresh=dsource is not dnode)
         if not retain_graph:
-            edge.free()
+            node.free()
+    for leaf in arrived.leaves:
+        dleaf, fresh = arrived.take(leaf)
+        if leaf.hooks:
+            dleaf, fresh = _apply_hooks(root, leaf, dleaf), False
+        _accumulate(leaf, dleaf, fresh)
 
 
 class _Arrived:
@@ -46,6 +50,9 @@ class _Arrived:
     """
 
     def __init__(self) -> None:
+        self.waiting: list[tuple[int, int, Node]] = []  # a heap: (-depth, order of arrival, node)
+        self.leaves: list[Variable] = []
+        self._count = 0
         self._gradients: dict[int, Array] = {}
         self._fresh: set[int] = set()
 
@@ -53,34 +60,37 @@ class _Arrived:
         """Add one more gradient that arrives at this edge."""
         key = id(edge)
         held = self._gradients.get(key)
-        if isinstance(gradient, At):
-            self._gradients[key] = self._add_at(edge, held, gradient)
-        elif held is None:
-            self._gradients[key] = gradient
-            if fresh and owns_memory(gradient):
+        if held is None:
+            if isinstance(gradient, At):
+                held = np.zeros_like(gradient.like)
+                held[gradient.index] = gradient.values
                 self._fresh.add(key)
+            else:
+                held = gradient
+                if fresh and owns_memory(gradient):
+                    self._fresh.add(key)
+            self._gradients[key] = held
+            if isinstance(edge, Node):
+                self._count += 1
+                heapq.heappush(self.waiting, (-edge.depth, self._count, edge))
+            else:
+                self.leaves.append(edge)
             return
-        elif key in self._fresh:
-            held += gradient
-            self._gradients[key] = held  # again, for a NumPy scalar does not change in place
+        if key not in self._fresh:
+            held = np.array(held)
+            self._fresh.add(key)
+        if isinstance(gradient, At):
+            held[gradient.index] += gradient.values
         else:
-            self._gradients[key] = held + gradient
-        self._fresh.add(key)
+            held += gradient
+        self._gradients[key] = held  # again, for a NumPy scalar does not change in place
 
-    def pop(self, edge: Edge) -> tuple[Array | None, bool]:
-        """The sum of what has arrived (None if nothing has), and whether it is a fresh array."""
+    def take(self, edge: Edge) -> tuple[Array, bool]:
+        """The sum of what has arrived, and whether it is a fresh array."""
         key = id(edge)
         fresh = key in self._fresh
         self._fresh.discard(key)
-        return self._gradients.pop(key, None), fresh
-
-    def _add_at(self, edge: Edge, held: Array | None, gradient: At) -> Array:
-        if held is None:
-            total: Array = np.zeros(edge.shape, edge.dtype)
-        else:
-            total = held if id(edge) in self._fresh else held.copy()
-        total[gradient.index] += gradient.values
-        return total
+        return self._gradients.pop(key), fresh
 
 
 def _initial_gradient(root: Variable, gradient: Tensor | None) -> Array:
@@ -106,25 +116,6 @@ def _initial_gradient(root: Variable, gradient: Tensor | None) -> Array:
     return gradient.data
 
 
-def _topological_order(start: Edge) -> list[Edge]:
-    """Every edge that leads to start, each after its own inputs; a loop, so depth has no limit."""
-    order: list[Edge] = []
-    visited: set[int] = set()
-    stack: list[tuple[Edge, bool]] = [(start, False)]
-    while stack:
-        edge, inputs_are_placed = stack.pop()
-        if inputs_are_placed:
-            order.append(edge)
-        elif id(edge) not in visited:
-            visited.add(id(edge))
-            if isinstance(edge, Variable):
-                order.append(edge)
-            else:
-                stack.append((edge, True))
-                stack.extend((x, False) for x in edge.inputs if x is not None)
-    return order
-
-
 def _backward_through(node: Node, dout: Array) -> tuple[Gradient, ...]:
     """Call one rule's backward and hold it to its contract: count, shapes and dtypes."""
     if node.backward is None:
@@ -135,19 +126,21 @@ def _backward_through(node: Node, dout: Array) -> tuple[Gradient, ...]:
     dinputs = node.backward(dout)
     count = len(node.inputs)
     # One gradient more may be None: that of an optional input which the call left out.
-    if len(dinputs) < count or any(dx is not None for dx in dinputs[count:]):
+    left_over = dinputs[count:]
+    if len(dinputs) < count or (left_over and any(dx is not None for dx in left_over)):
         raise RuntimeError(
             f"{node.op}: backward returned {len(dinputs)} gradients for {count} inputs"
         )
-    for position, (x, dx) in enumerate(zip(node.inputs, dinputs, strict=False)):
+    for i, x in enumerate(node.inputs):
+        dx = dinputs[i]
         if x is None or dx is None or isinstance(dx, At):
             continue
         if dx.shape != x.shape or dx.dtype != x.dtype:
             raise RuntimeError(
-                f"{node.op}: backward returned {dx.shape} {dx.dtype} for input {position}, which "
-                f"is {x.shape} {x.dtype}; is a sum_to missing?"
+                f"{node.op}: backward returned {dx.shape} {dx.dtype} for input {i}, which is "
+                f"{x.shape} {x.dtype}; is a sum_to missing?"
             )
-    return dinputs[:count]
+    return dinputs
 
 
 def _apply_hooks(root: Variable, edge: Edge, gradient: Array) -> Array:
@@ -177,8 +170,8 @@ def _replacement(replacement: Variable, gradient: Array) -> Array:
 def _accumulate(variable: Variable, gradient: Array, fresh: bool) -> None:
     """Add to `.grad`; the first time by a copy, unless the gradient is ours alone to give."""
     held = variable.grad
-    if held is None:
-        total = gradient if fresh else np.array(gradient)
-    else:
-        total = held.data + gradient
-    variable.grad = variable.new_tensor(total)
+    if held is not None:
+        gradient = held.data + gradient
+    elif not fresh:
+        gradient = np.array(gradient)
+    variable.grad = variable.new_tensor(gradient)

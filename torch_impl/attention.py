@@ -57,18 +57,23 @@ class MultiheadSelfAttention(nn.Module):
         is_causal masks the future, unless attn_mask is there to say what is masked.
         """
         qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)  # (B, T, 3C)
-        q, k, v = (self._split_heads(part) for part in qkv.chunk(3, dim=-1))  # (B, H, T, K)
-        if is_causal and attn_mask is None:
-            attn_mask = x.new_ones(x.shape[-2], x.shape[-2]).triu(diagonal=1) > 0
-        mask = self._merge_masks(x, attn_mask, key_padding_mask)
-        attend = self._attend_fused if self.fused else self._attend
-        context = attend(q, k, v, mask)  # (B, H, T, K)
+        q, k, v = self._split_heads(qkv)  # (B, H, T, K)
+        is_causal = is_causal and attn_mask is None
+        if self.fused and is_causal and key_padding_mask is None:
+            context = self._attend_fused(q, k, v, None, is_causal)
+        else:
+            if is_causal:
+                attn_mask = x.new_ones(x.shape[-2], x.shape[-2]).triu(diagonal=1) > 0
+            mask = self._merge_masks(x, attn_mask, key_padding_mask)
+            attend = self._attend_fused if self.fused else self._attend
+            context = attend(q, k, v, mask)  # (B, H, T, K)
         out: Tensor = self.out_proj(context.transpose(-3, -2).flatten(-2))  # (B, T, C)
         return out
 
-    def _split_heads(self, x: Tensor) -> Tensor:
-        """Give each head its share of the channels. (B, T, C) -> (B, H, T, K)."""
-        return x.view(*x.shape[:-1], self.num_heads, self.head_size).transpose(-3, -2)
+    def _split_heads(self, qkv: Tensor) -> tuple[Tensor, ...]:
+        """Queries, keys and values apart, each by its heads. (B, T, 3C) -> three (B, H, T, K)."""
+        stacked = qkv.view(*qkv.shape[:-1], 3, self.num_heads, self.head_size)  # (B, T, 3, H, K)
+        return stacked.transpose(-4, -2).unbind(-3)  # (B, H, 3, T, K), along the 3
 
     def _merge_masks(
         self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None
@@ -100,10 +105,12 @@ class MultiheadSelfAttention(nn.Module):
         context: Tensor = probs @ v  # (B, H, T, K)
         return context
 
-    def _attend_fused(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    def _attend_fused(
+        self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, is_causal: bool = False
+    ) -> Tensor:
         """The same by a single op, which computes and differentiates all of it at once."""
         dropout_p = self.dropout.p if self.training else 0.0
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout_p)
+        return F.scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal)
 
 
 def _additive(mask: Tensor, like: Tensor) -> Tensor:

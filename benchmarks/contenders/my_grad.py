@@ -1,4 +1,4 @@
-"""mygrad, tuned: scalars as float32 (Python's promote), its checks off, and an erf, which it lacks."""
+"""mygrad, tuned: float32 scalars (Python's promote), its checks off, and an erf, which it lacks."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ def test_an_unknown_dtype_is_an_error(make_pair: Any) -> None:
 
 
 def test_a_model_of_another_kind_is_an_error() -> None:
-    with pytest.raises(TypeError, match="got builtins.object"):
+    with pytest.raises(TypeError, match=r"got builtins\.object"):
         compare(object(), object(), Batch(X))
 
 

@@ -3,9 +3,9 @@
 A tile is a few heads, or some rows of one head, whose scores fit into the cache. Three savings over
 the page in `ops/attention.py`: a causal tile skips the keys it may not see; the context's rows are
 divided by the softmax's total instead of the scores; and the average that softmax's backward
-subtracts, sum(dprobs * probs), is taken as sum(dout * context), which is the same number (Dao et al.
-2022, arXiv:2205.14135, appendix B.2). The exponentials are kept for the backward while they are few,
-and computed again when they are many.
+subtracts, sum(dprobs * probs), is taken as sum(dout * context), which is the same number (Dao et
+al. 2022, arXiv:2205.14135, appendix B.2). The exponentials are kept for the backward while they are
+few, and computed again when they are many.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ def scaled_dot_product_attention(
     whole_rows = slice(0, q.shape[2])
     keep = math.prod(q.shape[:3]) * k.shape[2] * q.itemsize <= KEPT
     context = _tokens_first((*q.shape[:3], v.shape[3]), q.dtype)
-    log_totals = np.empty((*q.shape[:3], 1), q.dtype)
+    log_totals = np.empty((*q.shape[:3], 0 if keep else 1), q.dtype)
     kept: list[tuple[Array, Array]] = []  # the exponentials of each tile, and their totals
     for tile in tiles:
         scores = _scores(q, k, tile, is_causal)
-        peak = scores.max(axis=-1, keepdims=True)
+        peak = np.maximum.reduce(scores, axis=-1, keepdims=True)
         scores -= peak
         exponential = np.exp(scores, out=scores)
-        total = exponential.sum(axis=-1, keepdims=True)
+        total = np.add.reduce(exponential, axis=-1, keepdims=True)
         part = np.matmul(exponential, v[tile.seen], out=context[tile.queries])
         part /= total
         if keep:
@@ -112,6 +112,11 @@ def scaled_dot_product_attention(
 def _tiles(shape: tuple[int, ...], keys: int, is_causal: bool) -> Iterator[Tile]:
     """Cut the queries (B, H, T, K) so that the scores of each tile take about TILE bytes."""
     B, H, T, _ = shape
+    if 4 * B * H * T * keys <= TILE:
+        everything = slice(None)
+        seen = min(T, keys) if is_causal else keys
+        yield Tile(everything, everything, slice(0, T), slice(0, seen))
+        return
     rows = min(T, max(TILE // (4 * keys), 64))
     heads = min(H, max(TILE // (4 * keys * rows), 1)) if rows == T else 1
     sequences = min(B, max(TILE // (4 * keys * rows * heads), 1)) if heads == H else 1

@@ -9,8 +9,8 @@ import numpy as np
 from tinygrad_tf.buffers import empty
 from tinygrad_tf.graph import Array, Backward
 
-# erf(x / sqrt(2)) = tanh(x * P(x^2)) to within 1.3e-7: P of degree 6, fitted for the smallest largest
-# error of the tanh, on |x| <= 5.6; beyond BOUND = x^2 the tanh is 1 whatever P is.
+# erf(x / sqrt(2)) = tanh(x * P(x^2)) to within 1.3e-7: P of degree 6, fitted for the smallest
+# largest error of the tanh, on |x| <= 5.6; where x^2 is above BOUND the tanh is 1 whatever P is.
 P = (
     7.97884941e-01, 3.63330844e-02, -3.25947415e-05, -5.53063182e-05, 3.96477343e-06,
     -1.32266303e-07, 1.75627814e-09,

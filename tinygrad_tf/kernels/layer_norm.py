@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ def layer_norm(
         return NotImplemented
     C = x.shape[-1]
     rows = x.reshape(-1, C)
-    average = np.full(C, 1.0 / C, x.dtype)
+    average = _filled(C, 1.0 / C)
     mean = rows @ average
     x_hat = np.subtract(rows, mean[:, None], out=empty(rows.shape, x.dtype))
     variance = np.vecdot(x_hat, x_hat)
@@ -35,7 +36,7 @@ def layer_norm(
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
         dout = dout.reshape(rows.shape)
-        ones = np.ones(len(rows), x.dtype)
+        ones = _filled(len(rows), 1.0)
         dbias = None if bias is None else ones @ dout
         shares = average if weight is None else weight / C
         product = np.multiply(dout, x_hat, out=empty(rows.shape, x.dtype))
@@ -53,3 +54,11 @@ def layer_norm(
         return dx.reshape(x.shape), dweight, dbias
 
     return out.reshape(x.shape), backward
+
+
+@functools.lru_cache(maxsize=64)
+def _filled(size: int, value: float) -> Array:
+    """A vector of one value: x @ it sums or averages the rows of x, and BLAS is quick at that."""
+    vector = np.full(size, value, np.float32)
+    vector.flags.writeable = False
+    return vector

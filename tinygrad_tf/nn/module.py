@@ -42,9 +42,10 @@ class Module:
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Run `forward`, then the forward hooks."""
         output = self.forward(*inputs, **options)
-        for hook in tuple(self._forward_hooks.values()):
-            replacement = hook(self, inputs, output)
-            output = output if replacement is None else replacement
+        if self._forward_hooks:
+            for hook in tuple(self._forward_hooks.values()):
+                replacement = hook(self, inputs, output)
+                output = output if replacement is None else replacement
         return output
 
     def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:

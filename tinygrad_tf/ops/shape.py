@@ -35,16 +35,18 @@ def reshape(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
 def permute(x: Array, *, dims: tuple[int, ...]) -> tuple[Array, Backward]:
     """Axes in another order: axis i of the output is axis dims[i] of x.
 
-    Backward. The inverse order: dims sends i to dims[i], argsort(dims) sends it back. For a swap
-    of two axes the two are the same, for a rotation they are not.   Mirrors: torch.permute.
+    Backward. The inverse order: axis dims[i] of x went to i, so axis d comes back from where d
+    stands in dims. For a swap of two axes this is dims itself, for a rotation it is not.
+    Mirrors: torch.permute.
     """
-    if sorted(d % max(x.ndim, 1) for d in dims) != list(range(x.ndim)):
+    axes = range(x.ndim)
+    order = [d % max(x.ndim, 1) for d in dims]
+    if sorted(order) != list(axes):
         raise ValueError(f"permute: dims {dims} do not name each axis of x {x.shape} once")
-    out = x.transpose(dims)
-    inverse = np.argsort([d % x.ndim for d in dims])
+    out = x.transpose(order)
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
-        return (dout.transpose(inverse),)
+        return (dout.transpose([order.index(axis) for axis in axes]),)
 
     return out, backward
 
@@ -97,7 +99,7 @@ def getitem(x: Array, *, index: Any) -> tuple[Array, Backward]:
 
     def backward(dout: Array) -> tuple[Gradient, ...]:
         if not may_repeat:
-            return (At(index, dout),)
+            return (At(x, index, dout),)
         dx = np.zeros_like(x)
         np.add.at(dx, index, dout)
         return (dx,)

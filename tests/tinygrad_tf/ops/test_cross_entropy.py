@@ -14,6 +14,7 @@ Check = Callable[..., None]
 N, V = 6, 5
 TARGETS = np.array([3, 0, 4, 4, 1, 3])
 SOME_IGNORED = np.array([3, -100, 4, -100, 1, 3])
+ONE_COUNTS = np.where(np.arange(N) == 2, TARGETS, -100)
 ALL_IGNORED = np.full(N, -100)
 REDUCTIONS = pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 
@@ -25,7 +26,7 @@ def sides(targets: np.ndarray, **options: Any) -> tuple[Any, Any]:
 
 @REDUCTIONS
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 1.0])
-@pytest.mark.parametrize("targets", [TARGETS, SOME_IGNORED], ids=["all count", "some ignored"])
+@pytest.mark.parametrize("targets", [TARGETS, SOME_IGNORED, ONE_COUNTS], ids=["all", "4", "1"])
 def test_values_and_gradients(
     targets: np.ndarray, label_smoothing: float, reduction: str, check_op: Check
 ) -> None:

@@ -77,7 +77,7 @@ def test_the_result_is_a_copy_of_the_rows() -> None:
 @pytest.mark.parametrize(
     ("indices", "weight", "message"),
     [
-        ([3, 9, 7], (ROWS, 3), r"index 9 is outside the table of 7 rows \(weight \(7, 3\)\)"),
+        ([0, 9, 7], (ROWS, 3), r"index 9 is outside the table of 7 rows \(weight \(7, 3\)\)"),
         ([7], (ROWS, 3), "index 7 is outside the table of 7 rows"),
         ([0, -1, -2, 9], (ROWS, 3), "index -2 is outside .*another vocabulary"),
         ([0.0, 1.0], (ROWS, 3), "indices are float64, expected integers"),

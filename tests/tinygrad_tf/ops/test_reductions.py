@@ -37,6 +37,13 @@ def test_corrections_of_the_variance(correction: int, check_op: Check) -> None:
 
 
 @pytest.mark.parametrize("dim", [None, 0, -1])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tensor_with_one_axis(name: str, dim: Any, check_op: Check) -> None:
+    ours, theirs = both(name, dim=dim)
+    check_op(ours, (5,), theirs=theirs)
+
+
+@pytest.mark.parametrize("dim", [None, 0, -1])
 @pytest.mark.parametrize("name", ["sum", "mean", "amax"])
 def test_a_tensor_without_axes(name: str, dim: Any, check_op: Check) -> None:
     ours, theirs = both(name, dim=dim)

@@ -86,6 +86,7 @@ def test_triangles(ours: Any, theirs: Any, shape: Any, diagonal: int, check_op: 
 def test_the_two_triangles_make_the_whole() -> None:
     x = np.random.default_rng(0).normal(size=(2, 3, 4))
     np.testing.assert_array_equal(tril.rule(x)[0] + triu.rule(x, diagonal=1)[0], x)
+    np.testing.assert_array_equal(tril.rule(x, diagonal=-1)[0] + triu.rule(x)[0], x)
 
 
 def test_masked_fill_and_where_tell_the_same_story() -> None:

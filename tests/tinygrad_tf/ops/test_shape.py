@@ -36,7 +36,8 @@ def test_permute(dims: Any, check_op: Check) -> None:
     check_op(partial(rules.permute, dims=dims), (2, 3, 4), theirs=lambda x: x.permute(dims))
 
 
-def test_permute_without_axes(check_op: Check) -> None:
+def test_permute_with_one_axis_and_none(check_op: Check) -> None:
+    check_op(partial(rules.permute, dims=(-1,)), (3,), theirs=lambda x: x.permute((-1,)))
     check_op(partial(rules.permute, dims=()), (), theirs=lambda x: x.permute(()))
 
 
