@@ -70,8 +70,8 @@ def _heading(check: Check) -> Table:
     grid.add_row(
         "text",
         Text(
-            f"{check.corpus.source}: {len(check.corpus.text):,} characters, "
-            f"{check.vocab_size} distinct"
+            f"{len(check.corpus.text):,} characters, {check.vocab_size} distinct: "
+            f"{check.corpus.source}"
         ),
     )
     grid.add_row(

@@ -64,31 +64,23 @@ def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
 
     @functools.wraps(rule)
     def op(*inputs: Any, **options: Any) -> Tensor:
-        like, arrays = _unwrap(name, inputs)
-        constants = _constants(name, options) if options else options
+        like, arrays, edges, depth = _unwrap(name, inputs)
+        if options:
+            options = _constants(name, options)
         try:
             computed: Any = NotImplemented
             if fast is not None and like.data.dtype == FLOAT32:
-                computed = fast(*arrays, **constants)
-            out, backward = rule(*arrays, **constants) if computed is NotImplemented else computed
+                computed = fast(*arrays, **options)
+            out, backward = rule(*arrays, **options) if computed is NotImplemented else computed
         except (ValueError, IndexError) as error:
             raise _explain(name, arrays, error) from error
         result = like.new_tensor(out)
         dtype = result.data.dtype
         if dtype != like.data.dtype and dtype.kind == "f" and "dtype" not in options:
             raise _mixed_dtypes(name, arrays, f" gave {dtype}")
-        if _grad_enabled.get():
-            edges: list[Edge | None] = []
-            wanted = False
-            for x in inputs:
-                if isinstance(x, Variable) and x.requires_grad:
-                    edges.append(x.node or x)
-                    wanted = True
-                else:
-                    edges.append(None)
-            if wanted:
-                result.requires_grad = True
-                result.node = Node(name, edges, backward, result.data)
+        if depth and _grad_enabled.get():
+            result.requires_grad = True
+            result.node = Node(name, edges, depth, backward, result.data)
         for listener in _listeners.get():
             listener(name, inputs, options, result)
         return result
@@ -139,19 +131,30 @@ def observe(listener: Listener) -> Iterator[None]:
         _listeners.reset(token)
 
 
-def _unwrap(name: str, inputs: tuple[Any, ...]) -> tuple[Variable, list[Any]]:
-    """The first floating tensor (else the first tensor), and the inputs as arrays."""
+def _unwrap(
+    name: str, inputs: tuple[Any, ...]
+) -> tuple[Variable, list[Any], list[Edge | None], int]:
+    """The first floating tensor (else the first tensor), the inputs as arrays, and where they come
+    from: the edges of the graph, and the depth of a node on them (0 if no input wants a gradient).
+    """
     like: Variable | None = None
     arrays: list[Any] = []
-    constants = False
+    edges: list[Edge | None] = []
+    depth, constants = 0, False
     for x in inputs:
         if isinstance(x, Variable):
             arrays.append(x.data)
             if like is None or (like.data.dtype.kind != "f" and x.data.dtype.kind == "f"):
                 like = x
+            if x.requires_grad:
+                edge = x.node or x
+                edges.append(edge)
+                depth = max(depth, edge.depth + 1)
+                continue
         else:
             arrays.append(x)
             constants = constants or x is not None
+        edges.append(None)
     if like is None:
         kinds = ", ".join(type(x).__name__ for x in inputs)
         raise TypeError(f"{name}: expected a Tensor among its inputs, got ({kinds})")
@@ -164,7 +167,7 @@ def _unwrap(name: str, inputs: tuple[Any, ...]) -> tuple[Variable, list[Any]]:
     for a in arrays:
         if a is not None and a.dtype != dtype and a.dtype.kind == "f":
             raise _mixed_dtypes(name, arrays)
-    return like, arrays
+    return like, arrays, edges, depth
 
 
 def _constant(name: str, value: Any, dtype: np.dtype[Any]) -> Array | None:

@@ -54,10 +54,12 @@ class Node:
 
     __slots__ = ("backward", "depth", "dtype", "hooks", "inputs", "keeper", "op", "shape")
 
-    def __init__(self, op: str, inputs: list[Edge | None], backward: Backward, out: Array) -> None:
+    def __init__(
+        self, op: str, inputs: list[Edge | None], depth: int, backward: Backward, out: Array
+    ) -> None:
         self.op = op
         self.inputs = inputs
-        self.depth: int = 1 + max(x.depth for x in inputs if x is not None)
+        self.depth = depth
         self.backward: Backward | None = backward  # None once the graph has been freed
         self.shape = out.shape
         self.dtype = out.dtype

@@ -1,6 +1,6 @@
 """Shapes, axes and pieces: PyTorch's many words for a few rules of `ops/shape.py`.
 
-A view, a flatten and a squeeze are all reshapes; a transpose is a permute; a chunk is a slice.
+A view, a flatten and a squeeze are all reshapes; a chunk is a slice.
 """
 
 from __future__ import annotations
@@ -72,10 +72,8 @@ class Shaping(Variable):
     def transpose(self, dim0: int, dim1: int) -> Tensor:
         """Swap two axes."""
         ndim = self.data.ndim
-        dims = list(range(ndim))
         first, second = _axis("transpose", dim0, ndim), _axis("transpose", dim1, ndim)
-        dims[first], dims[second] = dims[second], dims[first]
-        return self.permute(*dims)
+        return rules.transpose(self, dim0=first, dim1=second)
 
     def expand(self, *shape: Any) -> Tensor:
         """Repeat along axes of size 1 and along new leading axes; -1 keeps a size."""
@@ -107,7 +105,8 @@ class Shaping(Variable):
     def unbind(self, dim: int = 0) -> tuple[Tensor, ...]:
         """The slices along dim, without that axis."""
         before = (slice(None),) * _axis("unbind", dim, self.data.ndim)
-        return tuple(self[(*before, i)] for i in range(self.data.shape[dim]))
+        slices = range(self.data.shape[dim])
+        return tuple(rules.getitem(self, index=(*before, i)) for i in slices)
 
     def __getitem__(self, index: Any) -> Tensor:
         parts = tuple(_as_index(part) for part in (index if isinstance(index, tuple) else (index,)))

@@ -45,8 +45,10 @@ class Tensor(Operators, Shaping):
 
     def new_tensor(self, data: Any) -> Tensor:
         """A tensor of this data that requires no grad."""
-        tensor = Tensor.__new__(Tensor)
-        Variable.__init__(tensor, np.asarray(data), False)
+        tensor = Tensor.__new__(Tensor)  # not by __init__: an op's result needs no questions asked
+        tensor.data = data if type(data) is np.ndarray else np.asarray(data)
+        tensor.requires_grad = False
+        tensor.grad = tensor.node = tensor.hooks = None
         return tensor
 
     def new_zeros(self, *size: Any) -> Tensor:

@@ -30,7 +30,9 @@ def run_backward(root: Variable, gradient: Tensor | None, retain_graph: bool) ->
             dnode = _apply_hooks(root, node, dnode)
         if node.keeper is not None:
             _accumulate(node.keeper, dnode, fresh=False)
-        for source, dsource in zip(node.inputs, _backward_through(node, dnode), strict=False):
+        dinputs = _backward_through(node, dnode)
+        for i, source in enumerate(node.inputs):
+            dsource = dinputs[i]
             if source is not None and dsource is not None:
                 arrived.add(source, dsource, fresh=dsource is not dnode)
         if not retain_graph:
@@ -53,44 +55,40 @@ class _Arrived:
         self.waiting: list[tuple[int, int, Node]] = []  # a heap: (-depth, order of arrival, node)
         self.leaves: list[Variable] = []
         self._count = 0
-        self._gradients: dict[int, Array] = {}
-        self._fresh: set[int] = set()
+        self._gradients: dict[int, tuple[Array, bool]] = {}  # and whether it is fresh
 
     def add(self, edge: Edge, gradient: Array | At, fresh: bool) -> None:
         """Add one more gradient that arrives at this edge."""
         key = id(edge)
         held = self._gradients.get(key)
-        if held is None:
-            if isinstance(gradient, At):
-                held = np.zeros_like(gradient.like)
-                held[gradient.index] = gradient.values
-                self._fresh.add(key)
-            else:
-                held = gradient
-                if fresh and owns_memory(gradient):
-                    self._fresh.add(key)
-            self._gradients[key] = held
-            if isinstance(edge, Node):
-                self._count += 1
-                heapq.heappush(self.waiting, (-edge.depth, self._count, edge))
-            else:
-                self.leaves.append(edge)
+        if held is not None:
+            self._gradients[key] = _sum(*held, gradient), True
             return
-        if key not in self._fresh:
-            held = np.array(held)
-            self._fresh.add(key)
         if isinstance(gradient, At):
-            held[gradient.index] += gradient.values
+            total = np.zeros_like(gradient.like)
+            total[gradient.index] = gradient.values
+            self._gradients[key] = total, True
         else:
-            held += gradient
-        self._gradients[key] = held  # again, for a NumPy scalar does not change in place
+            self._gradients[key] = gradient, fresh and owns_memory(gradient)
+        if isinstance(edge, Node):
+            self._count += 1
+            heapq.heappush(self.waiting, (-edge.depth, self._count, edge))
+        else:
+            self.leaves.append(edge)
 
     def take(self, edge: Edge) -> tuple[Array, bool]:
         """The sum of what has arrived, and whether it is a fresh array."""
-        key = id(edge)
-        fresh = key in self._fresh
-        self._fresh.discard(key)
-        return self._gradients.pop(key), fresh
+        return self._gradients.pop(id(edge))
+
+
+def _sum(held: Array, fresh: bool, gradient: Array | At) -> Array:
+    """held + gradient, in held itself if that is fresh."""
+    total = held if fresh else np.array(held)
+    if isinstance(gradient, At):
+        total[gradient.index] += gradient.values
+    else:
+        total += gradient
+    return total
 
 
 def _initial_gradient(root: Variable, gradient: Tensor | None) -> Array:

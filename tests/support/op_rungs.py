@@ -68,6 +68,7 @@ OP_RUNGS: dict[str, Any] = {
     "sub": lambda e, x: x[:, :1] - x,
     "sum": lambda e, x: x.sum(dim=1),
     "tanh": lambda e, x: x.tanh(),
+    "transpose": lambda e, x: x.transpose(0, -1),
     "tril": lambda e, x: x.tril(1),
     "triu": lambda e, x: x.triu(1),
     "var": lambda e, x: x.var(dim=(0, 1)),

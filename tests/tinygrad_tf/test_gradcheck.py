@@ -129,6 +129,19 @@ def test_shapes_at_the_edge(shape: tuple[int, ...]) -> None:
     assert gradcheck(lambda x: x * x, [draw(*shape)])
 
 
+def test_a_probe_moves_one_input_by_one_step() -> None:
+    x, y = draw(3, 2), draw(3, 2, seed=1)
+    seen = []
+
+    def product(a: Tensor, b: Tensor) -> Tensor:
+        seen.append([np.linalg.norm(a.data - x.data), np.linalg.norm(b.data - y.data)])
+        return a * b
+
+    gradcheck(product, [x, y], step=1e-3, directions=5)
+    assert len(seen) == 1 + 2 * 5 * 2
+    np.testing.assert_allclose(seen, [[0, 0], *[[1e-3, 0]] * 10, *[[0, 1e-3]] * 10], rtol=1e-9)
+
+
 def test_options_are_kept() -> None:
     def cube(x: Tensor) -> Tensor:
         return x * x * x

@@ -74,6 +74,9 @@ def test_with_arrays_and_with_tensors(index: Any) -> None:
 def test_masks_of_several_axes_and_numbers_as_tensors(check_op: Check) -> None:
     mask = np.random.default_rng(1).random((2, 3)) < 0.5
     check_op(lambda x: x[mask], (2, 3, 4), theirs=lambda x: x[torch.tensor(mask)])
+    check_op(lambda x: x[mask, 1], (2, 3, 4), theirs=lambda x: x[torch.tensor(mask), 1])
+    check_op(lambda x: x[1, :, mask], (5, 7, 2, 3), theirs=lambda x: x[1, :, torch.tensor(mask)])
+    check_op(lambda x: x[0, :, [[0, 1], [1, 1], [3, 0]]], (2, 3, 4))
     check_op(
         lambda x: x[0, Tensor(mask.T)[:, 0]],
         (2, 3, 4),

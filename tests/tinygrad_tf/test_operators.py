@@ -160,6 +160,7 @@ def test_functions_of_either_sign(name: str, check_op: Check) -> None:
         lambda x: x.amax(dim=(1, -1), keepdim=True),
         lambda x: x.tril(),
         lambda x: x.tril(-1),
+        lambda x: x.triu(),
         lambda x: x.triu(diagonal=1),
     ],
 )

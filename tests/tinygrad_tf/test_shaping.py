@@ -44,6 +44,7 @@ WORDS = [
     lambda x: x.split(2)[0],
     lambda x: x.chunk(2, 2)[1] - x.chunk(2, 2)[0],
     lambda x: x.chunk(2, dim=1)[1],
+    lambda x: x.chunk(2)[1],
 ]
 
 
@@ -109,6 +110,14 @@ def test_cat_and_stack(dim: int, check_op: Check) -> None:
             (2, 3, 4),
             theirs=partial(join, torch, name),
         )
+
+
+def test_cat_and_stack_join_the_first_axis_unless_told(check_op: Check) -> None:
+    def join(lib: Any, *tensors: Any) -> Any:
+        return lib.stack([lib.cat(tensors), lib.cat(tensors[::-1])])
+
+    ours, theirs = partial(join, tinygrad_tf), partial(join, torch)
+    check_op(ours, (2, 3), (2, 3), theirs=theirs)
 
 
 def test_stack_makes_a_new_last_axis(check_op: Check) -> None:

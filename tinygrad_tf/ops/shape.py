@@ -40,13 +40,27 @@ def permute(x: Array, *, dims: tuple[int, ...]) -> tuple[Array, Backward]:
     Mirrors: torch.permute.
     """
     axes = range(x.ndim)
-    order = [d % max(x.ndim, 1) for d in dims]
+    order = [d + x.ndim if d < 0 else d for d in dims]
     if sorted(order) != list(axes):
         raise ValueError(f"permute: dims {dims} do not name each axis of x {x.shape} once")
     out = x.transpose(order)
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
         return (dout.transpose([order.index(axis) for axis in axes]),)
+
+    return out, backward
+
+
+@differentiable
+def transpose(x: Array, *, dim0: int, dim1: int) -> tuple[Array, Backward]:
+    """Two axes change places.
+
+    Backward. They change back.   Mirrors: torch.transpose.
+    """
+    out = x.swapaxes(dim0, dim1)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        return (dout.swapaxes(dim0, dim1),)
 
     return out, backward
 

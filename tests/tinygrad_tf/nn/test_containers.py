@@ -52,6 +52,7 @@ def test_a_list_is_a_list() -> None:
     assert modules.append(c) is modules
     assert len(modules) == 3
     assert list(modules) == [a, b, c]
+    assert modules.training
     assert modules[0] is a
     assert modules[-1] is c
     with pytest.raises(IndexError):

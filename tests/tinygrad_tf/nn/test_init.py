@@ -22,7 +22,9 @@ UNIFORM = [
 NORMAL = [
     ("normal_", {}, 1.0),
     ("normal_", {"mean": 5.0, "std": 0.02}, 0.02),
+    ("xavier_normal_", {}, math.sqrt(2 / (IN + OUT))),
     ("xavier_normal_", {"gain": 0.5}, 0.5 * math.sqrt(2 / (IN + OUT))),
+    ("kaiming_normal_", {}, math.sqrt(2 / IN)),
     ("kaiming_normal_", {"nonlinearity": "relu"}, math.sqrt(2 / IN)),
     ("kaiming_normal_", {"mode": "fan_out", "nonlinearity": "linear"}, 1 / math.sqrt(OUT)),
 ]
@@ -93,6 +95,11 @@ def test_gains_are_pytorchs(nonlinearity: str) -> None:
     expected = torch.nn.init.calculate_gain(nonlinearity)
     assert init.calculate_gain(nonlinearity) == pytest.approx(expected, rel=1e-15)
     assert init.calculate_gain("leaky_relu", 0.3) == torch.nn.init.calculate_gain("leaky_relu", 0.3)
+
+
+def test_a_fan_of_one() -> None:
+    assert init.kaiming_std(zeros(5, 1), 0.0, "fan_in", "linear") == 1.0
+    assert init.kaiming_std(zeros(1, 5), 0.0, "fan_out", "linear") == 1.0
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0)])

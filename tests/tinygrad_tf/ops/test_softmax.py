@@ -28,7 +28,7 @@ SCORES = np.array(
 
 
 @BOTH
-@pytest.mark.parametrize("dim", [0, 1, 2, -1, -2])
+@pytest.mark.parametrize("dim", [0, 1, 2, -1, -3])
 def test_values_and_gradients(ours: Any, theirs: Any, dim: int, check_op: Check) -> None:
     check_op(partial(ours, dim=dim), (3, 4, 5), theirs=partial(theirs, dim=dim))
 
@@ -49,6 +49,12 @@ def test_axes_of_size_zero(ours: Any, theirs: Any, dim: int, check_values: Check
 @pytest.mark.parametrize("row", range(len(SCORES)))
 def test_extreme_scores(ours: Any, theirs: Any, row: int, check_values: Check) -> None:
     check_values(partial(ours, dim=-1), SCORES[row : row + 1], theirs=partial(theirs, dim=-1))
+
+
+@BOTH
+def test_lines_at_very_different_heights(ours: Any, theirs: Any, check_values: Check) -> None:
+    check_values(partial(ours, dim=1), SCORES[:4], theirs=partial(theirs, dim=1))
+    check_values(partial(ours, dim=0), SCORES[:4].T, theirs=partial(theirs, dim=0))
 
 
 @BOTH
