@@ -26,15 +26,15 @@ class NotAvailableError(Exception):
 class Worker:
     """The process of one contender."""
 
-    def __init__(self, name: str, arguments: list[str], threads: int) -> None:
+    def __init__(self, task: str, name: str, arguments: list[str], threads: int) -> None:
         environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
-        command = [sys.executable, "-m", "benchmarks.worker", name, *arguments]
+        command = [sys.executable, "-m", "benchmarks.worker", task, str(threads), name, *arguments]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, env=environment,
         )  # fmt: skip
         self.name = name
-        self.error: float = self._answer()["error"]
+        self.error: float | None = self._answer()["error"]
         pilot = self.burst(2)
         self.steps = max(1, round(BURST_SECONDS / min(pilot)))
 
@@ -65,7 +65,11 @@ class Worker:
 
 @dataclass(frozen=True)
 class Result:
-    """One contender in one duel. ratio: its time over the reference's burst of the same round."""
+    """One contender in one duel.
+
+    ratio: its time over the reference's in the same round, the median of the rounds; low and high
+    its quartiles. memory: peak of the process, in MiB.
+    """
 
     name: str
     error: float | None
@@ -73,11 +77,14 @@ class Result:
     ratio: float
     low: float
     high: float
+    memory: float
 
 
-def duel(names: list[str], arguments: list[str], threads: int, rounds: int, seed: int = 0) -> Any:
-    """Run the contenders against the reference; (results, why the others could not)."""
-    workers, absent = start(names, arguments, threads)
+def duel(
+    task: str, names: list[str], arguments: list[str], *, threads: int, rounds: int, seed: int = 0
+) -> tuple[list[Result], dict[str, str]]:
+    """Run the contenders against the reference; the results, and why the others could not."""
+    workers, absent = _start(task, names, arguments, threads)
     times: dict[str, list[float]] = {worker.name: [] for worker in workers}
     order = random.Random(seed)
     try:
@@ -89,17 +96,17 @@ def duel(names: list[str], arguments: list[str], threads: int, rounds: int, seed
     finally:
         for worker in workers:
             worker.close()
-    errors = {worker.name: worker.error for worker in workers}
-    return [_result(name, errors[name], seconds, times) for name, seconds in times.items()], absent
+    return [_result(worker, times) for worker in workers], absent
 
 
-def start(names: list[str], arguments: list[str], threads: int) -> Any:
-    """The workers that could be started, and why the others could not."""
+def _start(
+    task: str, names: list[str], arguments: list[str], threads: int
+) -> tuple[list[Worker], dict[str, str]]:
     workers: list[Worker] = []
     absent: dict[str, str] = {}
     for name in names:
         try:
-            workers.append(Worker(name, arguments, threads))
+            workers.append(Worker(task, name, arguments, threads))
         except NotAvailableError as reason:
             absent[name] = str(reason)
     if REFERENCE not in [worker.name for worker in workers]:
@@ -107,9 +114,16 @@ def start(names: list[str], arguments: list[str], threads: int) -> Any:
     return workers, absent
 
 
-def _result(name: str, error: float, seconds: list[float], times: dict[str, list[float]]) -> Result:
+def _result(worker: Worker, times: dict[str, list[float]]) -> Result:
+    seconds = times[worker.name]
     ratios = sorted(a / b for a, b in zip(seconds, times[REFERENCE], strict=True))
     quarter = len(ratios) // 4
-    milliseconds = 1e3 * statistics.median(seconds)
-    ratio = statistics.median(ratios)
-    return Result(name, error, milliseconds, ratio, ratios[quarter], ratios[-1 - quarter])
+    return Result(
+        name=worker.name,
+        error=worker.error,
+        milliseconds=1e3 * statistics.median(seconds),
+        ratio=statistics.median(ratios),
+        low=ratios[quarter],
+        high=ratios[-1 - quarter],
+        memory=worker.peak_kib / 1024,
+    )

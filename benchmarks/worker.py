@@ -1,7 +1,10 @@
 """One contender in a process of its own: it prepares, proves itself right, then runs on demand.
 
 In one process two libraries' idle threads would spin beside each other's work. The parent writes a
-number of steps to standard input; the answer is one line of JSON with the seconds of each.
+number of steps to standard input; the answer is one line of JSON: the seconds of each, and the
+peak memory of the process.
+
+    python -m benchmarks.worker TASK THREADS CONTENDER ARGUMENT...
 """
 
 from __future__ import annotations
@@ -11,20 +14,17 @@ import os
 import resource
 import sys
 import time
-from pathlib import Path
-
-from benchmarks.contenders import prepare
-from benchmarks.problem import SIZES, make_problem
-from benchmarks.reference import check
+from importlib import import_module
 
 
-def main(name: str, size: str, causal: bool, threads: int, reference: str) -> None:
-    """Serve one contender on one problem until standard input ends; no reference, no proof."""
+def main(task: str, threads: int, name: str, *arguments: str) -> None:
+    """Serve `benchmarks.tasks.TASK` until standard input ends.
+
+    Its `prepare(name, *arguments)` returns the step to be timed, and the largest relative error
+    against the float64 reference (or None).
+    """
     os.sched_setaffinity(0, range(threads))
-    step, collect = prepare(name, make_problem(SIZES[size], causal))
-    result = step()
-    error = check(collect(result), Path(reference)) if reference else None
-    del result
+    step, error = import_module(f"benchmarks.tasks.{task}").prepare(name, *arguments)
     print(json.dumps({"error": error}), flush=True)
     for line in sys.stdin:
         seconds = []
@@ -37,4 +37,4 @@ def main(name: str, size: str, causal: bool, threads: int, reference: str) -> No
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3] == "causal", int(sys.argv[4]), sys.argv[5])
+    main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

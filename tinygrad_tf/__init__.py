@@ -1,7 +1,8 @@
 """A small reverse-mode autograd engine on NumPy, and a Transformer built on it.
 
-Read `graph.py` (the way back), `differentiable.py` (how a rule becomes an op), then any page of
-`ops/`. The interface is PyTorch's. Not related to the tinygrad library.
+Read `graph.py` (what is remembered), `walk.py` (the way back), `differentiable.py` (how a rule
+becomes an op), then any page of `ops/`. The interface is PyTorch's. Not related to the tinygrad
+library.
 """
 
 from tinygrad_tf import nn

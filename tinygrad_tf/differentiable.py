@@ -47,12 +47,12 @@ def differentiable(rule: Rule | None = None, /, *, fast: Callable[..., Any] | No
     """Lift a rule, which works on arrays, to an op, which works on tensors and builds the graph.
 
     rule(*arrays, **options) -> (out, backward), and backward(dout) -> one gradient per array, in
-    the order of the arguments, None for one that has no gradient (indices, masks). Each is dout, or
-    a view of it, or an array that nobody else holds. An argument may be a tensor, an array, a
-    number (it takes the tensors' dtype) or None (left out).
+    the order of the arguments, None for one that has no gradient (indices, masks). An argument may
+    be a tensor, an array, a number (it takes the tensors' dtype) or None (left out).
 
     fast: a second form of the rule, from `kernels/`, that float32 is computed with. It may return
-    NotImplemented for what it does not cover; then the rule itself is used.
+    NotImplemented for what it does not cover; then the rule itself is used. What its backward
+    returns is dout, or a view of it, or an array that nobody else holds.
     """
     if rule is None:
         return lambda page: _lift(page, fast)
@@ -71,7 +71,8 @@ def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
             computed: Any = NotImplemented
             if fast is not None and like.data.dtype == FLOAT32:
                 computed = fast(*arrays, **options)
-            out, backward = rule(*arrays, **options) if computed is NotImplemented else computed
+            is_fast = computed is not NotImplemented
+            out, backward = computed if is_fast else rule(*arrays, **options)
         except (ValueError, IndexError) as error:
             raise _explain(name, arrays, error) from error
         result = like.new_tensor(out)
@@ -80,7 +81,7 @@ def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
             raise _mixed_dtypes(name, arrays, f" gave {dtype}")
         if depth and _grad_enabled.get():
             result.requires_grad = True
-            result.node = Node(name, edges, depth, backward, result.data)
+            result.node = Node(name, edges, depth, backward, result.data, is_fast)
         for listener in _listeners.get():
             listener(name, inputs, options, result)
         return result

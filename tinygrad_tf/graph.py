@@ -48,19 +48,29 @@ class Node:
     """How one tensor was computed: the op's name, where its inputs came from, and the way back.
 
     inputs: for each input the node that made it, or the variable itself if it is a leaf; None where
-    no gradient is wanted. The tensor is not among this: it may go while its node is still needed.
-    depth: more than that of any input; a leaf has depth 0.
+    no gradient is wanted. The tensor itself is not kept: it may go while its node is still needed.
+    depth: more than that of any input; a leaf has depth 0. hands_over: whether the arrays that
+    `backward` returns are nobody else's, and may be added to in place, or become a `.grad`.
     """
 
-    __slots__ = ("backward", "depth", "dtype", "hooks", "inputs", "keeper", "op", "shape")
+    __slots__ = (
+        "backward", "depth", "dtype", "hands_over", "hooks", "inputs", "keeper", "op", "shape",
+    )  # fmt: skip
 
     def __init__(
-        self, op: str, inputs: list[Edge | None], depth: int, backward: Backward, out: Array
+        self,
+        op: str,
+        inputs: list[Edge | None],
+        depth: int,
+        backward: Backward,
+        out: Array,
+        hands_over: bool,
     ) -> None:
         self.op = op
         self.inputs = inputs
         self.depth = depth
         self.backward: Backward | None = backward  # None once the graph has been freed
+        self.hands_over = hands_over
         self.shape = out.shape
         self.dtype = out.dtype
         self.hooks: Hooks | None = None

@@ -23,12 +23,15 @@ class Optimizer:
 
     parameters: tensors, or groups: mappings with the key "params" and options that differ from the
     defaults. The groups are in `param_groups`; changing an option there takes effect at once.
-    Raises ValueError for no parameters, for one given twice, and for unknown options.
+    Raises ValueError for no parameters, for one given twice, for one that an op made, and for
+    unknown options.
     """
 
     def __init__(
         self, parameters: Iterable[Tensor] | Iterable[Mapping[str, Any]], defaults: Group
     ) -> None:
+        if isinstance(parameters, Tensor):  # iterating would give its rows, which get no gradient
+            raise TypeError(f"{type(self).__name__}: got one Tensor, expected a list of them")
         given: list[Any] = list(parameters)
         groups = given if given and isinstance(given[0], Mapping) else [{"params": given}]
         self.param_groups: list[Group] = []
@@ -42,6 +45,12 @@ class Optimizer:
             raise ValueError(f"{type(self).__name__}: got no parameters")
         if len({id(p) for p in everything}) < len(everything):
             raise ValueError(f"{type(self).__name__}: a parameter is given twice")
+        for p in everything:
+            if not p.is_leaf:
+                raise ValueError(
+                    f"{type(self).__name__}: an op ('{p.node.op}') made a parameter {p.shape}; "
+                    "only leaves collect gradients"
+                )
         self.state: dict[int, dict[str, Any]] = {id(p): {} for p in everything}
 
     def step(self) -> None:
@@ -154,17 +163,19 @@ class AdamW(Optimizer):
         value -= (lr * m_scale) * (m / denominator)
 
 
-def clip_grad_norm_(parameters: Iterable[Tensor], max_norm: float) -> float:
+def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> float:
     """Scale all gradients down together, in place, so that their joint norm is at most max_norm.
 
     Returns the norm (Frobenius, over all parameters) before. As in PyTorch 1e-6 is added to it in
-    the division. Source: Pascanu et al. (2013), arXiv:1211.5063, section 3.2.
+    the division, and a norm of NaN makes every gradient NaN.
+    Source: Pascanu et al. (2013), arXiv:1211.5063, section 3.2.
     Mirrors: torch.nn.utils.clip_grad_norm_.
     """
+    parameters = [parameters] if isinstance(parameters, Tensor) else parameters
     gradients = [p.grad.data for p in parameters if p.grad is not None]
     norm = math.sqrt(sum(float(np.vdot(g, g)) for g in gradients))
     scale = max_norm / (norm + 1e-6)
-    if scale < 1.0:
+    if not scale >= 1.0:  # also NaN
         for gradient in gradients:
             gradient *= scale
     return norm

@@ -1,7 +1,8 @@
 """`Tensor`: an array that can be differentiated, spoken to in PyTorch's dialect.
 
-How gradients flow is in `graph.py`; what `x + y` or `x.transpose(1, 2)` means is in `operators.py`
-and `shaping.py`, which Tensor inherits. Here is the rest: making tensors, and looking at them.
+How gradients flow is in `graph.py` and `walk.py`; what `x + y` or `x.transpose(1, 2)` means is in
+`operators.py` and `shaping.py`, which Tensor inherits. Here is the rest: making tensors, and
+looking at them.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def run_backward(root: Variable, gradient: Tensor | None, retain_graph: bool) ->
         for i, source in enumerate(node.inputs):
             dsource = dinputs[i]
             if source is not None and dsource is not None:
-                arrived.add(source, dsource, fresh=dsource is not dnode)
+                arrived.add(source, dsource, fresh=node.hands_over and dsource is not dnode)
         if not retain_graph:
             node.free()
     for leaf in arrived.leaves:
@@ -47,8 +47,9 @@ def run_backward(root: Variable, gradient: Tensor | None, retain_graph: bool) ->
 class _Arrived:
     """The gradients on their way, by the place they have come to; gone when the pass ends.
 
-    A rule's gradient is its dout, or a view of it, or a fresh array that nobody else holds. Only
-    the last may be added to in place, or handed over to `.grad` without a copy.
+    A gradient is fresh if nobody else holds the array: then more may be added to it in place, and
+    it may become a `.grad` as it is. A rule may return anything (its dout, an array it captured,
+    one array twice), so its gradients are not; those of kernels are, but for dout and its views.
     """
 
     def __init__(self) -> None:

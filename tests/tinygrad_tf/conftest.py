@@ -32,6 +32,11 @@ def check_values() -> Function:
     return _check_values
 
 
+@pytest.fixture(scope="session")
+def check_kernel() -> Function:
+    return _check_kernel
+
+
 def _check_op(
     ours: Function,
     *inputs: Any,
@@ -55,7 +60,7 @@ def _check_op(
         _compare(_run(ours, arrays), truth, tolerance)
         _check_float32(ours, theirs, arrays)
     arrays = _draw(inputs, 1.0, domain)
-    _compare(_run(ours, [_strided(a) for a in arrays]), _run_torch(theirs, arrays), tolerance)
+    _compare(_run(ours, _scattered(arrays)), _run_torch(theirs, arrays), tolerance)
     _check_finite_differences(ours, arrays)
 
 
@@ -76,6 +81,39 @@ def _check_values(
                 assert a.dtype == b.dtype
                 tolerance = 1e-12 if dtype == "f8" else 2e-6
                 np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def _check_kernel(op: Any, *inputs: Any, scale: float = 1.0, **options: Any) -> None:
+    """A rule's fast form against the rule, whose float64 is the truth; its buffers stay its own.
+
+    A gradient that is zero in truth may be noise here, small beside the largest of the results.
+    """
+    arrays = [_cast(a, "f4") for a in _draw(inputs, scale, None)]
+    truth = _run_rule(op.rule, [_cast(a, "f8") for a in arrays], options)
+    page = _run_rule(op.rule, arrays, options)
+    noise = 1e-6 * max(np.linalg.norm(exact) for exact in truth if exact is not None)
+    found = _run_rule(op.fast, arrays, options)
+    copies = [None if a is None else a.copy() for a in found]
+    for again in (found, *(_run_rule(op.fast, a, options) for a in (arrays, _scattered(arrays)))):
+        for a, rival, exact in zip(again, page, truth, strict=True):
+            assert (a is None) == (exact is None)
+            if a is not None and exact is not None:
+                assert (a.shape, a.dtype) == (exact.shape, "f4")
+                allowed = max(4 * np.linalg.norm(rival - exact), 1e-6 * np.linalg.norm(exact))
+                assert np.linalg.norm(a - exact) <= max(allowed, noise)
+    for a, copy in zip(found, copies, strict=True):  # the later calls wrote elsewhere
+        assert a is None or (a == copy).all()
+
+
+def _run_rule(rule: Function, arrays: list[Any], options: dict[str, Any]) -> Result:
+    out, backward = rule(*arrays, **options)
+    dout = _cotangent(out)
+    once = backward(_strided(dout) if _any_strided(arrays) else dout)[: len(arrays)]
+    copies = [None if a is None else a.copy() for a in once]
+    backward(dout)
+    for a, copy in zip(once, copies, strict=True):
+        assert a is None or (a == copy).all()
+    return [out, *once]
 
 
 def _check_float32(ours: Function, theirs: Function, arrays: list[Any]) -> None:
@@ -183,6 +221,10 @@ def _strided(value: Any) -> Any:
     array = np.repeat(value, 2, axis=-1).copy(order="F")[..., ::2]
     array.flags.writeable = False
     return array
+
+
+def _scattered(arrays: list[Any]) -> list[Any]:
+    return [_strided(a) for a in arrays]
 
 
 def _any_strided(arrays: list[Any]) -> bool:

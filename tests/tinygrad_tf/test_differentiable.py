@@ -57,6 +57,26 @@ def test_a_result_wants_a_gradient_if_an_input_does() -> None:
     assert scale_shift(DOUBLE.detach(), DOUBLE).requires_grad
 
 
+def test_a_fast_form_is_for_float32_and_may_decline() -> None:
+    def quick(x: Any, *, times: float) -> Any:
+        if times < 0:
+            return NotImplemented
+        return 100 * x, lambda dout: (100 * dout,)
+
+    @differentiable(fast=quick)
+    def slow(x: Any, *, times: float) -> Any:
+        return times * x, lambda dout: (times * dout,)
+
+    assert slow.fast is quick
+    for x, times, factor in ((SINGLE, 3.0, 100.0), (SINGLE, -3.0, -3.0), (DOUBLE, 3.0, 3.0)):
+        x = Tensor(x.data, requires_grad=True)
+        out = slow(x, times=np.float64(times))
+        out.backward(Tensor(np.ones_like(out.data)))
+        assert (out.data == factor * x.data).all()
+        assert (x.grad.data == factor).all()
+        assert out.dtype == x.grad.dtype == x.dtype
+
+
 def test_a_tensor_by_keyword_would_get_no_gradient() -> None:
     with pytest.raises(TypeError, match=r"^scale_shift: bias is a Tensor given by keyword, where"):
         scale_shift(DOUBLE, DOUBLE, bias=DOUBLE)
@@ -150,6 +170,7 @@ def test_integers_may_stand_beside_floats_and_get_no_gradient() -> None:
     x = Tensor(np.ones((3, 2), dtype=np.float32), requires_grad=True)
     rows = F.embedding(Tensor(np.array([2, 2])), x)
     assert rows.dtype == np.float32
+    assert F.cross_entropy(rows, Tensor(np.array([1, 0]))).dtype == np.float32
     assert not sum_op(WHOLE).requires_grad
 
 

@@ -130,3 +130,21 @@ def test_retain_grad_keeps_what_arrives_after_the_hooks_and_adds_up() -> None:
     assert y.grad.tolist() == [100.0]
     assert x.grad.tolist() == [300.0]
     assert z.grad is None
+
+
+def test_gradients_that_others_hold_are_copied() -> None:
+    x, factor, dout = Tensor([2.0], requires_grad=True), Tensor([7.0]), Tensor([5.0])
+    y = x * 1.0
+    y.retain_grad()
+    x.register_hook(lambda dx: factor)
+    y.backward(dout)
+    assert not np.shares_memory(y.grad.data, dout.data)
+    assert not np.shares_memory(x.grad.data, factor.data)
+    assert (x.grad.item(), y.grad.item()) == (7.0, 5.0)
+
+
+def test_retain_grad_on_a_leaf_changes_nothing() -> None:
+    x = Tensor([2.0], requires_grad=True)
+    x.retain_grad()
+    (x * 3.0).backward()
+    assert x.grad.tolist() == [3.0]

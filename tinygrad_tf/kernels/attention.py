@@ -58,7 +58,7 @@ def scaled_dot_product_attention(
         return NotImplemented
     if not q.shape[:2] == k.shape[:2] == v.shape[:2] or q.shape[-1] != k.shape[-1]:
         return NotImplemented
-    if k.shape[2] != v.shape[2] or q.size == 0:
+    if k.shape[2] != v.shape[2] or q.size == 0 or not q.dtype == k.dtype == v.dtype:
         return NotImplemented
     scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else scale
     q = np.multiply(q, scale, out=empty(q.shape, q.dtype))

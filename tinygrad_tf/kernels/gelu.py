@@ -34,7 +34,7 @@ def gelu(x: Array) -> tuple[Array, Backward]:
         )
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
-        return (np.multiply(dout, slope, out=empty(x.shape, x.dtype)),)
+        return (np.multiply(dout, slope, out=empty(slope.shape, slope.dtype)),)
 
     return out, backward
 

@@ -15,9 +15,12 @@ def layer_norm(
     x: Array, weight: Array | None = None, bias: Array | None = None, *, eps: float
 ) -> tuple[Array, Backward] | Any:
     """See `ops/layer_norm.py`, which also says what is wrong with shapes that do not fit."""
-    if x.size == 0 or any(a is not None and a.shape != x.shape[-1:] for a in (weight, bias)):
+    if x.size == 0 or x.ndim == 0:
         return NotImplemented
-    C = x.shape[-1]
+    for a in (weight, bias):
+        if a is not None and (a.shape != x.shape[-1:] or a.dtype != x.dtype):
+            return NotImplemented
+    shape, C = x.shape, x.shape[-1]
     rows = x.reshape(-1, C)
     average = _filled(C, 1.0 / C)
     mean = rows @ average
@@ -35,11 +38,11 @@ def layer_norm(
         out += bias
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
-        dout = dout.reshape(rows.shape)
-        ones = _filled(len(rows), 1.0)
+        dout = dout.reshape(x_hat.shape)
+        ones = _filled(len(x_hat), 1.0)
         dbias = None if bias is None else ones @ dout
         shares = average if weight is None else weight / C
-        product = np.multiply(dout, x_hat, out=empty(rows.shape, x.dtype))
+        product = np.multiply(dout, x_hat, out=empty(x_hat.shape, x_hat.dtype))
         dweight = None if weight is None else ones @ product
         along_x_hat = product @ shares
         along_ones = dout @ shares
@@ -48,12 +51,12 @@ def layer_norm(
         if weight is None:
             dx = np.subtract(dout, product, out=product)
         else:
-            dx = np.multiply(dout, weight, out=empty(rows.shape, x.dtype))
+            dx = np.multiply(dout, weight, out=empty(x_hat.shape, x_hat.dtype))
             dx -= product
         dx *= inv_std[:, None]
-        return dx.reshape(x.shape), dweight, dbias
+        return dx.reshape(shape), dweight, dbias
 
-    return out.reshape(x.shape), backward
+    return out.reshape(shape), backward
 
 
 @functools.lru_cache(maxsize=64)

@@ -15,7 +15,9 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, B
     """See `ops/linear.py`, which also says what is wrong with shapes that do not fit."""
     if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
         return NotImplemented
-    if bias is not None and bias.shape != weight.shape[:1]:
+    if x.dtype != weight.dtype:
+        return NotImplemented
+    if bias is not None and (bias.shape != weight.shape[:1] or bias.dtype != x.dtype):
         return NotImplemented
     outputs, inputs = weight.shape
     count = math.prod(x.shape[:-1])

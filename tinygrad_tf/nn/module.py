@@ -60,7 +60,7 @@ class Module:
 
     def children(self) -> Iterator[Module]:
         """The modules that are attributes of this one."""
-        return (child for _, child in self.named_children())
+        return (child for child in vars(self).values() if isinstance(child, Module))
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and all below it, each once, with dotted paths; its own path is prefix."""
@@ -75,7 +75,14 @@ class Module:
 
     def modules(self) -> Iterator[Module]:
         """This module and all below it, each once."""
-        return (module for _, module in self.named_modules())
+        seen: set[int] = set()
+        stack: list[Module] = [self]
+        while stack:
+            module = stack.pop()
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield module
+                stack.extend(reversed(list(module.children())))
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """All parameters, each once (a tied one under its first name), with dotted names."""

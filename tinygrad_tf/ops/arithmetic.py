@@ -103,15 +103,17 @@ def pow_tensor(x: Array, y: Array) -> tuple[Array, Backward]:
     """out = x ** y, both of them differentiable.
 
     Backward. dx as for a constant exponent. For y, x ** y = exp(y * log(x)), so
-    dy = dout * out * log(x); where x is 0 the output stays 0 (y > 0), so dy is 0, as in PyTorch.
+    dy = dout * out * log(x). Where x is 0 and y >= 0 the output stays as it is: dy is 0, as in
+    PyTorch.
     Mirrors: torch.pow with a tensor.
     """
     out = x**y
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
         dx = dout * np.where(y == 0, 0, y * x ** np.where(y == 0, 1, y - 1))
-        with np.errstate(invalid="ignore"):  # the log of a negative x is NaN, quietly
-            dy = dout * np.where(x == 0, 0, out * np.log(np.where(x == 0, 1, x)))
+        stays = (x == 0) & (y >= 0)
+        with np.errstate(invalid="ignore", divide="ignore"):  # log(x) is NaN below 0, quietly
+            dy = dout * np.where(stays, 0, out * np.log(np.where(stays, 1, x)))
         return sum_to(dx, x.shape), sum_to(dy, y.shape)
 
     return out, backward

@@ -22,18 +22,18 @@ def scaled_dot_product_attention(
     dropout_p: float = 0.0,
     generator: np.random.Generator | None = None,
 ) -> tuple[Array, Backward]:
-    """Look up by similarity. out = softmax(q @ k.T * scale + mask) @ v, scale = 1 / sqrt(K).
+    """Look up by similarity. out = softmax(q @ k^T * scale + mask) @ v, scale = 1 / sqrt(K).
 
     q (..., T, K), k (..., S, K), v (..., S, Kv), mask (..., T, S) -> out (..., T, Kv).
     A float mask is added to the scores. In a bool mask True means *may attend*, as in PyTorch's
     function of this name; the modules' masks mean the opposite. Causal: query t sees keys 0..t.
     A query that may attend nowhere gets zeros, and passes no gradient.
 
-    Backward. Four known rules, in reverse (T: transpose of the last two axes):
-    * context = dropped @ v:       ddropped = dout @ v.T,   dv = dropped.T @ dout.
+    Backward. Four known rules, in reverse (^T: the last two axes transposed):
+    * out = dropped @ v:           ddropped = dout @ v^T,   dv = dropped^T @ dout.
     * dropped = probs * keep:      dprobs = ddropped * keep.
     * probs = softmax(scores):     dscores = probs * (dprobs - sum_s dprobs * probs).
-    * scores = q @ k.T * scale:    dq = dscores @ k * scale,   dk = dscores.T @ q * scale.
+    * scores = q @ k^T * scale:    dq = dscores @ k * scale,   dk = dscores^T @ q * scale.
     A forbidden pair has probs 0, so dscores 0: nothing flows there, no mask is needed going back.
     An additive mask enters as itself: dmask = dscores.
     Fact: every row of dscores sums to 0. Hence a vector added to all keys has gradient 0.
@@ -51,7 +51,7 @@ def scaled_dot_product_attention(
     probs = exponential / np.where(total == 0, 1, total)                   # 3  (..., T, S)
     keep = keep_mask(probs, dropout_p, generator) if dropout_p != 0 else None
     dropped = probs if keep is None else probs * keep                      # 4  (..., T, S)
-    context = dropped @ v                                                  # 5  (..., T, Kv)
+    out = dropped @ v                                                      # 5  (..., T, Kv)
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
         ddropped = dout @ v.swapaxes(-1, -2)                               # 5  (..., T, S)
@@ -66,7 +66,7 @@ def scaled_dot_product_attention(
         dk = sum_to(dscores.swapaxes(-1, -2) @ q * scale, k.shape)         # 1  (..., S, K)
         return dq, dk, dv, dmask
 
-    return context, backward
+    return out, backward
 
 
 def _mask_scores(scores: Array, mask: Array | None, is_causal: bool) -> Array:

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from tinygrad_tf import kernels
 from tinygrad_tf.differentiable import differentiable
 from tinygrad_tf.graph import Array, Backward
 
 
-@differentiable
+@differentiable(fast=kernels.embedding.embedding)
 def embedding(indices: Array, weight: Array) -> tuple[Array, Backward]:
     """Pick rows. out = weight[indices].
 

@@ -18,14 +18,18 @@ def layer_norm(
 
     Backward. The affine part is elementwise, shared by all tokens:
         dbias = sum dout,   dweight = sum dout * x_hat,   dx_hat = dout * weight.
-    Within one token x_hat[i] = centered[i] * inv_std, and x[j] reaches x_hat[i] on three ways:
+    Within one token x_hat[i] = centered[i] * inv_std, and x[j] reaches x_hat[i] in three ways:
     directly (i == j), through the mean, and through the variance.
-    * variance = mean(centered^2), so d inv_std / d centered[j] = -inv_std^3 * centered[j] / C,
-      and through it dcentered[j] = inv_std * (dx_hat[j] - x_hat[j] * mean(dx_hat * x_hat)).
+    * variance = mean(centered^2), so d inv_std / d centered[j] = -inv_std^3 * centered[j] / C.
+      inv_std is a factor of every x_hat[i], so it collects sum_i dx_hat[i] * centered[i]:
+        dcentered[j] = dx_hat[j] * inv_std
+                       - (sum_i dx_hat[i] * centered[i]) * inv_std^3 * centered[j] / C
+                     = inv_std * (dx_hat[j] - x_hat[j] * mean(dx_hat * x_hat)),
+      for centered * inv_std is x_hat, once with index i and once with j.
     * centered = x - mean(x): going back subtracts the mean again, and mean(x_hat) is 0, so
         dx = inv_std * (dx_hat - mean(dx_hat) - x_hat * mean(dx_hat * x_hat)).
-    In pictures: dx_hat, less its part along the vector of ones, less its part along x_hat; the two
-    directions in which moving x changes nothing (a shift, and, but for eps, a stretch).
+    In pictures: dx_hat, less its part along the vector of ones, less (but for eps) its part along
+    x_hat: the two directions in which moving x changes nothing, a shift and a stretch.
     Fact: dx is orthogonal to ones, and to x_hat up to eps / (variance + eps).
     Source: Ba, Kiros, Hinton (2016), arXiv:1607.06450, section 3.
     Mirrors: torch.nn.functional.layer_norm.

@@ -22,7 +22,7 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, B
     * bias[o] is added in every row: dbias[o] = sum_n dout[n, o].
     Each result has one possible shape, which is a way to remember the transposes.
     Fact: with x = 1 everywhere, each column of dweight equals dbias.
-    Source: Rumelhart, Hinton, Williams (1986), Nature 323, equations 4 to 6.
+    Source: Rumelhart, Hinton, Williams (1986), Nature 323, equations 6 (dweight) and 7 (dx).
     Mirrors: torch.nn.functional.linear.
     """
     _check_shapes(x, weight, bias)

@@ -22,7 +22,7 @@ def relu(x: Array) -> tuple[Array, Backward]:
     out = np.maximum(x, 0)                     # 1  (...)
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
-        dx = dout * (out > 0)                  # 1
+        dx = np.where(out <= 0, np.zeros((), dout.dtype), dout)    # 1
         return (dx,)
 
     return out, backward

@@ -34,7 +34,7 @@ class SinusoidalPositionalEncoding(nn.Module):
 class LearnedPositionalEncoding(nn.Module):
     """Adds a trained vector for each position. x (B, T, C) -> (B, T, C), T <= max_len.
 
-    Source: Radford et al. (2019), GPT-2, whose standard deviation, 0.02, it starts from.
+    Source: Radford et al. (2018), GPT, section 4.1; it starts from their standard deviation, 0.02.
     """
 
     def __init__(self, d_model: int, max_len: int) -> None:

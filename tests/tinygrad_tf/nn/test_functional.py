@@ -110,6 +110,7 @@ def test_dropout_in_training_draws_from_the_generator() -> None:
     assert first == again
     assert set(first) == {0.0, 2.0}
     assert set(F.dropout(x).tolist()) == {0.0, 2.0}  # one half, and training
+    assert F.dropout(x, 1.0).tolist() == [0.0] * 50
 
 
 def test_attention_drops_with_the_generator() -> None:

@@ -76,7 +76,8 @@ def test_linear_starts_as_in_pytorch() -> None:
     for parameter in layer.parameters():
         assert np.abs(parameter.data).max() <= bound
     assert layer.weight.data.std() == pytest.approx(bound / 3**0.5, rel=0.02)
-    assert np.abs(layer.bias.data).max() > 0.9 * bound
+    assert layer.bias.data.std() == pytest.approx(bound / 3**0.5, rel=0.1)
+    assert nn.Linear(1, 50).bias.data.std() > 0.4
     theirs = torch.nn.Linear(400, 300).weight
     assert layer.weight.data.std() == pytest.approx(theirs.std().item(), rel=0.02)
 
@@ -126,6 +127,8 @@ def test_dropout_is_determined_by_its_generator() -> None:
     first, again = (nn.Dropout(0.5, np.random.default_rng(4))(x).tolist() for _ in range(2))
     assert first == again
     assert nn.Dropout(0.5)(x).tolist() != nn.Dropout(0.5)(x).tolist()
+    assert nn.Dropout().p == torch.nn.Dropout().p
+    assert nn.Dropout(1.0)(x).tolist() == [0.0] * 50
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1])

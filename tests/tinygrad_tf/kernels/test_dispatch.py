@@ -1,0 +1,200 @@
+"""Which calls a kernel answers, and that the op is the page's in all others."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import erf
+
+from tinygrad_tf import Tensor, differentiable, kernels
+from tinygrad_tf.ops.attention import scaled_dot_product_attention as attention
+from tinygrad_tf.ops.embedding import embedding
+from tinygrad_tf.ops.gelu import gelu
+from tinygrad_tf.ops.layer_norm import layer_norm
+from tinygrad_tf.ops.linear import linear
+
+Array = np.ndarray[Any, Any]
+OPS = (attention, embedding, gelu, layer_norm, linear)
+
+
+def drawn(*shape: int, dtype: str = "f4") -> Array:
+    return np.random.default_rng(len(shape)).standard_normal(shape).astype(dtype)
+
+
+def heads(t: int, s: int, *leading: int) -> tuple[Array, Array, Array]:
+    return drawn(*leading, t, 3), drawn(*leading, s, 3), drawn(*leading, s, 5)
+
+
+def causal(*leading: int) -> Array:
+    return np.broadcast_to(np.tri(4, 6, dtype=bool), (*leading, 4, 6))
+
+
+NOWHERE = causal() & (np.arange(4) != 2)[:, None]  # query 2 may attend nowhere
+
+
+# What is declined
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options"),
+    [
+        (heads(4, 6), {}),
+        (heads(4, 6, 2), {"is_causal": True}),
+        (heads(4, 6, 2, 1, 3), {}),
+        ((drawn(2, 3, 4, 3), drawn(2, 1, 6, 3), drawn(2, 1, 6, 5)), {}),
+        ((drawn(2, 3, 4, 3), drawn(2, 3, 6, 3), drawn(1, 1, 6, 5)), {}),
+        (heads(4, 0, 2, 3), {}),
+        (heads(0, 6, 2, 3), {}),
+        (heads(4, 6, 0, 3), {}),
+        ((*heads(4, 6, 2, 3), causal()), {}),
+        ((*heads(4, 6, 2, 3), causal(2, 3)), {}),
+        ((*heads(4, 6, 2, 3), NOWHERE), {}),
+        ((*heads(4, 6, 2, 3), np.where(NOWHERE, 0, -np.inf).astype("f4")), {}),
+        ((*heads(4, 6, 2, 3), drawn(4, 6)), {}),
+        (heads(4, 6, 2, 3), {"dropout_p": 0.3}),
+        (heads(4, 6, 2, 3), {"dropout_p": 1.0}),
+    ],
+)
+def test_attention_by_the_page(arrays: Any, options: Any) -> None:
+    def seeded() -> Any:
+        dropout = "dropout_p" in options
+        return {**options, "generator": np.random.default_rng(1)} if dropout else options
+
+    assert attention.fast(*arrays, **seeded()) is NotImplemented
+    inputs = [Tensor(a, requires_grad=a.dtype != bool) for a in arrays]
+    out = attention(*inputs, **seeded())
+    dout = drawn(*out.shape)
+    out.backward(Tensor(dout))
+    page, backward = attention.rule(*arrays, **seeded())
+    np.testing.assert_array_equal(out.data, page)
+    for x, expected in zip(inputs, backward(dout), strict=False):
+        assert (x.grad is None) == (expected is None)
+        if expected is not None:
+            assert x.grad.dtype == np.float32
+            np.testing.assert_array_equal(x.grad.data, expected)
+
+
+@pytest.mark.parametrize("mask", [NOWHERE, np.where(NOWHERE, 0, -np.inf).astype("f4")])
+def test_a_query_that_may_attend_nowhere_gets_zeros(mask: Array) -> None:
+    q, k, v = (Tensor(a, requires_grad=True) for a in heads(4, 6, 2, 3))
+    out = attention(q, k, v, Tensor(mask))
+    out.backward(Tensor(np.ones(out.shape, "f4")))
+    assert not out.data[..., 2, :].any()
+    assert not q.grad.data[..., 2, :].any()
+    assert out.data[..., 3, :].all()
+
+
+ONES = {dtype: np.ones((4, 4), dtype) for dtype in ("f4", "i8", "i2", "?")}
+
+
+@pytest.mark.parametrize(
+    ("op", "arrays", "options"),
+    [
+        (linear, [drawn(2, 3), drawn(3)], {}),
+        (linear, [drawn(2, 3), drawn(3, 4)], {}),
+        (linear, [drawn(), drawn(3, 4)], {}),
+        (linear, [drawn(2, 3), drawn(4, 3), drawn(3)], {}),
+        (linear, [ONES["f4"], ONES["i8"]], {}),
+        (linear, [ONES["i8"], ONES["f4"]], {}),
+        (linear, [ONES["f4"], ONES["i2"]], {}),
+        (linear, [ONES["?"], ONES["f4"]], {}),
+        (linear, [ONES["f4"], ONES["f4"], ONES["i8"][0]], {}),
+        (layer_norm, [drawn(2, 3), drawn(4)], {"eps": 0.1}),
+        (layer_norm, [drawn(2, 3), drawn(3), drawn(2, 3)], {"eps": 0.1}),
+        (layer_norm, [drawn()], {"eps": 0.1}),
+        (layer_norm, [drawn(0, 3), drawn(3)], {"eps": 0.1}),
+        (layer_norm, [ONES["i8"], ONES["f4"][0]], {"eps": 0.1}),
+        (layer_norm, [ONES["f4"], ONES["i8"][0]], {"eps": 0.1}),
+        (layer_norm, [ONES["f4"], None, ONES["i2"][0]], {"eps": 0.1}),
+        (embedding, [np.array([3]), drawn(3, 4)], {}),
+        (embedding, [np.array([-1]), drawn(3, 4)], {}),
+        (embedding, [np.array([0]), drawn(3)], {}),
+        (embedding, [np.array([], int), drawn(3, 4)], {}),
+        (attention, [drawn(1, 1, 4, 3), drawn(1, 1, 6, 2), drawn(1, 1, 6, 5)], {}),
+        (attention, [drawn(1, 1, 4, 3), drawn(1, 1, 6, 3), drawn(1, 1, 5, 5)], {}),
+        (attention, [drawn(2, 1, 4, 3), drawn(3, 1, 6, 3), drawn(3, 1, 6, 5)], {}),
+        (attention, [*heads(4, 6, 1, 1), causal()], {"is_causal": True}),
+        (attention, [ONES["f4"][None, None], *[ONES["i8"][None, None]] * 2], {}),
+        (attention, [*[ONES["f4"][None, None]] * 2, ONES["i2"][None, None]], {}),
+    ],
+)
+def test_the_ops_result_or_error_is_the_pages(op: Any, arrays: Any, options: Any) -> None:
+    assert op.fast(*arrays, **options) is NotImplemented
+
+    def outcome(function: Callable[..., Tensor]) -> Any:
+        inputs = [None if a is None else Tensor(a) for a in arrays]
+        try:
+            out = function(*inputs, **options)
+        except (TypeError, ValueError) as error:
+            return type(error), str(error)
+        return out.dtype, out.tolist()
+
+    assert outcome(op) == outcome(differentiable(op.rule))
+
+
+# What each precision is computed with
+
+
+def call(op: Any, dtype: str) -> Tensor:
+    x = Tensor(drawn(2, 5, 4, 4, dtype=dtype))
+    if op is attention:
+        return op(x, x, x)
+    if op is embedding:
+        return op(Tensor(np.array([3, 0])), x[0, 0])
+    if op is gelu:
+        return op(x)
+    return op(x, x[0, 0, 0], eps=1e-5) if op is layer_norm else op(x, x[0, 0])
+
+
+@pytest.mark.parametrize("op", OPS, ids=lambda op: op.__name__)
+def test_only_float32_meets_a_kernel(op: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def spy(frame: Any, event: str, argument: Any) -> None:
+        if event == "call" and frame.f_code in (op.fast.__code__, op.rule.__code__):
+            seen.append("kernel" if frame.f_code is op.fast.__code__ else "page")
+
+    before = sys.getprofile()
+    sys.setprofile(spy)
+    try:
+        results = [call(op, dtype) for dtype in ("f8", "f4")]
+    finally:
+        sys.setprofile(before)
+    assert seen == ["page", "kernel"]
+    assert [out.dtype for out in results] == ["f8", "f4"]
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_a_fast_form_is_asked_first_and_may_decline(dtype: str) -> None:
+    asked: list[Any] = []
+
+    def fast(x: Array, *, times: float) -> Any:
+        asked.append((x.dtype, times))
+        return NotImplemented if times < 0 else (x * np.float32(100), lambda dout: (dout,))
+
+    @differentiable(fast=fast)
+    def scaled(x: Array, *, times: float) -> Any:
+        return x * x.dtype.type(times), lambda dout: (dout * times,)
+
+    assert (scaled.fast, scaled.__name__) == (fast, "scaled")
+    x = Tensor(np.ones(2, dtype))
+    assert scaled(x, times=-2.0).tolist() == [-2.0, -2.0]
+    assert scaled(x, times=2.0).tolist() == ([100.0] * 2 if dtype == "f4" else [2.0] * 2)
+    assert asked == ([(np.float32, -2.0), (np.float32, 2.0)] if dtype == "f4" else [])
+
+
+def test_gelu_in_float64_is_scipys() -> None:
+    x = Tensor(np.linspace(-9, 9, 10_001), requires_grad=True)
+    out = gelu(x)
+    out.backward(Tensor(np.ones(x.shape)))
+    cdf = (1 + erf(x.data / np.sqrt(2))) / 2
+    pdf = np.exp(-x.data * x.data / 2) / np.sqrt(2 * np.pi)
+    np.testing.assert_allclose(out.data, x.data * cdf, rtol=1e-12, atol=1e-16)
+    np.testing.assert_allclose(x.grad.data, cdf + x.data * pdf, rtol=1e-12, atol=1e-16)
+
+
+def test_every_kernel_is_some_ops_fast_form() -> None:
+    files = {op.fast.__module__.rpartition(".")[2] for op in OPS}
+    assert files == set(kernels.__all__)
