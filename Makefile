@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test check lint types coverage format clean
+.PHONY: run test check lint types coverage bench format clean
 
 run: $(READY)
 	@$(BIN)/crosscheck
@@ -27,6 +27,15 @@ types: $(READY)
 
 coverage: $(READY)
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
+
+bench: $(READY)
+	$(PIP) '.[bench]'
+	$(BIN)/python -m benchmarks.block
+	$(BIN)/python -m benchmarks.more training
+	$(BIN)/python -m benchmarks.more memory
+	$(BIN)/python -m benchmarks.more growth
+	$(BIN)/python -m benchmarks.more rules
+	$(BIN)/python -m benchmarks.table
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -73,12 +73,12 @@ def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
                 computed = fast(*arrays, **options)
             is_fast = computed is not NotImplemented
             out, backward = computed if is_fast else rule(*arrays, **options)
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, TypeError) as error:
             raise _explain(name, arrays, error) from error
         result = like.new_tensor(out)
         dtype = result.data.dtype
         if dtype != like.data.dtype and dtype.kind == "f" and "dtype" not in options:
-            raise _mixed_dtypes(name, arrays, f" gave {dtype}")
+            raise _wrong_dtypes(name, arrays, f" gave {dtype}")
         if depth and _grad_enabled.get():
             result.requires_grad = True
             result.node = Node(name, edges, depth, backward, result.data, is_fast)
@@ -167,7 +167,7 @@ def _unwrap(
         ]
     for a in arrays:
         if a is not None and a.dtype != dtype and a.dtype.kind == "f":
-            raise _mixed_dtypes(name, arrays)
+            raise _wrong_dtypes(name, arrays)
     return like, arrays, edges, depth
 
 
@@ -211,9 +211,9 @@ def _explain(name: str, arrays: list[Array | None], error: Exception) -> Excepti
     return type(error)(f"{name}: {error} (inputs: {_describe(arrays)})")
 
 
-def _mixed_dtypes(name: str, arrays: list[Array | None], result: str = "") -> TypeError:
+def _wrong_dtypes(name: str, arrays: list[Array | None], result: str = "") -> TypeError:
     """float32 stays float32: mixing it with float64 is an error rather than a promotion."""
-    return TypeError(
-        f"{name}: inputs {_describe(arrays)}{result}; the floating dtypes must be the same: "
-        "convert one side with .to(dtype)"
-    )
+    advice = "the floating dtypes must be the same: convert one side with .to(dtype)"
+    if not any(a is not None and a.dtype.kind == "f" for a in arrays):
+        advice = "integers have no place here: convert them with .to(float32)"
+    return TypeError(f"{name}: inputs {_describe(arrays)}{result}; {advice}")

@@ -2,83 +2,110 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from tinygrad_tf.graph import Array
-from tinygrad_tf.tensor import Tensor
+from tinygrad_tf.tensor import Tensor, float64
 
 
 class GradcheckError(AssertionError):
-    """The gradient and the finite difference disagree."""
+    """The gradient and the finite difference disagree, or are too small to be compared."""
 
 
 def gradcheck(
     function: Callable[..., Tensor],
-    inputs: Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
     *,
     step: float = 1e-6,
     tolerance: float = 1e-6,
     directions: int = 3,
+    allow_zero: bool = False,
     seed: int = 0,
 ) -> bool:
     """Compare `backward()` with central differences along random directions, in float64.
 
-    function(*inputs) -> a tensor of any shape. The loss is its inner product with a random
-    cotangent w, for a plain sum would be blind to some bugs. For each input x that requires grad
-    and each random unit direction u:
-        (L(x + step * u) - L(x - step * u)) / (2 * step)  must be  <dx, u>,
-    to within tolerance * |dx| (plus tolerance, for gradients below 1). One direction tests all
+    function(*inputs) -> a tensor of any shape. The loss L is its inner product with a random
+    cotangent, for a plain sum would be blind to some bugs. For each input x that requires grad,
+    each random direction u, and h = step times the size of x:
+        (L(x + h * u) - L(x - h * u)) / (2 * h)  must be  <dx, u>,
+    to within tolerance * |dx| and what rounding does to the difference. One direction tests all
     entries at once: an error survives only if u happens to be orthogonal to it.
-    Returns True. Raises GradcheckError naming the input and both numbers; ValueError when an input
-    is not float64, or none requires grad.
+
+    Returns True. Raises GradcheckError naming the input and both numbers; also when the gradient
+    drowns in rounding, so that nothing is tested, unless it is zero and allow_zero says it may be.
+    Raises ValueError when an input is not float64, or none requires grad.
     Source: Griewank, Walther (2008), Evaluating Derivatives, on directional derivatives.
     """
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     checked = [i for i, x in enumerate(inputs) if x.requires_grad]
+    _require_float64(inputs, checked)
+    # Not default_rng(seed): from that the inputs may come, and the cotangent must not equal them.
+    generator = np.random.default_rng((seed, 1))
+    leaves = [Tensor(x.data, requires_grad=x.requires_grad) for x in inputs]  # own .grad, no past
+    out = function(*leaves)
+    if not isinstance(out, Tensor):
+        raise TypeError(f"gradcheck: the function returned {type(out).__name__}, expected a Tensor")
+    cotangent = generator.standard_normal(out.shape)
+    out.backward(Tensor(cotangent))
+    size = float(np.abs(out.data * cotangent).sum())  # rounding goes by the terms of L, not by L
+    for i in checked:
+        x, grad = inputs[i].data, leaves[i].grad
+        dx = np.zeros(x.shape) if grad is None else grad.data
+        h = step * (_norm(x) / math.sqrt(max(x.size, 1)) or 1.0)
+        noise = 10 * np.finfo(float64).eps * size / h
+        for _ in range(directions if x.size else 0):
+            u = generator.standard_normal(x.shape)
+            ahead, behind = (_loss(function, inputs, i, x + d * u, cotangent) for d in (h, -h))
+            measured, expected = (ahead - behind) / (2 * h), float((dx * u).sum())
+            name, norm = f"input {i} {x.shape}", _norm(dx)
+            _judge(name, expected, measured, norm, tolerance, noise, allow_zero)
+    return True
+
+
+def _judge(
+    name: str,
+    expected: float,
+    measured: float,
+    norm: float,
+    tolerance: float,
+    noise: float,
+    allow_zero: bool,
+) -> None:
+    allowed = tolerance * norm + noise
+    numbers = f"backward gives {expected:.9g}, finite differences give {measured:.9g}"
+    if not abs(measured - expected) <= allowed:
+        raise GradcheckError(
+            f"gradcheck: along a random direction of {name}, {numbers} "
+            f"(allowed difference {allowed:.1e})"
+        )
+    if 100 * noise > max(norm, abs(measured)) and not (allow_zero and norm == 0.0):
+        raise GradcheckError(
+            f"gradcheck: nothing is tested at {name}: {numbers}, which rounding alone "
+            f"({noise:.1e}) can hide; allow_zero=True if the gradient is zero by rights"
+        )
+
+
+def _require_float64(inputs: Sequence[Tensor], checked: Sequence[int]) -> None:
     if not checked:
         raise ValueError("gradcheck: no input requires grad, so there is nothing to check")
     for i in checked:
-        if inputs[i].dtype != np.float64:
+        if inputs[i].dtype != float64:
             raise ValueError(
                 f"gradcheck: input {i} is {inputs[i].dtype}; finite differences need float64, "
                 "convert it with .to(float64)"
             )
-    generator = np.random.default_rng([seed, 1])  # default_rng(0) may be what the inputs came from
-    leaves = [Tensor(x.data, requires_grad=x.requires_grad) for x in inputs]  # own .grad, no past
-    out = function(*leaves)
-    cotangent = generator.standard_normal(out.shape)
-    out.backward(Tensor(cotangent))
-    gradients = [np.zeros(x.shape) if x.grad is None else x.grad.data for x in leaves]
-    for i in checked:
-        for _ in range(directions):
-            direction = generator.standard_normal(inputs[i].shape)
-            direction /= max(float(np.linalg.norm(direction)), 1e-300)
-            measured = _central_difference(function, inputs, i, direction, step, cotangent)
-            expected = float((gradients[i] * direction).sum())
-            allowed = tolerance * (1.0 + float(np.linalg.norm(gradients[i])))
-            if not abs(measured - expected) <= allowed:
-                raise GradcheckError(
-                    f"gradcheck: along a random direction of input {i} {inputs[i].shape}, backward "
-                    f"gives {expected:.9g}, finite differences give {measured:.9g} "
-                    f"(allowed difference {allowed:.1e})"
-                )
-    return True
 
 
-def _central_difference(
-    function: Callable[..., Tensor],
-    inputs: Sequence[Tensor],
-    i: int,
-    direction: Array,
-    step: float,
-    cotangent: Array,
+def _norm(array: Array) -> float:
+    return float(np.linalg.norm(array))
+
+
+def _loss(
+    function: Callable[..., Tensor], inputs: Sequence[Tensor], i: int, x: Array, cotangent: Array
 ) -> float:
-    """The slope of L = <function(...), cotangent> as input i moves along direction."""
-
-    def loss(distance: float) -> float:
-        moved = list(inputs)
-        moved[i] = Tensor(inputs[i].data + distance * direction)
-        return float((function(*moved).data * cotangent).sum())
-
-    return (loss(step) - loss(-step)) / (2 * step)
+    """L with input i moved to x."""
+    moved = [Tensor(x) if j == i else other for j, other in enumerate(inputs)]
+    return float((function(*moved).data * cotangent).sum())

@@ -119,7 +119,7 @@ class Shaping(Variable):
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors along an axis they have."""
-    return rules.concat(*tensors, dim=dim)
+    return rules.cat(*tensors, dim=dim)
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:

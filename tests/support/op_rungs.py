@@ -30,7 +30,7 @@ OP_RUNGS: dict[str, Any] = {
     "add": lambda e, x: x + x[:, :1],
     "amax": lambda e, x: x.amax(dim=1),
     "cast": lambda e, x: x.double().to(x),
-    "concat": lambda e, x: e.lib.cat([x, x * 2, x[:, :, :1]], dim=-1),
+    "cat": lambda e, x: e.lib.cat([x, x * 2, x[:, :, :1]], dim=-1),
     "cos": lambda e, x: x.cos(),
     "cross_entropy": lambda e, x: e.functional.cross_entropy(x.flatten(0, 1), e.tensor(TARGETS)),
     "div": lambda e, x: x / (x[:1] * x[:1] + 1),

@@ -1,13 +1,19 @@
 import gc
+import queue
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tinygrad_tf import buffers
+import torch
+from tinygrad_tf import Tensor, buffers
 from tinygrad_tf.buffers import empty, owns_memory
 
+ROOT = Path(__file__).parents[2]
 LARGE = (300, 300)
 F4 = np.dtype("f4")
 
@@ -54,6 +60,10 @@ def test_memory_is_used_again_when_the_array_is_gone() -> None:
         lambda a: np.broadcast_to(a[0], (5, 300)),
         lambda a: np.asarray(memoryview(a)),
         lambda a: np.lib.stride_tricks.as_strided(a, (10,), (4,)),
+        lambda a: a[1:][::-1].T[5].reshape(-1, 1),
+        lambda a: a.flat,
+        lambda a: Tensor(a).detach().numpy()[7:],
+        lambda a: torch.from_numpy(a)[7:],
     ],
 )
 def test_memory_is_not_used_again_while_anything_looks_into_it(view: Any) -> None:
@@ -104,3 +114,124 @@ def test_whole_arrays_own_their_memory_and_views_do_not() -> None:
         assert owns_memory(array)
         assert not owns_memory(array[1:])
         assert not owns_memory(array.reshape(array.shape))
+
+
+def test_an_exception_holds_what_its_frames_hold() -> None:
+    places = []
+
+    def fail() -> None:
+        array = empty(LARGE, F4)
+        places.append(address(array))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as failure:
+        fail()
+    assert address(empty(LARGE, F4)) != places[0]
+    del failure
+    gc.collect()
+    assert places[0] in [address(a) for a in [empty(LARGE, F4) for _ in range(3)]]
+
+
+def test_a_cycle_holds_its_arrays_until_it_is_collected(pool: Any) -> None:
+    cycle: list[Any] = [empty(LARGE, F4)]
+    cycle.append(cycle)
+    gc.disable()
+    try:
+        del cycle
+        assert pool.bytes == 0
+        gc.collect()
+        assert pool.bytes == 360_000
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("look", [lambda a: a.base.view(np.ndarray), lambda a: a.base[5:]])
+def test_not_even_who_reaches_for_the_lease_is_surprised(look: Any, pool: Any) -> None:
+    array = empty(LARGE, F4)
+    view = look(array)
+    del view
+    assert pool.bytes == 0
+    view = look(array)
+    del array
+    assert pool.bytes == 0
+    view[...] = 3
+    another = look(empty(LARGE, F4))
+    another[...] = 4
+    assert (view == 3).all()
+    del view, another
+    assert pool.bytes == 2 * 360_000
+
+
+def test_arrays_made_here_and_dropped_there_are_never_mixed_up() -> None:
+    """Each array is checked by the thread that drops it, while others are being made."""
+    hand_over: queue.Queue[Any] = queue.Queue(maxsize=4)
+    right = []
+
+    def check() -> None:
+        while (given := hand_over.get()) is not None:
+            number, array = given
+            scratch = empty(LARGE, F4)
+            scratch[...] = -1.0
+            right.append((array == number).all())
+            del given, array, scratch
+
+    threads = [threading.Thread(target=check) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for number in range(200):
+        array = empty(LARGE, F4)
+        array[...] = number
+        hand_over.put((number, array))
+        del array
+    for _ in threads:
+        hand_over.put(None)
+    for thread in threads:
+        thread.join()
+    assert (len(right), all(right)) == (200, True)
+
+
+def test_an_array_outlives_the_thread_that_made_it(pool: Any) -> None:
+    made: list[np.ndarray] = []
+
+    def make() -> None:
+        del_me = empty(LARGE, F4)
+        del del_me
+        made.append(empty(LARGE, F4))
+        made[0][...] = 5.0
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    thread.join()
+    gc.collect()
+    others = [np.zeros(LARGE, F4) for _ in range(3)] + [empty(LARGE, F4)]
+    others[-1][...] = 0.0
+    assert (made[0] == 5.0).all()
+    made.clear()
+    assert pool.bytes == 360_000  # it is this thread's now
+
+
+def test_arrays_that_live_to_the_end_are_no_trouble() -> None:
+    code = (
+        "import builtins, numpy as np; from tinygrad_tf.buffers import empty\n"
+        "held = builtins.held = empty((300, 300), np.dtype('f4'))\n"
+        "cycle = [empty((300, 300), np.dtype('f4'))]; cycle.append(cycle)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, check=False
+    )
+    assert (run.returncode, run.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("array", "owns"),
+    [
+        (np.float32(2.0), True),
+        (np.ones(3).copy(), True),
+        (np.frombuffer(bytes(8)), False),
+        (np.broadcast_to(np.ones(3), (2, 3)), False),
+        (np.ones((2, 3)).T, False),
+        (np.asarray(memoryview(np.ones(3))), False),
+    ],
+)
+def test_owning_memory(array: Any, owns: bool) -> None:
+    assert owns_memory(array) == owns

@@ -90,6 +90,34 @@ def test_groups_have_options_of_their_own_and_changes_take_effect() -> None:
         assert_twins(ours, theirs, 1e-12)
 
 
+@EACH
+def test_a_hundred_steps_of_a_network_beside_pytorch(name: str, options: Any) -> None:
+    """The gradients depend on the parameters, so that no error goes unanswered."""
+    options = {**options, "lr": 0.01}
+    if options.get("betas") == (0.6, 0.0):
+        options["betas"] = (0.6, 0.5)  # without memory, a gradient near 0 makes chaotic steps
+    sides = []
+    for kind, tensor in ((getattr(torch.optim, name), torch.tensor), (vars(optim)[name], Tensor)):
+        generator = np.random.default_rng(0)
+        drawn = [tensor(generator.normal(size=shape)) for shape in [(5, 4), (4,), (2, 4), ()]]
+        weight, bias, out, shift = parameters = [p.requires_grad_() for p in drawn]
+        groups = [{"params": [bias], "lr": 0.02}, {"params": [weight], "weight_decay": 0.03}]
+        groups.append({"params": [out, shift]})
+        sides.append((tensor, parameters, kind(groups, **options)))
+    for step in range(100):
+        for tensor, (weight, bias, out, shift), optimizer in sides:
+            generator = np.random.default_rng(step)
+            x = tensor(generator.normal(size=(7, 5)))
+            hidden = x @ weight if step % 3 == 0 else x @ weight + bias
+            optimizer.zero_grad()
+            ((hidden.tanh() @ out.T + shift - x[:, :2].sin()) ** 2).mean().backward()
+            assert (bias.grad is None) == (step % 3 == 0)  # it rests
+            if step == 50:
+                optimizer.param_groups[0]["lr"] *= 0.5
+            optimizer.step()
+        assert_twins(sides[1][1], sides[0][1], 1e-10)
+
+
 def test_training_goes_down() -> None:
     generator = np.random.default_rng(0)
     x, y = (Tensor(generator.normal(size=(20, n))) for n in (3, 2))
@@ -116,6 +144,11 @@ def test_training_goes_down() -> None:
             lambda: optim.AdamW([{"params": [P], "momentum": 0.9, "beta": 0.1}]),
             r"AdamW: unknown options \['beta', 'momentum'\]",
         ),
+        (
+            lambda: optim.SGD([P * 2.0]),
+            r"SGD: an op \('mul'\) made a parameter \(1,\); only leaves",
+        ),
+        (lambda: optim.AdamW([{"params": P}]), r"AdamW: an op \('getitem'\) made a parameter"),
         (lambda: optim.AdamW([P], betas=(0.9, 1.0)), r"AdamW: betas are \(0.9, 1.0\), expected"),
         (lambda: optim.AdamW([P], betas=(-0.1, 0.9)), r"AdamW: betas are \(-0.1, 0.9\), expected"),
         (lambda: optim.SGD([P], nesterov=True), "SGD: nesterov needs a momentum and no dampening"),
@@ -131,6 +164,11 @@ def test_what_does_not_fit_is_named(call: Any, message: str) -> None:
 
 
 P = Tensor([1.0], requires_grad=True)
+
+
+def test_one_tensor_is_no_list_of_parameters() -> None:
+    with pytest.raises(TypeError, match=r"^AdamW: got one Tensor, expected a list of them"):
+        optim.AdamW(P)
 
 
 def test_an_optimizer_says_how_it_updates() -> None:
@@ -170,3 +208,40 @@ def test_clipping_tiny_gradients_divides_as_pytorch_does() -> None:
 
 def test_clipping_nothing() -> None:
     assert optim.clip_grad_norm_([], 1.0) == 0.0
+
+
+def test_clipping_takes_one_tensor_as_pytorch_does() -> None:
+    ours, theirs = twins()
+    give_gradients(ours, theirs, 0)
+    norm = optim.clip_grad_norm_(ours[0], 0.1)
+    assert norm == pytest.approx(torch.nn.utils.clip_grad_norm_(theirs[0], 0.1).item())
+    np.testing.assert_allclose(ours[0].grad.data, theirs[0].grad.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_gradients_that_are_not_finite_do_what_they_do_in_pytorch(bad: float) -> None:
+    """A norm of NaN spreads to every gradient; one of inf leaves zeros, and NaN where it was."""
+    ours, theirs = twins()
+    give_gradients(ours, theirs, 0)
+    ours[0].grad.data[0, 1] = theirs[0].grad[0, 1] = bad
+    with np.errstate(invalid="ignore"):
+        norm = optim.clip_grad_norm_(ours, 1.0)
+    np.testing.assert_array_equal(norm, torch.nn.utils.clip_grad_norm_(theirs, 1.0).item())
+    for p, q in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(p.grad.data, q.grad.numpy())
+
+
+@EACH
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_steps_along_them_are_pytorchs(name: str, options: Any, bad: float) -> None:
+    ours, theirs = twins()
+    sides = vars(optim)[name](ours, **options), getattr(torch.optim, name)(theirs, **options)
+    for step in range(3):
+        give_gradients(ours, theirs, step)
+        if step == 1:
+            ours[0].grad.data[0, 1] = theirs[0].grad[0, 1] = bad
+        with np.errstate(invalid="ignore"):
+            sides[0].step()
+        sides[1].step()
+        assert_twins(ours, theirs, 1e-12)
+    assert np.count_nonzero(~np.isfinite(ours[0].data)) == 1

@@ -34,13 +34,17 @@ class Module:
     def __init__(self) -> None:
         self.training = True
         self._forward_hooks: Hooks = {}
+        self._forward_pre_hooks: Hooks = {}
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output; every subclass says how."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        """Run `forward`, then the forward hooks."""
+        """Run `forward`, and the hooks before and after it."""
+        if self._forward_pre_hooks:
+            for hook in tuple(self._forward_pre_hooks.values()):
+                hook(self, inputs)
         output = self.forward(*inputs, **options)
         if self._forward_hooks:
             for hook in tuple(self._forward_hooks.values()):
@@ -51,6 +55,10 @@ class Module:
     def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, inputs, output)` after each forward; what it returns is the output."""
         return RemovableHandle(self._forward_hooks, hook)
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(module, inputs)` before each forward; it only looks on."""
+        return RemovableHandle(self._forward_pre_hooks, hook)
 
     # The tree
 

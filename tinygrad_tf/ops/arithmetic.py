@@ -17,9 +17,10 @@ def add(x: Array, y: Array) -> tuple[Array, Backward]:
     connection's rule: the gradient passes undiminished.   Mirrors: torch.add.
     """
     out = x + y
+    x_shape, y_shape = x.shape, y.shape  # all that the way back needs: the arrays may go
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
-        return sum_to(dout, x.shape), sum_to(dout, y.shape)
+        return sum_to(dout, x_shape), sum_to(dout, y_shape)
 
     return out, backward
 
@@ -31,9 +32,10 @@ def sub(x: Array, y: Array) -> tuple[Array, Backward]:
     Backward. dx = dout, dy = -dout.   Mirrors: torch.sub.
     """
     out = x - y
+    x_shape, y_shape = x.shape, y.shape
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
-        return sum_to(dout, x.shape), sum_to(-dout, y.shape)
+        return sum_to(dout, x_shape), sum_to(-dout, y_shape)
 
     return out, backward
 

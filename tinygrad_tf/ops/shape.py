@@ -85,7 +85,7 @@ def expand(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
 
 
 @differentiable
-def concat(*arrays: Array, dim: int) -> tuple[Array, Backward]:
+def cat(*arrays: Array, dim: int) -> tuple[Array, Backward]:
     """Join arrays along an axis they already have; the other sizes must agree.
 
     Backward. Each array takes the piece of dout that it became.   Mirrors: torch.cat.

@@ -14,7 +14,8 @@ class MultiheadSelfAttention(nn.Module):
     Parameters are named and shaped as in `torch.nn.MultiheadAttention`: the three projections are
     stacked in `in_proj_weight` (3C, C), queries first, then keys, then values.
     dropout: probability of dropping an attention probability. fused: attend by the one op
-    `F.scaled_dot_product_attention` instead of the four that are written out here.
+    `F.scaled_dot_product_attention` instead of the four that are written out here, except while
+    dropout is at work.
     """
 
     def __init__(
@@ -58,14 +59,15 @@ class MultiheadSelfAttention(nn.Module):
         """
         qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)  # (B, T, 3C)
         q, k, v = self._split_heads(qkv)  # (B, H, T, K)
+        fused = self.fused and (not self.training or self.dropout.p == 0.0)
         is_causal = is_causal and attn_mask is None
-        if self.fused and is_causal and key_padding_mask is None:
-            context = self._attend_fused(q, k, v, None, is_causal)
+        if fused and is_causal and key_padding_mask is None:
+            context = F.scaled_dot_product_attention(q, k, v, is_causal=True)  # (B, H, T, K)
         else:
             if is_causal:
                 attn_mask = x.new_ones(x.shape[-2], x.shape[-2]).triu(diagonal=1) > 0
             mask = self._merge_masks(x, attn_mask, key_padding_mask)
-            attend = self._attend_fused if self.fused else self._attend
+            attend = F.scaled_dot_product_attention if fused else self._attend
             context = attend(q, k, v, mask)  # (B, H, T, K)
         out: Tensor = self.out_proj(context.transpose(-3, -2).flatten(-2))  # (B, T, C)
         return out
@@ -79,12 +81,16 @@ class MultiheadSelfAttention(nn.Module):
         self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None
     ) -> Tensor | None:
         """Both masks as one float mask to be added to the scores (B, H, T, S), or None."""
+        T = x.shape[-2]
         mask = None
         if attn_mask is not None:
+            heads = math.prod(x.shape[:-2]) * self.num_heads
+            _check_shape("attn_mask", attn_mask, (T, T), (heads, T, T))
             mask = _additive(attn_mask, x)
             if mask.dim() == 3:
                 mask = mask.view(*x.shape[:-2], self.num_heads, *mask.shape[-2:])
         if key_padding_mask is not None:
+            _check_shape("key_padding_mask", key_padding_mask, tuple(x.shape[:-1]))
             padding = _additive(key_padding_mask, x).unsqueeze(-2).unsqueeze(-2)  # (B, 1, 1, S)
             mask = padding if mask is None else mask + padding
         return mask
@@ -105,16 +111,17 @@ class MultiheadSelfAttention(nn.Module):
         context: Tensor = probs @ v  # (B, H, T, K)
         return context
 
-    def _attend_fused(
-        self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, is_causal: bool = False
-    ) -> Tensor:
-        """The same by a single op, which computes and differentiates all of it at once."""
-        dropout_p = self.dropout.p if self.training else 0.0
-        return F.scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal)
-
 
 def _additive(mask: Tensor, like: Tensor) -> Tensor:
     """A mask to be added to scores: 0 where a query may attend, -inf where not."""
     if mask.is_floating_point():
         return mask.to(like)
     return like.new_zeros(mask.shape).masked_fill(mask, float("-inf"))
+
+
+def _check_shape(name: str, mask: Tensor, *expected: tuple[int, ...]) -> None:
+    if tuple(mask.shape) not in expected:
+        raise ValueError(
+            f"MultiheadSelfAttention: {name} has shape {tuple(mask.shape)}, expected "
+            f"{' or '.join(map(str, expected))}"
+        )

@@ -55,6 +55,11 @@ CASES: dict[str, tuple[Any, tuple[Any, ...], dict[str, Any]]] = {
         ((B, H, S, K), (B, H, T, K), (B, H, T, K)),
         {"is_causal": True},
     ),
+    "attention with a scale of its own": (
+        attention,
+        ((B, H, T, K), (B, H, S, K), (B, H, S, K)),
+        {"scale": -0.7},
+    ),
     "attention, one query": (attention, ((B, H, 1, K), (B, H, S, K), (B, H, S, K)), {}),
 }
 each_case = pytest.mark.parametrize("case", CASES)

@@ -75,9 +75,9 @@ def test_expand_to_nothing(check_op: Check) -> None:
         ([(2, 3), (0, 3), (1, 3)], 0),
     ],
 )
-def test_concat(shapes: Any, dim: int, check_op: Check) -> None:
+def test_cat(shapes: Any, dim: int, check_op: Check) -> None:
     check_op(
-        partial(rules.concat, dim=dim),
+        partial(rules.cat, dim=dim),
         *shapes,
         theirs=lambda *arrays: torch.cat(arrays, dim),
         may_be_zero=True,
@@ -128,10 +128,10 @@ X = Tensor(np.ones((2, 3)))
         (lambda: rules.expand(X, shape=(-1, 2, 3)), r"^expand: .*\(2, 3\) float64"),
         (lambda: rules.expand(X, shape=(3,)), r"^expand: .*\(2, 3\) float64"),
         (
-            lambda: rules.concat(X, X.transpose(0, 1), dim=0),
-            r"^concat: .*\(2, 3\) float64, \(3, 2\) float64",
+            lambda: rules.cat(X, X.transpose(0, 1), dim=0),
+            r"^cat: .*\(2, 3\) float64, \(3, 2\) float64",
         ),
-        (lambda: rules.concat(X, X, dim=2), r"^concat: axis 2 .*\(2, 3\) float64"),
+        (lambda: rules.cat(X, X, dim=2), r"^cat: axis 2 .*\(2, 3\) float64"),
         (lambda: rules.getitem(X, index=2), r"^getitem: index 2 .*\(2, 3\) float64"),
     ],
 )
