@@ -49,9 +49,11 @@ def block_table(mask: str, *names: str) -> str:
             if labels["mask"] == mask:
                 cell = found.setdefault((result["name"], labels["size"]), {})
                 cell[labels["threads"]] = f"{result['ratio']:.2f}"
+    present = {name for name, _ in found}
     rows = [
         [name, *(" / ".join(found.get((name, size), {}).values()) or "none" for size in SIZES)]
         for name in names
+        if name in present
     ]
     return markdown(["1 / 2 threads", *SIZES], rows)
 

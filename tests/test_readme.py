@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from crosscheck.corpus import load_corpus
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -25,6 +27,30 @@ def test_the_layer_norm_program_checks_itself() -> None:
     shown = re.search(r"# (-?\d+\.\d+)\.\.\.", program)
     assert shown is not None
     assert done.stdout.startswith(shown[1])
+
+
+def rows(output: str) -> dict[str, list[str]]:
+    """Of each line of the tables its name, and what does not depend on rounding: shape and norms."""
+    found = {}
+    for line in output.splitlines():
+XX
+            name, shape, *norms = parts.groups()
+            tiny = any("e-1" in norm for norm in norms)
+            found.setdefault(name, []).append(" ".join([shape, *([] if tiny else norms)]))
+    return found
+
+
+def test_the_output_it_shows_is_that_of_a_run() -> None:
+    if not (corpus := load_corpus(attempts=1)).complete:
+        pytest.skip(f"the whole text is not here: {corpus.source}")
+    done = subprocess.run(
+        [sys.executable, "-m", "crosscheck"], capture_output=True, text=True, check=True
+    )
+    shown = re.search(r"## What `make run` prints\n\n```\n(.*?)```", README, re.S)
+    assert shown is not None
+    assert len(rows(done.stdout)) > 15
+    assert rows(shown[1]) == rows(done.stdout)
+    assert done.stdout.splitlines()[-1].startswith("AGREE: ")
 
 
 def test_every_link_leads_to_a_file() -> None:
