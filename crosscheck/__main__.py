@@ -1,5 +1,7 @@
 """`python -m crosscheck` is the command `crosscheck`."""
 
+import sys
+
 from crosscheck.cli import main
 
-main()
+sys.exit(main())

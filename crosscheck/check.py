@@ -13,6 +13,7 @@ import scipy
 import torch
 from crosscheck.compare import compare
 from crosscheck.corpus import Corpus
+from crosscheck.judge import Verdict
 from crosscheck.models import ModelOptions, build_language_models
 from crosscheck.parity import Parity, encoder_layer_parity
 from crosscheck.report import Report
@@ -44,6 +45,26 @@ class Check:
         """Whether every row of the comparison and every row of the parity passes."""
         return self.report.agrees and all(row.agrees for row in self.parity)
 
+    @property
+    def rows(self) -> int:
+        """How many rows there are: of all comparisons, and of the parity."""
+        return len(self._verdicts)
+
+    @property
+    def failed(self) -> int:
+        """How many rows do not pass, those too small to test among them."""
+        return sum(not verdict.good for verdict in self._verdicts)
+
+    @property
+    def vacuous(self) -> int:
+        """How many rows are too small to test: where all that failed is, nothing disagrees."""
+        return self._verdicts.count(Verdict.VACUOUS)
+
+    @property
+    def _verdicts(self) -> list[Verdict]:
+        compared = [row.verdict for c in self.report.comparisons for row in c.rows]
+        return compared + [row.verdict for row in self.parity]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; of the corpus, its source and size instead of its text."""
         corpus = {
@@ -59,7 +80,9 @@ class Check:
             "options": asdict(self.options),
             "corpus": corpus,
             "report": self.report.to_dict(),
-            "parity": [{**asdict(row), "agrees": row.agrees} for row in self.parity],
+            "parity": [
+                {**asdict(row), "verdict": row.verdict, "agrees": row.agrees} for row in self.parity
+            ],
         }
 
 
@@ -82,6 +105,13 @@ def run_check(
     """
     tokenizer = CharacterTokenizer(corpus.text)
     training, _ = split(tokenizer.encode(corpus.text))
+    if len(training) <= options.context:
+        raise ValueError(
+            f"the text has {len(corpus.text):,} characters, of which the first 90 % are for "
+            f"training: {len(training):,}; but context {options.context} needs at least "
+            f"{options.context + 1} of these (the last target is one further on): "
+            "use a longer text or a shorter context"
+        )
     generator = np.random.default_rng(seed)
     inputs, targets = sample_batch(training, batch_size, options.context, generator)
     batch = Batch(inputs, targets)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.engines import Array
+from crosscheck.engines import Array, engine_of
 from crosscheck.judge import (
     FLOOR,
     FLOOR32,
@@ -38,10 +38,12 @@ def compare(
     The models are copied, never changed, and run in evaluation mode (two engines cannot draw the
     same dropout). Each is run under a random cotangent drawn from the seed and, if the batch has
     targets, under cross-entropy. dtype: "float64" for the verdict, "float32" for the rounding
-    errors, "both". Raises ValueError when the weights differ, or for an unknown dtype.
+    errors, "both". Raises ValueError when the weights differ, or for an unknown dtype, and
+    TypeError for a model of the wrong engine: one compared with its like would prove nothing.
     """
     if dtype not in DTYPES:
         raise ValueError(f"compare: dtype is {dtype!r}, expected one of {', '.join(DTYPES)}")
+    _require_engines(numpy_model, torch_model)
     _require_equal_weights(numpy_model, torch_model)
     losses = (
         ["random cotangent"] if batch.targets is None else ["cross-entropy", "random cotangent"]
@@ -61,6 +63,17 @@ def expected_zero(name: str) -> bool:
     is added to all of its scores.
     """
     return name.endswith("in_proj_bias[k]")
+
+
+def _require_engines(numpy_model: Any, torch_model: Any) -> None:
+    expected = {"numpy_model": (numpy_model, "NumPy"), "torch_model": (torch_model, "PyTorch")}
+    wrong = [
+        f"{argument} is a {engine_of(model).name} model, expected one of {engine}"
+        for argument, (model, engine) in expected.items()
+        if engine_of(model).name != engine
+    ]
+    if wrong:
+        raise TypeError(f"compare: {'; '.join(wrong)}")
 
 
 def _require_equal_weights(numpy_model: Any, torch_model: Any) -> None:
@@ -156,11 +169,13 @@ def _judge_double(name: str, a: Array | None, b: Array | None, largest: float | 
     form = judge_form(a, b, "float64")
     if form is not None or a is None or b is None:
         return form or Judgement(Verdict.MISSING, "")
-    if largest is None:
-        return judge_output(a, b)
-    if expected_zero(name):
+    if largest is not None and expected_zero(name):
         return judge_zero(a, b, FLOOR * largest)
-    return judge_gradient(a, b, largest)
+    return _judge_values(a, b, largest)
+
+
+def _judge_values(a: Array, b: Array, largest: float | None) -> Judgement:
+    return judge_output(a, b) if largest is None else judge_gradient(a, b, largest)
 
 
 def _judge_single(name: str, arrays: _Quartet, largest: float | None) -> Judgement:
@@ -169,10 +184,13 @@ def _judge_single(name: str, arrays: _Quartet, largest: float | None) -> Judgeme
         return form
     if largest is not None and expected_zero(name):
         return judge_zero(arrays.numpy32, arrays.torch32, FLOOR32 * largest)
-    ours, theirs = (_rounding(a, arrays.torch64) for a in (arrays.numpy32, arrays.torch32))
+    truth = arrays.torch64
+    ours, theirs = (_rounding(a, truth) for a in (arrays.numpy32, arrays.torch32))
     if ours is None or theirs is None:
         return Judgement(Verdict.MISSING, "PyTorch has none in float64")
-    return judge_rounding(ours, theirs)
+    # Where the truth vanishes both sides are all rounding, and their ratio says nothing.
+    itself = _judge_values(truth, truth, largest)
+    return itself if itself.verdict == Verdict.VACUOUS else judge_rounding(ours, theirs)
 
 
 def _rounding(single: Array | None, truth: Array | None) -> float | None:

@@ -6,9 +6,11 @@ an excerpt that travels with the package, so that a first run works without a ne
 
 import hashlib
 import os
+import tempfile
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from textwrap import shorten
 
 from platformdirs import user_cache_path
 from rich.console import Console
@@ -22,6 +24,7 @@ CORPUS_URL = (
 CORPUS_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 CORPUS_BYTES = 1_115_394
 CACHE_NAME = "tiny_shakespeare.txt"
+REASON_LENGTH = 40  # of a failed download, in the one line that a reader sees; the note has it all
 
 
 class CorpusError(ValueError):
@@ -30,11 +33,15 @@ class CorpusError(ValueError):
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text, in plain words its `source`, and whether it is exactly the pinned corpus."""
+    """A text, in plain words its `source`, and whether it is exactly the pinned corpus.
+
+    note: what went wrong on the way, in full, for who wants to mend it; mostly empty.
+    """
 
     text: str
     source: str
     complete: bool
+    note: str = ""
 
 
 def load_corpus(
@@ -50,8 +57,9 @@ def load_corpus(
     """Return the text of `path`, else of $CROSSCHECK_CORPUS, else the pinned corpus.
 
     The pinned corpus is the one with this `sha256`: the cached copy in `cache_directory` (default:
-    `default_cache_directory()`) if intact, else `url` in at most `attempts` attempts and
-    `max_bytes` bytes, with progress on `console`. Else a bundled excerpt: `source` says why.
+    `default_cache_directory()`, or where nothing can be written there, the user's) if intact, else
+    `url` in at most `attempts` attempts and `max_bytes` bytes, with progress on `console`. Else a
+    bundled excerpt: `source` says so, and `note` why.
 
     Raises CorpusError when a file named by `path` or by the environment is missing, a directory,
     empty, unreadable or not UTF-8; a lack of network never raises.
@@ -62,8 +70,7 @@ def load_corpus(
         origin = f"file {named} (named by {CORPUS_VARIABLE})"
         return _corpus(_read_named(Path(named)), origin, sha256)
 
-    directory = default_cache_directory() if cache_directory is None else cache_directory
-    cached = directory / CACHE_NAME
+    cached = (_cache_directory() if cache_directory is None else cache_directory) / CACHE_NAME
     content, remark = _read_cached(cached, sha256)
     if content is not None:
         return _corpus(content, f"cached copy {_shown(cached)}", sha256)
@@ -73,9 +80,13 @@ def load_corpus(
         )
         content = cached.read_bytes()
     except OSError as error:  # DownloadError is one
-        reason = f"{remark}; {error}" if remark else str(error)
-        return _corpus(_excerpt(), f"bundled excerpt (offline: {reason})", sha256)
-    return _corpus(content, f"downloaded from {url}" + (f" ({remark})" if remark else ""), sha256)
+        reason = str(error).removeprefix(f"could not download {url}: ").split(" (attempts")[0]
+        source = (
+            "bundled excerpt, NOT Tiny Shakespeare (download failed: "
+            f"{shorten(reason, REASON_LENGTH, placeholder=' ...')}; name a file with --corpus)"
+        )
+        return _corpus(_excerpt(), source, sha256, f"{remark}; {error}" if remark else str(error))
+    return _corpus(content, f"downloaded from {url}", sha256, remark)
 
 
 def default_cache_directory(package: Path = Path(__file__).parent) -> Path:
@@ -90,6 +101,24 @@ def default_cache_directory(package: Path = Path(__file__).parent) -> Path:
     if 'name = "tinygrad-tf"' in project:  # and not some other project that vendors the package
         return package.parent / "data"
     return user_cache_path("tinygrad-tf", appauthor=False)
+
+
+def _cache_directory() -> Path:
+    """The default cache directory; if it neither holds a copy nor can be written, the user's."""
+    directory = default_cache_directory()
+    if (directory / CACHE_NAME).is_file() or _is_writable(directory):
+        return directory
+    return user_cache_path("tinygrad-tf", appauthor=False)
+
+
+def _is_writable(directory: Path) -> bool:
+    """Whether a file can be made in it: tried out, since permission bits tell only half."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=directory).close()
+    except OSError:
+        return False
+    return True
 
 
 def _read_named(path: Path) -> bytes:
@@ -130,7 +159,7 @@ def _shown(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _corpus(content: bytes, origin: str, sha256: str) -> Corpus:
+def _corpus(content: bytes, origin: str, sha256: str, note: str = "") -> Corpus:
     """Decode as it stands, newlines included: another text would have other tokens."""
     try:
         text = content.decode("utf-8")
@@ -139,7 +168,7 @@ def _corpus(content: bytes, origin: str, sha256: str) -> Corpus:
             f"corpus from {origin}: not UTF-8, byte {error.start} is 0x{content[error.start]:02x} "
             f"({error.reason}). {_likely_encoding(content, error)}"
         ) from error
-    return Corpus(text, origin, hashlib.sha256(content).hexdigest() == sha256)
+    return Corpus(text, origin, hashlib.sha256(content).hexdigest() == sha256, note)
 
 
 def _likely_encoding(content: bytes, error: UnicodeDecodeError) -> str:

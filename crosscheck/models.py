@@ -15,7 +15,10 @@ NORMS = ("post", "pre", "none")
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """A language model in numbers: N layers, C width, H heads, F feed_forward, T context."""
+    """A language model in numbers: N layers, C width, H heads, F feed_forward, T context.
+
+    Raises ValueError, in the command line's words, for a width that the heads cannot share.
+    """
 
     layers: int = 2
     width: int = 64
@@ -28,6 +31,13 @@ class ModelOptions:
     position: str = "sinusoidal"
     bias: bool = True
     tie_weights: bool = False
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(
+                f"--width {self.width} is not divisible by --heads {self.heads}: "
+                "every head gets an equal share of the channels"
+            )
 
     def block_arguments(self) -> dict[str, Any]:
         """The options that make a block, under the names of its constructor."""

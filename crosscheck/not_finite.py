@@ -2,55 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 
 from crosscheck.engines import Array, NumPyEngine
 from crosscheck.runs import Batch, run
-from tinygrad_tf import observe
+from tinygrad_tf import Tensor, observe
 
 
 def first_not_finite(model: Any, batch: Batch) -> str | None:
-    """Say in words where a NumPy model first computes NaN or +inf; None if it never does.
+    """Say in words where a NumPy model first computes NaN or infinity; None if it never does.
 
-    Weights and inputs are looked at first, then every op of a float64 forward pass, in order.
-    (-inf is not counted: masks put it into scores on purpose.)
+    Weights and inputs are looked at first; then, in float64 and in float32, every op of a forward
+    pass, in order, and every gradient of the way back. (An op's -inf is not counted: masks put it
+    into scores on purpose.)
     """
     for name, parameter in model.named_parameters():
-        if _is_bad(parameter.data):
+        if not np.isfinite(parameter.data).all():
             return f"the weights are not finite: {name} {_where(parameter.data)}"
-    if _is_bad(batch.inputs):
-        return f"the input is not finite: {_where(batch.inputs)}"
-    watched = NumPyEngine().copy(model, "float64")
-    found: list[str] = []
-    modules: list[str] = []
-
-    def listen(op: str, inputs: tuple[Any, ...], options: Mapping[str, Any], output: Any) -> None:
-        if not found and _is_bad(output.data):
-            found.append(f"{op}, whose output {output.shape} {_where(output.data)}")
-
-    def leaving(path: str) -> Any:
-        # The first module to finish after the op is the innermost one around it.
-        return lambda *_: modules.append(path) if found and not modules else None
-
-    with ExitStack() as stack:
-        for path, module in watched.named_modules():
-            stack.enter_context(module.register_forward_hook(leaving(path or "the model itself")))
-        stack.enter_context(observe(listen))
-        run(watched, batch, dtype="float64", loss="random cotangent")
-    if not found:
-        return "forward, everything is finite: the first NaN or infinity is made going back"
-    return f"the first NaN or infinity is made in {(modules or ['the loss'])[0]} by {found[0]}"
+    if not np.isfinite(batch.inputs).all():
+        return f"the input is not finite: it {_where(batch.inputs)}"
+    loss = "random cotangent" if batch.targets is None else "cross-entropy"
+    for dtype in ("float64", "float32"):
+        hunt = _Hunt()
+        watched = NumPyEngine().copy(model, dtype)
+        with hunt.modules(watched), observe(hunt.listen):
+            run(watched, batch, dtype=dtype, loss=loss)
+        if hunt.found:
+            return f"in {dtype}, {hunt.found}"
+    return None
 
 
-def _is_bad(array: Array) -> bool:
-    return array.dtype.kind == "f" and bool((np.isnan(array) | np.isposinf(array)).any())
+class _Hunt:
+    """Listens to a run, and remembers the first thing that is not finite, as a sentence."""
+
+    def __init__(self) -> None:
+        self.found = ""
+        self._paths: list[str] = []  # the modules that are running, from the outermost in
+        self._users: dict[int, list[str]] = defaultdict(list)  # the ops that used a tensor
+        self._alive: list[Tensor] = []  # so that no id is used twice
+
+    @contextmanager
+    def modules(self, model: Any) -> Iterator[None]:
+        """Know, within this block, which module is running."""
+        with ExitStack() as stack:
+            for path, module in model.named_modules():
+                enter = module.register_forward_pre_hook(self._entering(path or "the model itself"))
+                leave = module.register_forward_hook(lambda *_: self._paths.pop() and None)
+                stack.enter_context(enter)
+                stack.enter_context(leave)
+            yield
+
+    def listen(
+        self, op: str, inputs: tuple[Any, ...], options: Mapping[str, Any], output: Tensor
+    ) -> None:
+        """Look at the output of an op, and arrange to look at the gradients of its inputs."""
+        maker = f"{op} in {self._paths[-1] if self._paths else 'the loss'}"
+        bad = np.isnan(output.data) | np.isposinf(output.data)
+        if not self.found and output.is_floating_point() and bad.any():
+            place = f"its output {bad.shape} {_where(bad)}"
+            self.found = f"the first NaN or infinity is made by {maker}: {place}"
+        for x in inputs:
+            if isinstance(x, Tensor) and x.requires_grad:
+                if id(x) not in self._users:
+                    self._alive.append(x)
+                    x.register_hook(self._arriving(x))
+                self._users[id(x)].append(maker)
+
+    def _entering(self, path: str) -> Any:
+        return lambda *_: self._paths.append(path)
+
+    def _arriving(self, x: Tensor) -> Any:
+        def look(gradient: Tensor) -> None:
+            if not self.found and not np.isfinite(gradient.data).all():
+                makers = " or ".join(sorted(set(self._users[id(x)])))
+                self.found = (
+                    "everything is finite forward; the first NaN or infinity is made going back "
+                    f"through {makers}: the gradient of its input {x.shape} {_where(gradient.data)}"
+                )
+
+        return look
 
 
 def _where(array: Array) -> str:
-    bad = np.isnan(array) | np.isposinf(array)
+    bad = array if array.dtype == bool else ~np.isfinite(array)
     first = tuple(int(i) for i in np.argwhere(bad)[0])
     return f"has {int(bad.sum())} bad entries, the first at {first}"

@@ -1,85 +1,109 @@
-"""The result as tables for a terminal, which also read well in a file."""
+"""The result as text for a terminal, which also reads well in a file."""
 
 from __future__ import annotations
 
+import io
 import math
 import sys
 
-from rich import box
-from rich.bar import Bar
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from crosscheck.check import Check
-from crosscheck.judge import RELATIVE, ROUNDING, Verdict
-from crosscheck.parity import SHAPE
-from crosscheck.report import Comparison, Row
+from crosscheck.judge import RELATIVE, ROUNDING, ROUNDING_FLOOR, Verdict
+from crosscheck.report import Comparison
+from crosscheck.tables import gradient_table, parity_table, shown_error
 
-PIPED_WIDTH = 110  # a file has no width of its own; this one fits every row
+PIPED_WIDTH = 110  # a file has no width of its own; this one fits all columns of common sizes
+PRECISIONS = {"both": "float64 and float32"}
 
 
 def make_console() -> Console:
     """A console on standard output: the terminal's width, or in a pipe one that fits."""
-    if not (sys.stdout.encoding or "").lower().startswith("utf"):
-        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    if sys.stdout is None:
+        raise OSError("standard output is closed")
+    # A file's name may hold what no encoding can, and a terminal may know no block characters.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     piped = not sys.stdout.isatty()
-    return Console(width=PIPED_WIDTH if piped else None, highlight=False)
+    width = PIPED_WIDTH if piped else None
+    return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
 def print_check(check: Check, console: Console) -> None:
-    """Print everything: what was run, the loss, the gradients, the parity, the verdict."""
-    console.print(_heading(check))
-    console.print(_loss_lines(check))
+    """Print everything: what was run, the loss, the gradients, the parity, the verdict.
+
+    In a pipe, lines end where their text does, without the spaces that fill a table's last column.
+    """
+    if console.is_terminal:
+        _print_parts(check, console)
+        return
+    with console.capture() as captured:
+        _print_parts(check, console)
+    console.file.write("\n".join(line.rstrip(" ") for line in captured.get().split("\n")))
+    console.file.flush()  # so that a full disk is an error now, and not after the exit code
+
+
+def _print_parts(check: Check, console: Console) -> None:
+    for part in _parts(check, console):
+        # No cropping: a table that had to be wider than the console is left to the terminal.
+        console.print(part, crop=False)
+
+
+def _parts(check: Check, console: Console) -> list[RenderableType]:
+    dtype = check.report.dtype
     first, *others = check.report.comparisons
-    console.print(_gradient_table(first))
-    console.print(_legend(), style="dim")
-    for comparison in others:
-        console.print(_summary(comparison))
-    console.print(_parity(check))
-    for line in _trouble(check):
-        console.print(line, style="red")
-    console.print(_verdict(check))
+    table, has_ratio = gradient_table(first, dtype, console)
+    parity: RenderableType = Text(
+        "nn.TransformerEncoderLayer has no such form: no parity to test\n"
+    )
+    if check.parity:
+        parity = parity_table(check.parity, check.options.width, console)
+    return [
+        _heading(check),
+        _loss_lines(check),
+        table,
+        _legend(first, dtype, has_ratio),
+        *(_summary(comparison, dtype) for comparison in others),
+        parity,
+        *([] if check.report.agrees else [Text(str(check.report), "red")]),
+        _verdict(check),
+    ]
 
 
 def _heading(check: Check) -> Table:
-    model, versions = check.options, check.versions
-    wiring = f"{model.norm}-norm" if model.norm != "none" else "no norm"
+    model, versions, report = check.options, check.versions, check.report
     details = [
-        wiring,
+        f"{model.norm}-norm" if model.norm != "none" else "no norm",
         "residual" if model.residual else "no residual",
         model.activation,
         f"{model.position} positions",
         *([] if model.bias else ["no bias"]),
         *(["tied weights"] if model.tie_weights else []),
     ]
-    grid = Table.grid(padding=(0, 3))
-    grid.add_column(style="bold")
-    grid.add_column(overflow="fold")
-    grid.add_row(
-        "engines",
-        f"tinygrad_tf {versions['tinygrad_tf']} on NumPy {versions['numpy']}, "
+    lines = {
+        "engines": f"tinygrad_tf {versions['tinygrad_tf']} on NumPy {versions['numpy']}, "
         f"against PyTorch {versions['torch']} (Python {versions['python']})",
-    )
-    grid.add_row(
-        "model",
-        f"{model.layers} blocks, width {model.width}, {model.heads} heads, "
-        f"feed-forward {model.feed_forward}, " + ", ".join(details),
-    )
-    grid.add_row("parameters", f"{check.parameters:,}")
-    grid.add_row(
-        "text",
-        Text(
-            f"{len(check.corpus.text):,} characters, {check.vocab_size} distinct: "
-            f"{check.corpus.source}"
-        ),
-    )
-    grid.add_row(
-        "batch",
-        f"{check.batch_size} windows of {model.context} characters, the first: "
-        + Text(repr(check.sample)).plain,
-    )
-    grid.add_row("precision", f"{check.report.dtype}, seed {check.seed}")
+        "model": f"{model.layers} blocks, width {model.width}, {model.heads} heads, "
+        f"feed-forward {model.feed_forward}, {', '.join(details)}",
+        "parameters": f"{check.parameters:,}",
+        "text": f"{len(check.corpus.text):,} characters, {check.vocab_size} distinct: "
+        f"{check.corpus.source}",
+        "batch": f"{check.batch_size} windows of {model.context} characters, "
+        f"the first: {check.sample!r}",
+        "precision": f"{PRECISIONS.get(report.dtype, report.dtype)}, seed {check.seed}",
+    }
+    return _two_columns(lines, "bold")
+
+
+def _two_columns(lines: dict[str, str], term_style: str = "", style: str = "") -> Table:
+    """Terms and what is said of them; as Text, since what a corpus says may look like markup."""
+    grid = Table.grid(padding=(0, 3))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for term, words in lines.items():
+        grid.add_row(Text(term, term_style or style), Text(words, style))
     return grid
 
 
@@ -93,117 +117,52 @@ def _loss_lines(check: Check) -> Text:
     )
 
 
-def _gradient_table(comparison: Comparison) -> Table:
-    table = Table(
-        title=f"\nOutputs and gradients under {comparison.loss}",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    table.add_column("parameter", overflow="fold")
-    table.add_column("shape", no_wrap=True)
-    for side in ("NumPy", "PyTorch"):
-        table.add_column(f"norm\n{side}", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    table.add_column("error", justify="right", no_wrap=True)
-    table.add_column("f32", justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    largest = max((row.norm_numpy or 0.0 for row in comparison.gradients), default=0.0)
-    for row in comparison.outputs:
-        _add_row(table, row, row.name, "")
-    table.add_section()
-    heading = ""
-    for row in comparison.gradients:
-        group, name = _group(row.name)
-        if group != heading:
-            table.add_row(Text(group, style="bold"))
-            heading = group
-        _add_row(table, row, f"  {name}", _bar(row, largest))
-    return table
+def _legend(comparison: Comparison, dtype: str, has_ratio: bool) -> Table:
+    lines = {"error": f"|NumPy - PyTorch| / |PyTorch| in float64, at most {RELATIVE:g}"}
+    ratio = "our float32 rounding error over PyTorch's own"
+    if dtype == "float32":
+        lines["error"] = "|NumPy in float32 - PyTorch in float64| / |PyTorch in float64|"
+        ratio = "that error over PyTorch's own in float32"
+    if has_ratio:
+        lines["f32"] = f"{ratio}, at most {ROUNDING:g}, or our error below {ROUNDING_FLOOR:g}"
+    if any(row.verdict == Verdict.ZERO for row in comparison.rows):
+        lines["zero"] = (
+            "a bias of the keys adds the same to all scores of a query, and softmax cannot see it"
+        )
+    if any(row.name.endswith("[q]") for row in comparison.rows):
+        lines["q, k, v"] = "the three parts of the in-projection"
+    *_, last = lines
+    lines[last] += "\n"  # a line of air below
+    return _two_columns(lines, style="dim")
 
 
-def _group(name: str) -> tuple[str, str]:
-    """The heading a gradient stands under (blocks.0, or its module), and its name there."""
-    levels = name.split(".")
-    cut = 2 if levels[0] == "blocks" else 1
-    return ".".join(levels[:cut]), ".".join(levels[cut:]) or name
-
-
-def _add_row(table: Table, row: Row, name: str, bar: Bar | str) -> None:
-    ratio = None if row.verdict == Verdict.ZERO else row.rounding_ratio
-    table.add_row(
-        Text(name),
-        "x".join(map(str, row.shape)) or "scalar",
-        _number(row.norm_numpy),
-        _number(row.norm_torch),
-        bar,
-        "" if row.error is None else f"{row.error:.1e}",
-        "" if ratio is None else f"{ratio:.1f}",
-        Text(row.verdict, style="green" if row.verdict.good else "bold red"),
-    )
-
-
-def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4g}"
-
-
-def _bar(row: Row, largest: float) -> Bar | str:
-    norm = row.norm_numpy
-    if norm is None or not math.isfinite(norm) or not largest or not math.isfinite(largest):
-        return ""
-    return Bar(largest, 0, norm, width=12)
-
-
-def _legend() -> str:
-    return (
-        f"error: |NumPy - PyTorch| / |PyTorch| in float64, at most {RELATIVE:g}.   f32: our "
-        f"float32 rounding error over\nPyTorch's own, at most {ROUNDING:g}.   zero: a bias of the "
-        "keys adds the same to all scores of a query, and\nsoftmax cannot see it.   q, k, v: the "
-        "three parts of the in-projection.\n"
-    )
-
-
-def _summary(comparison: Comparison) -> Text:
+def _summary(comparison: Comparison, dtype: str) -> Text:
     rows = comparison.rows
     good = sum(row.verdict.good for row in rows)
-    worst = comparison.worst_error
+    worst = _worst((comparison,), dtype)
     error = "" if worst is None else f", largest error {worst:.1e}"
     return Text(f"Under {comparison.loss}: {good} of {len(rows)} rows agree{error}")
 
 
-def _parity(check: Check) -> Table | Text:
-    if not check.parity:
-        return Text("nn.TransformerEncoderLayer has no such form: no parity to test\n")
-    shape = "x".join(map(str, (*SHAPE, check.options.width)))
-    table = Table(
-        title=f"\nOne block against torch.nn.TransformerEncoderLayer, input {shape}",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    table.add_column("block of")
-    table.add_column("precision")
-    for name in ("output differs by", "gradients by", "limit"):
-        table.add_column(name, justify="right")
-    table.add_column("verdict")
-    for row in check.parity:
-        verdict = Text("agree", "green") if row.agrees else Text("disagree", "bold red")
-        numbers = (f"{n:.1e}" for n in (row.output, row.gradient, row.limit))
-        table.add_row(row.side, row.dtype, *numbers, verdict)
-    return table
-
-
-def _trouble(check: Check) -> list[Text]:
-    return [] if check.report.agrees else [Text(str(check.report))]
+def _worst(comparisons: tuple[Comparison, ...], dtype: str) -> float | None:
+    errors = (shown_error(row, dtype) for comparison in comparisons for row in comparison.rows)
+    return max((e for e in errors if e is not None and math.isfinite(e)), default=None)
 
 
 def _verdict(check: Check) -> Text:
-    rows = sum(len(c.rows) for c in check.report.comparisons)
     if check.agrees:
-        worst = max((c.worst_error or 0.0 for c in check.report.comparisons), default=0.0)
-        detail = f"; largest error in float64 {worst:.1e}" if worst else ""
-        return Text(f"AGREE: {rows} rows compared, all agree{detail}.", "bold green")
-    failed = len(check.report.failures) + sum(not row.agrees for row in check.parity)
-    return Text(f"DISAGREE: {failed} of {rows + len(check.parity)} rows fail.", "bold red")
+        worst = _worst(check.report.comparisons, check.report.dtype)
+        precision = "float32" if check.report.dtype == "float32" else "float64"
+        detail = f"; largest error in {precision} {worst:.1e}" if worst else ""
+        return Text(f"AGREE: {check.rows} rows compared, all agree{detail}.", "bold green")
+    if check.failed == check.vacuous:
+        others = check.rows - check.vacuous
+        what = "is too small to test (its gradient vanishes)"
+        if check.vacuous > 1:
+            what = "are too small to test (their gradients vanish)"
+        return Text(
+            f"NOT PROVED: {check.vacuous} of {check.rows} rows {what}; "
+            f"the other {others} {'agrees' if others == 1 else 'agree'}.",
+            "bold yellow",
+        )
+    return Text(f"DISAGREE: {check.failed} of {check.rows} rows fail.", "bold red")

@@ -90,8 +90,11 @@ class Report:
         count = sum(len(comparison.rows) for comparison in self.comparisons)
         if self.agrees:
             return f"{count} rows, all agree"
+        # What is too small to test does not pass, but nor does it disagree.
+        vacuous = all(row.verdict == Verdict.VACUOUS for _, row in self.failures)
+        what = "are too small to test" if vacuous else "fail"
         lines = [
-            f"{len(self.failures)} of {count} rows fail",
+            f"{len(self.failures)} of {count} rows {what}",
             *filter(None, [self.first_not_finite]),
         ]
         for loss, row in self.failures[:LISTED]:

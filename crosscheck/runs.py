@@ -18,13 +18,18 @@ class Batch:
     """What goes into a model: inputs, the targets if there are any, and options of its forward.
 
     inputs: (B, T) token ids, or (B, T, C) floats, whose gradient is then compared too.
-    targets: (B, T) class numbers, for cross-entropy. options: keyword arguments of the model's
-    forward, such as masks; arrays become tensors.
+    targets: (B, T) class numbers, for cross-entropy. Both may be nested lists, which become arrays.
+    options: keyword arguments of the model's forward, such as masks; arrays become tensors.
     """
 
     inputs: Array
     targets: Array | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", np.asarray(self.inputs))  # the way in: it is frozen
+        if self.targets is not None:
+            object.__setattr__(self, "targets", np.asarray(self.targets))
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,9 @@ def run(model: Any, batch: Batch, *, dtype: str, loss: str, seed: int = 0) -> Ru
             targets = engine.tensor(batch.targets).flatten()
             value = engine.cross_entropy(output.flatten(0, -2), targets)
         else:
-            cotangent = np.random.default_rng(seed).standard_normal(tuple(output.shape))
+            # Not default_rng(seed): from that the input may come, and the two must not be equal.
+            generator = np.random.default_rng((seed, 1))
+            cotangent = generator.standard_normal(tuple(output.shape))
             value = (output * engine.tensor(cotangent.astype(dtype))).sum()
         value.backward()
     gradients = {name: _gradient(engine, p) for name, p in model.named_parameters()}

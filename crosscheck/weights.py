@@ -5,8 +5,11 @@ Both sides use PyTorch's own names, so nothing here maps one name to another.
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +30,8 @@ def get_weights(model: Any) -> dict[str, Array]:
 def set_weights(model: Any, weights: dict[str, Array]) -> None:
     """Load arrays into a model of either engine, strictly.
 
-    Raises RuntimeError listing everything that is missing, unexpected or mis-shaped, and TypeError
-    for a value that the model could hold only by rounding it.
+    Raises RuntimeError listing everything that is missing, unexpected or mis-shaped, or that the
+    model could hold only by rounding it.
     """
     if not isinstance(model, torch.nn.Module):
         model.load_state_dict(weights)
@@ -40,7 +43,7 @@ def set_weights(model: Any, weights: dict[str, Array]) -> None:
         and not np.can_cast(weights[name].dtype, dtype := value.numpy().dtype, casting="safe")
     ]
     if rounded:
-        raise TypeError(
+        raise RuntimeError(
             "set_weights: these values would be rounded; convert the model with .double():\n  "
             + "\n  ".join(rounded)
         )
@@ -91,13 +94,38 @@ def load_weights(model: Any, path: Path) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file by way of a temporary one beside it: readers never see half of it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
+    """Write a file by way of a temporary one beside it: readers never see half of it.
+
+    What is there but no file, such as /dev/stdout, is written to, not replaced. Raises OSError that
+    names `path`, and never the temporary file.
+    """
+    with _blaming(path):
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+            return
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def require_writable(path: Path) -> None:
+    """Raise the OSError that `write_whole` would, for who wants to know before a long run."""
+    with _blaming(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not path.exists() or path.is_file():
+            tempfile.TemporaryFile(dir=path.parent).close()
+
+
+@contextmanager
+def _blaming(path: Path) -> Iterator[None]:
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        raise OSError(f"cannot write {path}: {error.strerror or error}") from error

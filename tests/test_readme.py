@@ -30,10 +30,11 @@ def test_the_layer_norm_program_checks_itself() -> None:
 
 
 def rows(output: str) -> dict[str, list[str]]:
-    """Of each line of the tables its name, and what does not depend on rounding: shape and norms."""
+    """Of each line of the tables its name, and what does not depend on rounding: shape, norms."""
     found = {}
     for line in output.splitlines():
-XX
+        pattern = r"\s+(\S+)\s+([\dx]+|scalar)\s+([\d.e+-]+)\s+([\d.e+-]+)\s"
+        if parts := re.match(pattern, line):
             name, shape, *norms = parts.groups()
             tiny = any("e-1" in norm for norm in norms)
             found.setdefault(name, []).append(" ".join([shape, *([] if tiny else norms)]))

@@ -12,8 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 from support.engines import NUMPY
 
+from crosscheck import cli as cli_module
 from crosscheck.cli import cli
-from crosscheck.corpus import CORPUS_VARIABLE
+from crosscheck.corpus import CORPUS_VARIABLE, Corpus
 
 TEXT = "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer\n" * 9
 
@@ -58,7 +59,7 @@ def test_it_says_what_was_run(crosscheck: Any, tmp_path: Path) -> None:
         "2 blocks, width 12, 3 heads, feed-forward 20, post-norm, residual, gelu",
         f"{len(TEXT):,} characters, {len(set(TEXT))} distinct",
         "4 windows of 8 characters",
-        "both, seed 3",
+        "float64 and float32, seed 3",
         "Initial loss NumPy 3.",
         f"ln {len(set(TEXT))} = ",
         "blocks.1",
@@ -106,14 +107,22 @@ def test_the_json_file_holds_the_whole_result(crosscheck: Any, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--heads", "5"), "12 is not divisible by num_heads (nhead) 5"),
-        (("--context", "100000"), "context 100000 needs at least 100001"),
+        (("--heads", "5"), "Error: --width 12 is not divisible by --heads 5: every head"),
+        (
+            ("--context", "100000"),
+            f"the text has {len(TEXT)} characters, of which the first 90 % are for training: "
+            f"{len(TEXT) * 9 // 10}; but context 100000 needs at least 100001 of these",
+        ),
+        (("--context", "1"), "for '--context': 1 is too short: softmax over a single key is 1"),
+        (("--context", "0"), "for '--context': 0 is too short"),
         (("--layers", "-1"), "-1 is not in the range x>=0"),
         (("--norm", "batch"), "'batch' is not one of 'post', 'pre', 'none'"),
         (("--dtype", "float16"), "'float16' is not one of 'both', 'float64', 'float32'"),
         (("--bogus",), "No such option '--bogus'"),
         (("--corpus", "no/such/file.txt"), "no/such/file.txt: no such file"),
-        (("--json", "no/such/folder/x.json"), "No such file or directory"),
+        (("--corpus", ""), "Invalid value for '--corpus': the path is empty"),
+        (("--json", ""), "Invalid value for '--json': the path is empty"),
+        (("foo",), "Usage: crosscheck [OPTIONS] Try 'crosscheck --help' for help. Error: Got un"),
     ],
 )
 def test_a_mistake_exits_with_2_and_one_clear_line(
@@ -123,6 +132,37 @@ def test_a_mistake_exits_with_2_and_one_clear_line(
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("no/such/folder/x.json", "No such file or directory"), (".", "Is a directory")],
+)
+def test_a_json_file_that_cannot_be_written_is_told_before_the_run(
+    crosscheck: Any, monkeypatch: pytest.MonkeyPatch, path: str, reason: str
+) -> None:
+    monkeypatch.setattr(cli_module, "run_check", lambda *_, **__: pytest.fail("it ran"))
+    result = crosscheck("--json", path)
+    assert (result.exit_code, result.output) == (2, f"Error: cannot write {path}: {reason}\n")
+
+
+def test_what_went_wrong_with_the_text_goes_to_stderr(
+    crosscheck: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    excerpt = Corpus(TEXT, "bundled excerpt", False, "all the details")
+    monkeypatch.setattr(cli_module, "load_corpus", lambda _: excerpt)
+    result = crosscheck("--layers", "0")
+    assert result.stderr == "crosscheck: note: all the details\n"
+    assert "distinct: bundled excerpt\n" in result.stdout
+    assert "details" not in result.stdout
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+@pytest.mark.parametrize("dtype", ["both", "float64", "float32"])
+def test_one_channel_under_a_norm_is_not_proved(crosscheck: Any, norm: str, dtype: str) -> None:
+    result = crosscheck("--width", "1", "--heads", "1", "--dtype", dtype, "--norm", norm)
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1].startswith("NOT PROVED: ")
 
 
 @pytest.mark.parametrize(

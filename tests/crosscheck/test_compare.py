@@ -59,7 +59,7 @@ def test_a_norm_is_pytorchs_norm_of_the_gradient(make_pair: Any) -> None:
     ours, theirs = linear_pair(make_pair)
     row = compare(ours, theirs, Batch(X), dtype="float64").comparisons[0].gradients[0]
     theirs.double()
-    cotangent = np.random.default_rng(0).standard_normal((3, 4, F))
+    cotangent = np.random.default_rng((0, 1)).standard_normal((3, 4, F))
     theirs(torch.tensor(X, dtype=torch.float64)).backward(torch.tensor(cotangent))
     assert row.norm_torch == pytest.approx(float(theirs.weight.grad.norm()), rel=1e-12)
     assert row.error is not None
@@ -117,7 +117,8 @@ def test_float64_creeping_into_a_float32_run_is_caught(make_pair: Any) -> None:
     assert "PyTorch gave float64 in a float32 run" in str(report)
 
 
-def test_a_loss_that_tests_nothing_is_vacuous(make_pair: Any) -> None:
+@pytest.mark.parametrize("dtype", ["both", "float64", "float32"])
+def test_a_loss_that_tests_nothing_is_vacuous(make_pair: Any, dtype: str) -> None:
     # One score per line: its softmax is 1 whatever it is, and every gradient is zero.
     ours, theirs = make_pair(lambda engine: engine.nn.Linear(C, 1))
 
@@ -130,7 +131,7 @@ def test_a_loss_that_tests_nothing_is_vacuous(make_pair: Any) -> None:
             return torch.nn.functional.linear(x, self.weight, self.bias).softmax(-1)
 
     model = Bent(ours, lambda out: nn.functional.softmax(out, -1))
-    report = compare(model, Constant(), Batch(X))
+    report = compare(model, Constant(), Batch(X), dtype=dtype)
     assert verdicts(report) == {
         "output": Verdict.AGREE,
         "weight": Verdict.VACUOUS,
@@ -138,6 +139,7 @@ def test_a_loss_that_tests_nothing_is_vacuous(make_pair: Any) -> None:
         "input": Verdict.VACUOUS,
     }
     assert "nothing is tested here" in str(report)
+    assert "3 of 4 rows are too small to test" in str(report)
 
 
 def test_the_key_bias_must_be_zero(make_pair: Any) -> None:
@@ -174,6 +176,28 @@ def test_weights_that_differ_are_an_error_that_says_what_to_do(make_pair: Any) -
     ours.bias.data[1] += 1e-7
     with pytest.raises(ValueError, match=r"differ in bias; call copy_weights"):
         compare(ours, theirs, Batch(X))
+
+
+def test_a_model_of_the_wrong_engine_is_named(make_pair: Any) -> None:
+    ours, theirs = linear_pair(make_pair)
+    wrong_numpy = "numpy_model is a PyTorch model, expected one of NumPy"
+    wrong_torch = "torch_model is a NumPy model, expected one of PyTorch"
+    for pair, saying in (
+        ((theirs, theirs), f"^compare: {wrong_numpy}$"),
+        ((ours, ours), f"^compare: {wrong_torch}$"),
+        ((theirs, ours), f"^compare: {wrong_numpy}; {wrong_torch}$"),
+    ):
+        with pytest.raises(TypeError, match=saying):
+            compare(*pair, Batch(X))
+
+
+def test_a_batch_may_be_nested_lists(make_pair: Any) -> None:
+    pair = make_pair(lambda engine: engine.nn.Embedding(7, F))
+    ids, targets = [[1, 6, 0], [2, 2, 5]], [[0, 4, 1], [3, 2, 0]]
+    report = compare(*pair, Batch(ids, targets))  # type: ignore[arg-type]
+    assert report.agrees, str(report)
+    assert report == compare(*pair, Batch(np.array(ids), np.array(targets)))
+    assert Batch(ids).targets is None  # type: ignore[arg-type]
 
 
 def test_an_unknown_dtype_is_an_error(make_pair: Any) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from support.engines import NUMPY
 
+from crosscheck import Verdict, parity
 from crosscheck.models import ModelOptions
-from crosscheck.parity import encoder_layer_parity
+from crosscheck.parity import Parity, encoder_layer_parity
+from crosscheck.runs import Run, run
 
 
 @pytest.mark.parametrize("norm", ["post", "pre"])
@@ -25,6 +30,63 @@ def test_both_sides_in_both_precisions(norm: str, activation: str, bias: bool) -
     for row in rows:
         assert row.agrees, row
         assert row.limit == {"float32": 1e-5, "float64": 1e-12}[row.dtype]
+
+
+@pytest.mark.parametrize("norm", ["post", "pre"])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_narrow_layers_round_more_and_are_given_more(width: int, bias: bool, norm: str) -> None:
+    # One channel less its mean is zero, and so are most gradients: a quotient would be 0 / 0.
+    vacuous = width == 1 and norm == "post" and not bias
+    options = ModelOptions(width=width, heads=1, bias=bias, norm=norm)
+    for seed in range(6):
+        for row in encoder_layer_parity(options, seed):
+            assert row.verdict == (Verdict.VACUOUS if vacuous else Verdict.AGREE), row
+            assert row.agrees is not vacuous
+            assert (row.gradient is None) is vacuous
+            assert row.limit == 1e-12 if row.dtype == "float64" else 1e-5 <= row.limit < 0.1
+
+
+def test_a_gradient_is_measured_by_the_largest_entry_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small = {"output": np.zeros(2), "loss": np.zeros(())}
+    layer = Run(**small, gradients={"a": np.array([3.0, -4.0]), "b": np.array([0.0])})
+    ours = Run(**small, gradients={"a": np.array([3.0, -4.0]), "b": np.array([1e-6])})
+
+    def fake(model: Any, *_: Any, **__: Any) -> Run:
+        return ours if isinstance(model, NUMPY.nn.Module) else layer
+
+    monkeypatch.setattr(parity, "run", fake)
+    rows = encoder_layer_parity(ModelOptions())
+    assert [row.gradient for row in rows] == [2.5e-7, 0.0, 2.5e-7, 0.0]
+    assert [row.agrees for row in rows] == [True, True, False, True]
+
+
+@pytest.mark.parametrize("gone", [None, "name"])
+def test_a_missing_gradient_is_infinitely_wrong(
+    monkeypatch: pytest.MonkeyPatch, gone: str | None
+) -> None:
+    def severed(model: Any, *arguments: Any, **options: Any) -> Run:
+        found = run(model, *arguments, **options)
+        if isinstance(model, NUMPY.nn.Module):
+            gradients = {**found.gradients, "linear1.bias": None}
+            if gone:
+                del gradients["linear1.bias"]
+            return replace(found, gradients=gradients)
+        return found
+
+    monkeypatch.setattr(parity, "run", severed)
+    rows = encoder_layer_parity(ModelOptions())
+    assert [row.gradient == math.inf for row in rows] == [True, False, True, False]
+    assert [row.agrees for row in rows] == [False, True, False, True]
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+@pytest.mark.parametrize("place", ["output", "gradient"])
+def test_what_is_not_finite_disagrees(number: float, place: str) -> None:
+    row = replace(Parity("tinygrad_tf", "float64", 0.0, 0.0, 1e-12), **{place: number})
+    assert row.verdict == Verdict.DISAGREE
 
 
 @pytest.mark.parametrize("options", [{"norm": "none"}, {"residual": False}])

@@ -1,0 +1,162 @@
+"""The tables of the result: every gradient in a row, and the parity with PyTorch's own layer.
+
+A name is never cut or folded. Where the console is too narrow, columns are left out, those first
+that a reader misses least; where even the rest does not fit, the table is as wide as it must be.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from rich import box
+from rich.bar import Bar
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from crosscheck.judge import Verdict
+from crosscheck.parity import SHAPE, Parity
+from crosscheck.report import Comparison, Row
+
+BAR_WIDTH = 12
+UNLIMITED = 10_000  # a console as wide as any table
+
+
+class Layout(NamedTuple):
+    """Which of the optional columns a table of gradients has, and the spaces around each column."""
+
+    bar: bool
+    ratio: bool
+    padding: int
+
+
+# From the widest to the narrowest. The last fits the default model into 80 columns.
+LAYOUTS = (
+    Layout(bar=True, ratio=True, padding=1),
+    Layout(bar=False, ratio=True, padding=1),
+    Layout(bar=False, ratio=False, padding=1),
+    Layout(bar=False, ratio=False, padding=0),
+)
+
+
+def gradient_table(comparison: Comparison, dtype: str, console: Console) -> tuple[Table, bool]:
+    """The table in the widest layout that fits the console, and whether it has the f32 column."""
+    for layout in LAYOUTS:
+        # A ratio of float32 errors needs a float32 run.
+        shown = layout._replace(ratio=layout.ratio and dtype != "float64")
+        table = _gradient_table(comparison, dtype, shown)
+        needed = _unwrapped(table, console)
+        if needed <= console.width:
+            return table, shown.ratio
+    table.width = needed
+    return table, shown.ratio
+
+
+def shown_error(row: Row, dtype: str) -> float | None:
+    """The error in the table: float64's, or float32's against the float64 truth if alone."""
+    if row.verdict == Verdict.ZERO:
+        return None  # relative to a zero, an error says nothing
+    return row.rounding_numpy if dtype == "float32" else row.error
+
+
+def parity_table(parity: tuple[Parity, ...], width: int, console: Console) -> Table:
+    """Both engines' blocks in both precisions, against PyTorch's own layer of this width."""
+    shape = "x".join(map(str, (*SHAPE, width)))
+    table = _table(f"One block against torch.nn.TransformerEncoderLayer, input {shape}", 1)
+    table.add_column("block of", no_wrap=True)
+    table.add_column("precision", no_wrap=True)
+    for name in ("output\ndiffers by", "gradients\nby", "\nlimit"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for row in parity:
+        gradient = "none" if row.gradient is None else f"{row.gradient:.1e}"
+        numbers = (f"{row.output:.1e}", gradient, f"{row.limit:.1e}")
+        table.add_row(row.side, row.dtype, *numbers, _verdict(row.verdict))
+    if (needed := _unwrapped(table, console)) > console.width:
+        table.width = needed
+    return table
+
+
+def _gradient_table(comparison: Comparison, dtype: str, layout: Layout) -> Table:
+    table = _table(f"Outputs and gradients under {comparison.loss}", layout.padding)
+    table.add_column("parameter", no_wrap=True)
+    table.add_column("shape", no_wrap=True)
+    for side in ("NumPy", "PyTorch"):
+        table.add_column(f"norm\n{side}", justify="right", no_wrap=True)
+    if layout.bar:
+        table.add_column("", no_wrap=True)
+    table.add_column("error", justify="right", no_wrap=True)
+    if layout.ratio:
+        table.add_column("f32", justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    largest = max((row.norm_numpy or 0.0 for row in comparison.gradients), default=0.0)
+    for row in comparison.outputs:
+        table.add_row(*_cells(row, row.name, "", dtype, layout))
+    table.add_section()
+    heading = ""
+    for row in comparison.gradients:
+        group, name = _group(row.name)
+        if group != heading:
+            table.add_row(Text(group, style="bold"))
+            heading = group
+        table.add_row(*_cells(row, f"  {name}", _bar(row, largest), dtype, layout))
+    return table
+
+
+def _table(title: str, padding: int) -> Table:
+    return Table(
+        title=Text(f"\n{title}"),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, padding),
+        pad_edge=False,
+    )
+
+
+def _unwrapped(table: Table, console: Console) -> int:
+    """The width at which no cell is wrapped."""
+    return Measurement.get(console, console.options.update(width=UNLIMITED), table).maximum
+
+
+def _group(name: str) -> tuple[str, str]:
+    """The heading a gradient stands under (blocks.0, or its module), and its name there."""
+    levels = name.split(".")
+    cut = 2 if levels[0] == "blocks" else 1
+    return ".".join(levels[:cut]), ".".join(levels[cut:]) or name
+
+
+def _cells(row: Row, name: str, bar: Bar | str, dtype: str, layout: Layout) -> list[Bar | Text]:
+    """What stands in the columns of `_gradient_table`, as Text: no name is taken for markup."""
+    error = shown_error(row, dtype)
+    ratio = None if row.verdict == Verdict.ZERO else row.rounding_ratio
+    cells = [
+        name,
+        "x".join(map(str, row.shape)) or "scalar",
+        _number(row.norm_numpy),
+        _number(row.norm_torch),
+        *([bar] if layout.bar else []),
+        "" if error is None else f"{error:.1e}",
+        *(["" if ratio is None else f"{ratio:.1f}"] if layout.ratio else []),
+        _verdict(row.verdict),
+    ]
+    return [Text(cell) if isinstance(cell, str) else cell for cell in cells]
+
+
+def _verdict(verdict: Verdict) -> Text:
+    if verdict.good:
+        return Text(verdict.value, "green")
+    return Text(verdict.value, "bold yellow" if verdict == Verdict.VACUOUS else "bold red")
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"
+
+
+def _bar(row: Row, largest: float) -> Bar | str:
+    norm = row.norm_numpy
+    if norm is None or not math.isfinite(norm) or not largest or not math.isfinite(largest):
+        return ""
+    return Bar(largest, 0, norm, width=BAR_WIDTH)
