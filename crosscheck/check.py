@@ -18,7 +18,7 @@ from crosscheck.models import ModelOptions, build_language_models
 from crosscheck.parity import Parity, encoder_layer_parity
 from crosscheck.report import Report
 from crosscheck.runs import Batch, run
-from crosscheck.text import CharacterTokenizer, sample_batch, split
+from crosscheck.text import CharacterTokenizer, Tokens, sample_batch, split
 from crosscheck.weights import copy_weights, randomize
 
 SCHEMA = 1
@@ -104,14 +104,7 @@ def run_check(
     options that do not fit together, and for a corpus shorter than the context.
     """
     tokenizer = CharacterTokenizer(corpus.text)
-    training, _ = split(tokenizer.encode(corpus.text))
-    if len(training) <= options.context:
-        raise ValueError(
-            f"the text has {len(corpus.text):,} characters, of which the first 90 % are for "
-            f"training: {len(training):,}; but context {options.context} needs at least "
-            f"{options.context + 1} of these (the last target is one further on): "
-            "use a longer text or a shorter context"
-        )
+    training = _training_part(tokenizer.encode(corpus.text), options.context)
     generator = np.random.default_rng(seed)
     inputs, targets = sample_batch(training, batch_size, options.context, generator)
     batch = Batch(inputs, targets)
@@ -133,6 +126,17 @@ def run_check(
         report=compare(numpy_model, torch_model, batch, dtype=dtype, seed=seed),
         parity=encoder_layer_parity(options, seed),
     )
+
+
+def _training_part(tokens: Tokens, context: int) -> Tokens:
+    training, _ = split(tokens)
+    if len(training) <= context:
+        raise ValueError(
+            f"the text has {len(tokens):,} characters, of which the first 90 % are for "
+            f"training: {len(training):,}; but context {context} needs at least {context + 1} of "
+            "these (the last target is one further on): use a longer text or a shorter context"
+        )
+    return training
 
 
 def _versions() -> dict[str, str]:

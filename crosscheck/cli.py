@@ -161,8 +161,7 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, click.Abort | KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         return INTERRUPTED
-    if isinstance(error, SystemExit | BrokenPipeError):  # click and rich exit at a closed pipe
-        _drop_output()
+    if isinstance(error, SystemExit):  # what click and rich make of a closed pipe
         return CLOSED_PIPE
     if isinstance(error, OSError):  # all others have become CouldNotRun
         _drop_output()

@@ -81,11 +81,7 @@ def load_corpus(
         content = cached.read_bytes()
     except OSError as error:  # DownloadError is one
         reason = str(error).removeprefix(f"could not download {url}: ").split(" (attempts")[0]
-        source = (
-            "bundled excerpt, NOT Tiny Shakespeare (download failed: "
-            f"{shorten(reason, REASON_LENGTH, placeholder=' ...')}; name a file with --corpus)"
-        )
-        return _corpus(_excerpt(), source, sha256, f"{remark}; {error}" if remark else str(error))
+        return _excerpt(reason, f"{remark}; {error}" if remark else str(error))
     return _corpus(content, f"downloaded from {url}", sha256, remark)
 
 
@@ -150,8 +146,13 @@ def _read_cached(path: Path, sha256: str) -> tuple[bytes | None, str]:
     return None, remark
 
 
-def _excerpt() -> bytes:
-    return files("crosscheck").joinpath("excerpt.txt").read_bytes()
+def _excerpt(reason: str, note: str) -> Corpus:
+    source = (
+        "bundled excerpt, NOT Tiny Shakespeare (download failed: "
+        f"{shorten(reason, REASON_LENGTH, placeholder=' ...')}; name a file with --corpus)"
+    )
+    text = files("crosscheck").joinpath("excerpt.txt").read_bytes().decode("utf-8")
+    return Corpus(text, source, complete=False, note=note)
 
 
 def _shown(path: Path) -> Path:

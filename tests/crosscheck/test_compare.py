@@ -197,6 +197,7 @@ def test_a_batch_may_be_nested_lists(make_pair: Any) -> None:
     report = compare(*pair, Batch(ids, targets))  # type: ignore[arg-type]
     assert report.agrees, str(report)
     assert report == compare(*pair, Batch(np.array(ids), np.array(targets)))
+    assert isinstance(Batch(ids, targets).targets, np.ndarray)  # type: ignore[arg-type]
     assert Batch(ids).targets is None  # type: ignore[arg-type]
 
 

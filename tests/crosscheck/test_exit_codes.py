@@ -27,7 +27,9 @@ def command(tmp_path: Path) -> list[str]:
 
 def finish(command: list[str], **streams: Any) -> tuple[int, str]:
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
-    done = subprocess.run(command, check=False, text=True, timeout=120, **streams)
+    # With a buffer, as people have it: what is left in it at the end is written once more.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(command, check=False, text=True, timeout=120, env=env, **streams)
     return done.returncode, done.stderr
 
 

@@ -62,6 +62,8 @@ def test_every_name_is_whole_at_every_width(check: Check, width: int, terminal: 
     assert names <= found, names - found
     assert {row.side for row in check.parity} <= found
     assert "…" not in "".join(lines)
+    rows = len(check.report.comparisons[0].rows) + len(check.parity)
+    assert sum(line.rstrip().endswith((" agree", " agree, zero")) for line in lines) == rows
 
 
 @pytest.mark.parametrize(("width", "bar", "ratio"), [(120, 1, 1), (100, 0, 1), (80, 0, 0)])
