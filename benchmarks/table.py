@@ -21,7 +21,7 @@ def main() -> None:
         "block-full": block_table("full", *CONTENDERS),
         "block-causal": block_table("causal", *CONTENDERS),
         "training": plain_table("training", "threads"),
-        "memory": plain_table("memory", "mask"),
+        "memory": memory_table(),
         "growth": growth_table(),
         "rules": plain_table("rules", "rule"),
         "machine": machine(),
@@ -73,6 +73,18 @@ def plain_table(name: str, label: str) -> str:
         for result in duel["results"]
     ]
     return markdown([label, "contender", "ms", "over PyTorch", "quartiles", "MiB"], rows)
+
+
+def memory_table() -> str:
+    """Peak memory in MiB, and over PyTorch's; the few steps that are run are no timing."""
+    rows = []
+    for duel in load("memory")["duels"]:
+        memory = {result["name"]: result["memory"] for result in duel["results"]}
+        for name, peak in memory.items():
+            rows.append(
+                [duel["labels"]["mask"], name, f"{peak:.0f}", f"{peak / memory[REFERENCE]:.2f}"]
+            )
+    return markdown(["mask", "contender", "MiB", "over PyTorch"], rows)
 
 
 def growth_table() -> str:
