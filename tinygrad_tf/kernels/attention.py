@@ -54,11 +54,7 @@ def scaled_dot_product_attention(
     generator: np.random.Generator | None = None,
 ) -> tuple[Array, Backward] | Any:
     """See `ops/attention.py`. NotImplemented for masks, dropout and unusual shapes."""
-    if mask is not None or dropout_p or not q.ndim == k.ndim == v.ndim == 4 or 0 in k.shape:
-        return NotImplemented
-    if not q.shape[:2] == k.shape[:2] == v.shape[:2] or q.shape[-1] != k.shape[-1]:
-        return NotImplemented
-    if k.shape[2] != v.shape[2] or q.size == 0 or not q.dtype == k.dtype == v.dtype:
+    if mask is not None or dropout_p or not _covers(q, k, v):
         return NotImplemented
     scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else scale
     q = np.multiply(q, scale, out=empty(q.shape, q.dtype))
@@ -107,6 +103,15 @@ def scaled_dot_product_attention(
         return dq, dk, dv, None
 
     return context, backward
+
+
+def _covers(q: Array, k: Array, v: Array) -> bool:
+    """Whether they are (B, H, T, K), (B, H, S, K), (B, H, S, Kv) of one dtype, and none empty."""
+    if not q.ndim == k.ndim == v.ndim == 4 or not q.dtype == k.dtype == v.dtype:
+        return False
+    if not q.shape[:2] == k.shape[:2] == v.shape[:2] or q.shape[3] != k.shape[3]:
+        return False
+    return k.shape[2] == v.shape[2] and q.size > 0 and 0 not in k.shape
 
 
 def _tiles(shape: tuple[int, ...], keys: int, is_causal: bool) -> Iterator[Tile]:
