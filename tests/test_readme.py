@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from crosscheck.cli import cli
 from crosscheck.corpus import load_corpus
 
 ROOT = Path(__file__).parent.parent
@@ -60,11 +61,13 @@ def test_every_link_leads_to_a_file() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
-def test_every_option_is_real() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "crosscheck", "--help"], capture_output=True, text=True, check=True
-    )
-    options = set(re.findall(r"crosscheck ((?:--[\w-]+[^\n]*))", README))
-    named = {word for line in options for word in re.findall(r"--[\w-]+", line)}
+def test_every_command_and_option_is_real() -> None:
+    commands = re.findall(r"^crosscheck (.*)$|`crosscheck ([^`]+)`", README, re.M)
+    named = [line for pair in commands for line in pair if "-" in line or line in cli.commands]
     assert named
-    assert [option for option in named if option not in done.stdout] == []
+    for line in named:
+        first, *_ = words = line.split()
+        command = cli.commands["check" if first.startswith("-") else first]
+        known = {"--help", *(name for p in command.params for name in (*p.opts, *p.secondary_opts))}
+        unknown = {word for word in words if word.startswith("--")} - known
+        assert not unknown, f"crosscheck {line}"

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 from support.engines import NUMPY
 
-from crosscheck import cli as cli_module
 from crosscheck.cli import cli
+from crosscheck.commands import check as check_module
 from crosscheck.corpus import CORPUS_VARIABLE, Corpus
 
 TEXT = "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer\n" * 9
@@ -122,7 +122,7 @@ def test_the_json_file_holds_the_whole_result(crosscheck: Any, tmp_path: Path) -
         (("--corpus", "no/such/file.txt"), "no/such/file.txt: no such file"),
         (("--corpus", ""), "Invalid value for '--corpus': the path is empty"),
         (("--json", ""), "Invalid value for '--json': the path is empty"),
-        (("foo",), "Usage: crosscheck [OPTIONS] Try 'crosscheck --help' for help. Error: Got un"),
+        (("foo",), "Try 'crosscheck check --help' for help. Error: Got unexpected extra arg"),
     ],
 )
 def test_a_mistake_exits_with_2_and_one_clear_line(
@@ -141,7 +141,7 @@ def test_a_mistake_exits_with_2_and_one_clear_line(
 def test_a_json_file_that_cannot_be_written_is_told_before_the_run(
     crosscheck: Any, monkeypatch: pytest.MonkeyPatch, path: str, reason: str
 ) -> None:
-    monkeypatch.setattr(cli_module, "run_check", lambda *_, **__: pytest.fail("it ran"))
+    monkeypatch.setattr(check_module, "run_check", lambda *_, **__: pytest.fail("it ran"))
     result = crosscheck("--json", path)
     assert (result.exit_code, result.output) == (2, f"Error: cannot write {path}: {reason}\n")
 
@@ -150,7 +150,7 @@ def test_what_went_wrong_with_the_text_goes_to_stderr(
     crosscheck: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     excerpt = Corpus(TEXT, "bundled excerpt", False, "all the details")
-    monkeypatch.setattr(cli_module, "load_corpus", lambda _: excerpt)
+    monkeypatch.setattr(check_module, "load_corpus", lambda _: excerpt)
     result = crosscheck("--layers", "0")
     assert result.stderr == "crosscheck: note: all the details\n"
     assert "distinct: bundled excerpt\n" in result.stdout
@@ -192,3 +192,10 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
     assert done.stdout == ""
     assert "not UTF-8" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_command_that_does_not_exist() -> None:
+    result = CliRunner().invoke(cli, ["foo"], prog_name="crosscheck")
+    assert result.exit_code == 2
+    assert "Try 'crosscheck --help' for help." in result.output
+    assert "Error: No such command 'foo'." in result.output

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from crosscheck import cli as cli_module
 from crosscheck.cli import main
+from crosscheck.commands import check as check_module
 
 needs_full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 
@@ -85,7 +85,7 @@ def test_what_ends_it_has_its_code(
     code: int,
     said: str,
 ) -> None:
-    monkeypatch.setattr(cli_module, "run_check", raising(error))
+    monkeypatch.setattr(check_module, "run_check", raising(error))
     monkeypatch.setattr(sys, "argv", command[2:])
     assert main() == code
     assert capsys.readouterr() == ("", said)
@@ -94,7 +94,7 @@ def test_what_ends_it_has_its_code(
 def test_a_crash_has_its_traceback_and_is_no_disagreement(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:
-    monkeypatch.setattr(cli_module, "run_check", raising(ZeroDivisionError("a bug")))
+    monkeypatch.setattr(check_module, "run_check", raising(ZeroDivisionError("a bug")))
     monkeypatch.setattr(sys, "argv", command[2:])
     assert main() == 2
     said = capsys.readouterr().err
@@ -109,6 +109,6 @@ def test_it_ends_with_what_it_found(command: list[str]) -> None:
 
 def test_the_help_tells_the_codes(command: list[str]) -> None:
     text = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True).stdout
-    assert text.startswith("Usage: crosscheck [OPTIONS]\n")
+    assert text.startswith("Usage: crosscheck check [OPTIONS]\n")
     for code in (0, 1, 2, 130, 141):
         assert f"\n    {code:<3}  " in text

@@ -1,0 +1,1 @@
+"""The subcommands of `crosscheck`, one to a file: each turns options into tables."""
