@@ -8,7 +8,14 @@ from typing import Any
 import click
 
 from crosscheck.check import run_check
-from crosscheck.commands.common import AT_LEAST_ONE, DISAGREE, EXIT_CODES, FilePath, user_mistakes, write_json
+from crosscheck.commands.common import (
+    AT_LEAST_ONE,
+    DISAGREE,
+    EXIT_CODES,
+    FilePath,
+    user_mistakes,
+    write_json,
+)
 from crosscheck.compare import DTYPES
 from crosscheck.corpus import load_corpus
 from crosscheck.models import NORMS, ModelOptions
