@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from crosscheck.engines import Array, NumPyEngine
+from crosscheck.engines import Array
 from crosscheck.runs import Batch, run
+from crosscheck.tape.call import LOSS, ROOT, Places
 from tinygrad_tf import Tensor, observe
+from tinygrad_tf.differentiable import Op
+
+NAMES = {ROOT: "the model itself", LOSS: "the loss"}
 
 
 def first_not_finite(model: Any, batch: Batch) -> str | None:
@@ -29,9 +33,7 @@ def first_not_finite(model: Any, batch: Batch) -> str | None:
     loss = "random cotangent" if batch.targets is None else "cross-entropy"
     for dtype in ("float64", "float32"):
         hunt = _Hunt()
-        watched = NumPyEngine().copy(model, dtype)
-        with hunt.modules(watched), observe(hunt.listen):
-            run(watched, batch, dtype=dtype, loss=loss)
+        run(model, batch, dtype=dtype, loss=loss, watch=hunt.watching)
         if hunt.found:
             return f"in {dtype}, {hunt.found}"
     return None
@@ -42,26 +44,21 @@ class _Hunt:
 
     def __init__(self) -> None:
         self.found = ""
-        self._paths: list[str] = []  # the modules that are running, from the outermost in
+        self._places = Places()
         self._users: dict[int, list[str]] = defaultdict(list)  # the ops that used a tensor
         self._alive: list[Tensor] = []  # so that no id is used twice
 
     @contextmanager
-    def modules(self, model: Any) -> Iterator[None]:
-        """Know, within this block, which module is running."""
-        with ExitStack() as stack:
-            for path, module in model.named_modules():
-                enter = module.register_forward_pre_hook(self._entering(path or "the model itself"))
-                leave = module.register_forward_hook(lambda *_: self._paths.pop() and None)
-                stack.enter_context(enter)
-                stack.enter_context(leave)
+    def watching(self, model: Any, inputs: Any) -> Iterator[None]:
+        """Listen, within this block, and know which module is running."""
+        with self._places.following(model), observe(self.listen):
             yield
 
     def listen(
-        self, op: str, inputs: tuple[Any, ...], options: Mapping[str, Any], output: Tensor
+        self, op: Op, inputs: tuple[Any, ...], options: Mapping[str, Any], output: Tensor
     ) -> None:
         """Look at the output of an op, and arrange to look at the gradients of its inputs."""
-        maker = f"{op} in {self._paths[-1] if self._paths else 'the loss'}"
+        maker = f"{op.__name__} in {NAMES.get(self._places.current, self._places.current)}"
         bad = np.isnan(output.data) | np.isposinf(output.data)
         if not self.found and output.is_floating_point() and bad.any():
             place = f"its output {bad.shape} {_where(bad)}"
@@ -72,9 +69,6 @@ class _Hunt:
                     self._alive.append(x)
                     x.register_hook(self._arriving(x))
                 self._users[id(x)].append(maker)
-
-    def _entering(self, path: str) -> Any:
-        return lambda *_: self._paths.append(path)
 
     def _arriving(self, x: Tensor) -> Any:
         def look(gradient: Tensor) -> None:

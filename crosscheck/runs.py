@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy as np
 from crosscheck.engines import Array, engine_of
 
 INPUT = "input"  # the name under which the gradient of a floating input is kept
+
+# Called with the very model and inputs that are about to run; what it returns surrounds the run.
+Watch = Callable[[Any, Any], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,15 @@ class Run:
     gradients: dict[str, Array | None]
 
 
-def run(model: Any, batch: Batch, *, dtype: str, loss: str, seed: int = 0) -> Run:
+def run(
+    model: Any,
+    batch: Batch,
+    *,
+    dtype: str,
+    loss: str,
+    seed: int = 0,
+    watch: Watch = lambda model, inputs: nullcontext(),
+) -> Run:
     """Run a copy of the model forward and backward in "float32" or "float64".
 
     loss: "cross-entropy" of the output (B, T, V) against the targets, or "random cotangent": the
@@ -57,7 +69,7 @@ def run(model: Any, batch: Batch, *, dtype: str, loss: str, seed: int = 0) -> Ru
         name: engine.tensor(_as_input(value, dtype)[0]) if isinstance(value, np.ndarray) else value
         for name, value in batch.options.items()
     }
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), watch(model, inputs):
         output = model(inputs, **options)
         if loss == "cross-entropy":
             if batch.targets is None:

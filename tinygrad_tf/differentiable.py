@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tinygrad_tf.tensor import Tensor
 
 Rule: TypeAlias = Callable[..., tuple[Array, Backward]]
-Listener: TypeAlias = Callable[[str, tuple[Any, ...], Mapping[str, Any], "Tensor"], None]
+Listener: TypeAlias = Callable[["Op", tuple[Any, ...], Mapping[str, Any], "Tensor"], None]
 
 FLOAT32 = np.dtype(np.float32)
 
@@ -83,7 +83,7 @@ def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
             result.requires_grad = True
             result.node = Node(name, edges, depth, backward, result.data, is_fast)
         for listener in _listeners.get():
-            listener(name, inputs, options, result)
+            listener(lifted, inputs, options, result)
         return result
 
     lifted = cast(Op, op)
@@ -124,7 +124,7 @@ def is_grad_enabled() -> bool:
 
 @contextmanager
 def observe(listener: Listener) -> Iterator[None]:
-    """Within this block, call `listener(op name, inputs, options, output)` after every op."""
+    """Within this block, call `listener(op, inputs, options, output)` after every op."""
     token = _listeners.set((*_listeners.get(), listener))
     try:
         yield

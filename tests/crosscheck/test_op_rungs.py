@@ -29,7 +29,7 @@ def test_op(op: str, scale: float) -> None:
 
     used: list[str] = []
     x = scale * np.random.default_rng(1).standard_normal((B, T, C))
-    with tinygrad_tf.observe(lambda name, *_: used.append(name)):
+    with tinygrad_tf.observe(lambda op, *_: used.append(op.__name__)):
         report = compare(*map(module, ENGINES), Batch(x.astype(np.float32)))
     assert report.agrees, str(report)
     assert op in used

@@ -63,7 +63,7 @@ def test_gradients_share_memory_with_nothing(rung: str, dtype: str) -> None:
     """
     remembered: list[Array] = []
 
-    def remember(name: str, inputs: Any, options: Any, result: Tensor) -> None:
+    def remember(op: Any, inputs: Any, options: Any, result: Tensor) -> None:
         remembered.append(result.data)
         if result.node is not None:
             remembered.extend(captured(result.node))
@@ -99,10 +99,10 @@ def test_backward_returns_dout_or_views_of_it_or_fresh_memory(rung: str, dtype: 
     """A kernel must, for the engine writes into the fresh ones; and every page does as well."""
     seen: list[str] = []
 
-    def examine(name: str, inputs: Any, options: Any, result: Tensor) -> None:
+    def examine(op: Any, inputs: Any, options: Any, result: Tensor) -> None:
         if result.node is None:
             return
-        seen.append(name)
+        seen.append(op.__name__)
         dout = drawn(4, result.shape, result.dtype)
         dout.flags.writeable = False
         given = [x.data if isinstance(x, Tensor) else x for x in inputs]
@@ -128,9 +128,9 @@ def test_backward_returns_dout_or_views_of_it_or_fresh_memory(rung: str, dtype: 
 def test_the_kernels_are_among_the_rungs() -> None:
     by_kernel: set[str] = set()
 
-    def note(name: str, inputs: Any, options: Any, result: Tensor) -> None:
+    def note(op: Any, inputs: Any, options: Any, result: Tensor) -> None:
         if result.node is not None and ".kernels." in result.node.backward.__module__:
-            by_kernel.add(name)
+            by_kernel.add(op.__name__)
 
     with tinygrad_tf.observe(note):
         for rung in RUNGS.values():

@@ -1,0 +1,111 @@
+"""What localisation found, as data and in words."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from crosscheck.tape.gap import Gap
+
+
+class Kind(StrEnum):
+    """What sort of thing is wrong at a place."""
+
+    FORWARD = "forward"  # the rule alone computes another output
+    BACKWARD = "backward"  # the rule alone computes another gradient
+    WIRING = "wiring"  # the rule is given something else, though nothing before it is wrong
+    CONSTANT = "constant"  # the rule is called with another number
+    MISSING = "missing"  # an op is there on one side only
+    SUM = "sum"  # what several ops send back is right, and their sum is not
+    STATE = "state"  # right alone, wrong in the run: something it keeps was changed
+    ROUNDING = "rounding"  # right in float64, too inexact in float32
+    RAISED = "raised"  # it ended with an exception
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One bug, where it was born.
+
+    op, path, key: the op, the module it ran in, both with their number. argument: the array that is
+    wrong, such as dweight or out. rule: file and line of the rule, caller: of its call. tolerance:
+    the smallest relative one under which it would have passed. rounding, rounding_reference: the
+    float32 errors of both sides against the reference's float64. hint: what it looks like.
+    """
+
+    kind: Kind
+    op: str
+    path: str
+    key: str
+    argument: str
+    what: str
+    rule: str = ""
+    caller: str = ""
+    gap: Gap | None = None
+    rounding: float | None = None
+    rounding_reference: float | None = None
+    hint: str = ""
+
+    @property
+    def tolerance(self) -> float | None:
+        """The smallest relative tolerance that would pass."""
+        return None if self.gap is None else self.gap.error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {**asdict(self), "tolerance": self.tolerance}
+
+    def __str__(self) -> str:
+        lines = [f"born here: {self.op} in {self.path}: {self.what}"]
+        gap = self.gap
+        if gap is not None and gap.form:
+            lines.append(f"{self.argument}: {gap.form}")
+        elif gap is not None:
+            lines.append(
+                f"worst at {list(gap.worst)}: {gap.ours:.10g}, expected {gap.reference:.10g}; "
+                f"relative error {gap.error:.1e}, so a tolerance of {gap.error:.1e} would pass it"
+            )
+        if self.rounding is not None and self.rounding_reference is not None:
+            lines.append(
+                f"in float32: error {self.rounding:.1e}, the reference's own "
+                f"{self.rounding_reference:.1e}"
+            )
+        if self.rule:
+            lines.append(f"rule at {self.rule}, called from {self.caller}")
+        if self.hint:
+            lines.append(f"hint: {self.hint}")
+        return "\n  ".join(lines)
+
+
+@dataclass(frozen=True)
+class Localisation:
+    """All findings of a run, the first first: forward in its order, then in that of the backward.
+
+    inherited: how many ops are wrong only because of what they were given. paired: how many ops
+    stand on both tapes. unpaired: the keys of those that do not, by side.
+    """
+
+    findings: tuple[Finding, ...]
+    inherited: int
+    paired: int
+    unpaired: dict[str, tuple[str, ...]]
+
+    @property
+    def first(self) -> Finding | None:
+        """The finding that comes first."""
+        return self.findings[0] if self.findings else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {**asdict(self), "findings": [finding.to_dict() for finding in self.findings]}
+
+    def __str__(self) -> str:
+        lines = [str(finding) for finding in self.findings]
+        if self.inherited:
+            lines.append(f"inherited from there: {self.inherited} of {self.paired} ops")
+        lines += [
+            f"on {side}'s tape only: {', '.join(keys)}"
+            for side, keys in self.unpaired.items()
+            if keys
+        ]
+        return "\n".join(lines)

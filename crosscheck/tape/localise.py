@@ -1,0 +1,282 @@
+"""Where two runs first part: for each op, was it born here, or inherited?
+
+A wrong array is *born here* if what the op was given agrees and what it made does not. Replay
+confirms it: the rule alone, on the reference's own values, must be wrong again. So several bugs are
+told apart in one run, however much each of them taints.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from crosscheck.engines import Array
+from crosscheck.judge import FLOOR, frobenius
+from crosscheck.runs import INPUT, Batch, Run
+from crosscheck.tape.call import THE_INPUT, Call
+from crosscheck.tape.finding import Finding, Kind, Localisation
+from crosscheck.tape.fingerprints import Sizes, hint
+from crosscheck.tape.gap import Gap, gap_between
+from crosscheck.tape.numpy_recorder import Pair
+from crosscheck.tape.replay import Replay, argument_name, replay
+from crosscheck.tape.rounding import Rounding
+from crosscheck.tape.taped_runs import TapedRuns
+
+
+def localise(
+    model: Any, reference: Any, batch: Batch, *, loss: str = "random cotangent", seed: int = 0
+) -> Localisation:
+    """Find every op where the NumPy model itself departs from the PyTorch one, forward or backward.
+
+    Both hold the same weights, as for `compare`; loss and seed are as for `run`. float64 decides;
+    if nothing is wrong there, each op's float32 form is held against its float64 page. An exception
+    in the NumPy model's run is a finding too.
+    """
+    runs = TapedRuns(model, reference, batch, loss, seed)
+    theirs, tape = runs.of_reference("float64")
+    floor = FLOOR * _largest(theirs)
+    ours, recorder, raised = runs.of_ours(tape, floor)
+    search = _Search(recorder.pairs, tape, floor, _sizes(model, batch), runs)
+    findings = [
+        *search.forward(),
+        *search.missing(),
+        *search.backward(),
+        *(search.sums(ours, theirs) if ours is not None else ()),
+        *([] if raised is None else [_raised(raised, recorder.pairs, recorder.places.current)]),
+    ]
+    if not findings:
+        findings = list(search.rounding.findings())
+    return search.conclude(findings)
+
+
+@dataclass
+class _Search:
+    """Goes through the pairs and says which are born wrong."""
+
+    pairs: dict[str, Pair]
+    tape: Mapping[str, Call]
+    floor: float
+    sizes: Sizes
+    runs: TapedRuns
+    replays: dict[str, Replay] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rounding = Rounding(self.pairs, self.tape, self.runs.of_reference)
+        for key, pair in self.pairs.items():
+            if pair.partner is not None:
+                self.replays[key] = replay(pair, pair.partner, self.floor)
+
+    def forward(self) -> Iterator[Finding]:
+        """Ops whose output is wrong alone; ops that are given something wrong by nobody."""
+        for key, again in self.replays.items():
+            pair = self.pairs[key]
+            if not again.output.agrees:
+                yield self._of_rule(pair, again)
+                continue
+            wrongly_given = [
+                i for i, gap in enumerate(pair.inputs) if self._by_nobody(pair, i, gap)
+            ]
+            for i in wrongly_given:
+                yield self._of_wiring(pair, i)
+            given_right = all(gap.agrees for gap in pair.inputs)
+            if given_right and pair.output is not None and not pair.output.agrees:
+                yield self._finding(
+                    Kind.STATE, pair, "out", "right alone, wrong in this run", pair.output
+                )
+
+    def missing(self) -> Iterator[Finding]:
+        """Ops on one tape only."""
+        for key, call in self.tape.items():
+            if key not in self.pairs:
+                what = f"the reference calls it at {call.caller}, this model does not"
+                yield Finding(Kind.MISSING, call.op, call.path, key, "", what)
+        for key, pair in self.pairs.items():
+            if pair.partner is None:
+                what = "this model calls it, the reference does not"
+                yield self._finding(Kind.MISSING, pair, "", what, None)
+
+    def backward(self) -> Iterator[Finding]:
+        """Ops whose gradients are wrong alone, from the last to the first; or only in this run."""
+        for key in reversed(self.replays):
+            pair, again = self.pairs[key], self.replays[key]
+            if not again.output.agrees:
+                continue  # found on the way forward
+            for i, gap in enumerate(again.dinputs):
+                if not gap.agrees:
+                    yield self._of_gradient(pair, again, i)
+            if all(gap.agrees for gap in again.dinputs):
+                yield from self._only_in_this_run(pair)
+
+    def sums(self, ours: Run, theirs: Run) -> Iterator[Finding]:
+        """Places where all that arrives agrees, and what it adds up to does not."""
+        users: dict[str, list[tuple[Pair, int]]] = defaultdict(list)
+        for pair in self.pairs.values():
+            for i, source in enumerate(pair.call.inputs):
+                users[source.origin].append((pair, i))
+        for key, pair in self.pairs.items():
+            if pair.dout is not None and not pair.dout.agrees and self._all_agree(users[key]):
+                what = f"the {len(users[key])} gradients of its output agree, their sum does not"
+                yield self._finding(Kind.SUM, pair, "dout", what, pair.dout)
+        for name, right in theirs.gradients.items():
+            wrong = ours.gradients.get(name)
+            gap = gap_between(wrong, right, self.floor)
+            arriving = users.get(THE_INPUT if name == INPUT else name, [])
+            if not gap.agrees and self._all_agree(arriving):
+                what = (
+                    f"what {len(arriving)} ops send back agrees, and the .grad it ends in does not"
+                )
+                words = hint(f"{name}.grad", wrong, right, self.sizes)
+                yield Finding(
+                    Kind.SUM, "backward", name, name, f"{name}.grad", what, gap=gap, hint=words
+                )
+
+    def conclude(self, findings: list[Finding]) -> Localisation:
+        """The findings, and what else the tapes say."""
+        born = {finding.key for finding in findings}
+        tainted = [
+            key
+            for key, pair in self.pairs.items()
+            if key not in born and not all(gap.agrees for gap in _gaps(pair))
+        ]
+        unpaired = {
+            "the model": tuple(key for key, pair in self.pairs.items() if pair.partner is None),
+            "the reference": tuple(key for key in self.tape if key not in self.pairs),
+        }
+        return Localisation(tuple(findings), len(tainted), len(self.replays), unpaired)
+
+    # One finding each
+
+    def _of_rule(self, pair: Pair, again: Replay) -> Finding:
+        partner = pair.partner
+        if partner is not None and len(pair.call.numbers) == len(partner.numbers):
+            for ours, theirs in zip(pair.call.numbers, partner.numbers, strict=True):
+                if ours != theirs:
+                    what = f"called with {ours:.10g}, the reference with {theirs:.10g}"
+                    return self._finding(Kind.CONSTANT, pair, "out", what, again.output)
+        what = "its output is wrong, on right inputs"
+        if again.error:
+            what = f"it raised {again.error}"
+        words = ""
+        if again.alone is not None and partner is not None:
+            words = hint("out", again.alone.output, partner.output, self.sizes, _at_hand(pair))
+        return self._finding(Kind.FORWARD, pair, "out", what, again.output, words)
+
+    def _of_gradient(self, pair: Pair, again: Replay, i: int) -> Finding:
+        name = f"d{argument_name(pair, i)}"
+        words = ""
+        if again.alone is not None and pair.partner is not None:
+            at_hand = _at_hand(pair)
+            right = pair.partner.dinputs[i]
+            words = hint(name, again.alone.dinputs[i], right, self.sizes, at_hand)
+        what = f"its {name} is wrong, on right inputs and a right dout"
+        return self._finding(Kind.BACKWARD, pair, name, what, again.dinputs[i], words)
+
+    def _of_wiring(self, pair: Pair, i: int) -> Finding:
+        name = argument_name(pair, i)
+        ours = pair.call.inputs[i].origin
+        theirs = "nothing" if pair.partner is None else pair.partner.inputs[i].origin
+        what = f"its {name} comes from {ours}, the reference's from {theirs}"
+        if ours == theirs:
+            what = f"its {name} is not what {ours} was when it was made"
+        return self._finding(Kind.WIRING, pair, name, what, pair.inputs[i])
+
+    def _only_in_this_run(self, pair: Pair) -> Iterator[Finding]:
+        right_so_far = pair.dout is not None and pair.dout.agrees and _forward_agrees(pair)
+        for i, gap in enumerate(pair.dinputs):
+            if gap.agrees or not right_so_far:
+                continue
+            name = f"d{argument_name(pair, i)}"
+            if gap.form == "missing here":
+                what = f"no {name} is wanted: its input is cut off from the graph"
+                words = f"{name} is missing: is there a detach, or data taken out of a tensor?"
+                yield self._finding(Kind.WIRING, pair, name, what, gap, words)
+            else:
+                what = f"its {name} is right alone, wrong in this run: what it kept was changed"
+                yield self._finding(Kind.STATE, pair, name, what, gap)
+
+    def _by_nobody(self, pair: Pair, i: int, gap: Gap) -> bool:
+        """Whether an input is wrong although what made it is right, or nothing made it."""
+        maker = self.pairs.get(pair.call.inputs[i].origin)
+        return not gap.agrees and (maker is None or maker.output is None or maker.output.agrees)
+
+    def _all_agree(self, users: list[tuple[Pair, int]]) -> bool:
+        gaps = [pair.dinputs[i] if i < len(pair.dinputs) else None for pair, i in users]
+        return bool(gaps) and all(gap is not None and gap.agrees for gap in gaps)
+
+    def _finding(
+        self, kind: Kind, pair: Pair, argument: str, what: str, gap: Gap | None, words: str = ""
+    ) -> Finding:
+        code = pair.rule.rule.__code__
+        ours, theirs = self.rounding.errors(pair.call.key, argument)
+        return Finding(
+            kind=kind,
+            op=pair.call.op,
+            path=pair.call.path,
+            key=pair.call.key,
+            argument=argument,
+            what=what,
+            rule=f"{code.co_filename}:{_line(code, argument)}",
+            caller=pair.call.caller,
+            gap=gap,
+            rounding=ours,
+            rounding_reference=theirs,
+            hint=words,
+        )
+
+
+def _raised(error: Exception, pairs: Mapping[str, Pair], place: str) -> Finding:
+    """The exception as a finding. Our engine's messages begin with the op, and going back the last
+    op whose gradient arrived is the one that failed.
+    """
+    op, _, _ = str(error).partition(":")
+    going_back = [pair for pair in pairs.values() if pair.dout is not None and not pair.dinputs]
+    path = going_back[-1].call.path if going_back else place
+    what = f"it raised {type(error).__name__}: {error}"
+    return Finding(Kind.RAISED, op, path, f"{path}/{op}", "", what)
+
+
+def _largest(run: Run) -> float:
+    norms = [frobenius(g) for g in run.gradients.values() if g is not None]
+    return max((norm for norm in norms if np.isfinite(norm)), default=0.0)
+
+
+def _sizes(model: Any, batch: Batch) -> Sizes:
+    """The sizes of this run, as far as the model tells them."""
+    attention = next((m for m in model.modules() if hasattr(m, "num_heads")), None)
+    B, T, *_ = (*batch.inputs.shape, None, None)
+    if attention is None:
+        return Sizes(B, T)
+    return Sizes(B, T, attention.num_heads * attention.head_size, attention.num_heads)
+
+
+def _gaps(pair: Pair) -> list[Gap]:
+    return [*pair.inputs, *pair.dinputs, *(g for g in (pair.output, pair.dout) if g is not None)]
+
+
+def _forward_agrees(pair: Pair) -> bool:
+    return all(gap.agrees for gap in pair.inputs) and (pair.output is None or pair.output.agrees)
+
+
+def _at_hand(pair: Pair) -> dict[str, Array]:
+    """What the rule had on the reference's side, by name."""
+    partner = pair.partner
+    if partner is None:
+        return {}
+    arrays = {"out": partner.output, "dout": partner.dout}
+    names = list(inspect.signature(pair.rule.rule).parameters)
+    for position, source in zip(pair.positions, partner.inputs, strict=False):
+        if position < len(names):
+            arrays[names[position]] = source.array
+    return {name: array for name, array in arrays.items() if array is not None}
+
+
+def _line(code: Any, argument: str) -> int:
+    """The line where a rule's backward begins if a gradient is meant, else where the rule does."""
+    nested = [c for c in code.co_consts if getattr(c, "co_name", "") == "backward"]
+    is_gradient = argument.startswith("d") and argument != "dout" and nested
+    return int(nested[0].co_firstlineno if is_gradient else code.co_firstlineno)

@@ -1,0 +1,162 @@
+"""Our tape, compared as it is made: each op is held against its partner on the reference's tape.
+
+The partner has the same key, for the sources are mirrors. Our arrays are measured when they appear
+and not kept, so that only one tape, the reference's, is in memory.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tinygrad_tf
+from crosscheck.engines import Array
+from crosscheck.tape.call import Call, Places, Source, name_origins
+from crosscheck.tape.gap import Gap, gap_between
+from tinygrad_tf import Tensor, observe
+from tinygrad_tf.differentiable import Op
+from tinygrad_tf.graph import At
+
+
+@dataclass
+class Pair:
+    """Our call and the reference's of the same key; gaps are None until (unless) measured.
+
+    rule: our op, with what it was called with. positions: for each distinct tensor among its
+    inputs, where it first stands in the argument list.
+    """
+
+    call: Call
+    partner: Call | None
+    rule: Op
+    arguments: tuple[Any, ...]
+    options: Mapping[str, Any]
+    positions: list[int]
+    inputs: list[Gap] = field(default_factory=list)
+    output: Gap | None = None
+    dout: Gap | None = None
+    dinputs: list[Gap] = field(default_factory=list)
+
+
+class Recorder:
+    """Listens to the engine, and on the way back stands between each rule and its caller.
+
+    reference: the other tape. floor: what a gradient may differ by, whatever its size.
+    """
+
+    def __init__(self, reference: Mapping[str, Call], floor: float) -> None:
+        self.pairs: dict[str, Pair] = {}
+        self.places = Places()
+        self._origins: dict[int, str] = {}
+        self._reference = reference
+        self._floor = floor
+        self._alive: list[Tensor] = []  # so that no id is used twice
+
+    @contextmanager
+    def watching(self, model: Any, inputs: Any) -> Iterator[None]:
+        """Pair, within this block, every op that a gradient flows through."""
+        self._origins = name_origins(model, inputs)
+        with self.places.following(model), observe(self.listen):
+            yield
+
+    def listen(
+        self, op: Op, inputs: tuple[Any, ...], options: Mapping[str, Any], output: Tensor
+    ) -> None:
+        """An op has been called."""
+        self._alive += [x for x in (*inputs, output) if isinstance(x, Tensor)]
+        if output.node is None:
+            return
+        key = self.places.key(op.__name__)
+        positions = distinct_tensors(inputs)
+        sources = [Source(self._origins.get(id(inputs[i]), "a constant"), None) for i in positions]
+        call = Call(
+            self.places.current, op.__name__, key, _caller(), _numbers(inputs, options), sources,
+            None,
+        )  # fmt: skip
+        arguments = tuple(x.data if isinstance(x, Tensor) else x for x in inputs)
+        partner = self._reference.get(key)
+        pair = Pair(call, partner, op, arguments, options, positions)
+        self.pairs[key] = pair
+        self._origins[id(output)] = key
+        if partner is not None:
+            pair.inputs = [
+                gap_between(arguments[i], source.array)
+                for i, source in zip(positions, partner.inputs, strict=False)
+            ]
+            pair.output = gap_between(output.data, partner.output)
+            self._stand_between(output.node, pair, partner, inputs)
+
+    def _stand_between(self, node: Any, pair: Pair, partner: Call, inputs: tuple[Any, ...]) -> None:
+        rule_backward = node.backward
+
+        def backward(dout: Array) -> Any:
+            pair.dout = gap_between(dout, partner.dout, self._floor)
+            dinputs = rule_backward(dout)
+            ours = summed_gradients(inputs, dinputs)
+            pair.dinputs = [
+                gap_between(_wanted(inputs[i], dx), theirs, self._floor)
+                for (i, dx), theirs in zip(ours.items(), partner.dinputs, strict=False)
+            ]
+            return dinputs
+
+        node.backward = backward
+
+
+def distinct_tensors(inputs: tuple[Any, ...]) -> list[int]:
+    """The positions of tensors and arrays among the inputs; of one given twice, the first."""
+    seen: dict[int, int] = {}
+    for i, x in enumerate(inputs):
+        if isinstance(x, Tensor) or (isinstance(x, np.ndarray) and x.ndim):
+            seen.setdefault(id(x), i)
+    return list(seen.values())
+
+
+def summed_gradients(inputs: tuple[Any, ...], dinputs: tuple[Any, ...]) -> dict[int, Any]:
+    """What a rule returned, by the positions of `distinct_tensors`: of one given twice, the sum."""
+    first: dict[int, int] = {}
+    summed: dict[int, Any] = dict.fromkeys(distinct_tensors(inputs))
+    for i, x in enumerate(inputs):
+        where = first.setdefault(id(x), i)
+        if where in summed and i < len(dinputs) and dinputs[i] is not None:
+            dx = dense(dinputs[i])
+            summed[where] = dx if summed[where] is None else summed[where] + dx
+    return summed
+
+
+def dense(gradient: Any) -> Array:
+    """The gradient as an array: what stands at an index, among zeros."""
+    if not isinstance(gradient, At):
+        array: Array = gradient
+        return array
+    whole = np.zeros_like(gradient.like)
+    whole[gradient.index] = gradient.values
+    return whole
+
+
+def _wanted(x: Any, gradient: Any) -> Any:
+    return gradient if isinstance(x, Tensor) and x.requires_grad else None
+
+
+def _numbers(inputs: tuple[Any, ...], options: Mapping[str, Any]) -> tuple[float, ...]:
+    return tuple(x for x in (*inputs, *options.values()) if type(x) is float)
+
+
+_ENGINE = str(Path(tinygrad_tf.__file__).parent)
+_MODELS = str(Path(tinygrad_tf.__file__).parent / "transformer")
+
+
+def _caller() -> str:
+    """The file and line, outside of the engine and of this file, that called."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        name = frame.f_code.co_filename
+        if name != __file__ and (not name.startswith(_ENGINE) or name.startswith(_MODELS)):
+            break
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -1,0 +1,134 @@
+"""float32, op by op: each form alone on the same float32 values, held against the float64 page."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from crosscheck.engines import Array
+from crosscheck.judge import ROUNDING, ROUNDING_FLOOR, relative_error
+from crosscheck.tape.call import Call, Source
+from crosscheck.tape.finding import Finding, Kind
+from crosscheck.tape.gap import gap_between
+from crosscheck.tape.numpy_recorder import Pair
+from crosscheck.tape.replay import Alone, argument_name, run_alone
+
+
+class Rounding:
+    """The float32 errors of both sides, for each op of a run. Nothing is run before it is asked."""
+
+    def __init__(
+        self,
+        pairs: Mapping[str, Pair],
+        tape64: Mapping[str, Call],
+        of_reference: Callable[[str], tuple[Any, dict[str, Call]]],
+    ) -> None:
+        self._pairs = pairs
+        self._tape64 = tape64
+        self._of_reference = of_reference
+
+    @cached_property
+    def _tape32(self) -> dict[str, Call]:
+        return self._of_reference("float32")[1]
+
+    def errors(self, key: str, argument: str) -> tuple[float | None, float | None]:
+        """Of an op's array, out or a gradient: our relative error, and the reference's own.
+
+        Both start from the reference's float32 inputs; the truth is its float64 result. None where
+        it cannot be measured.
+        """
+        pair, single, double = self._pairs[key], self._tape32.get(key), self._tape64.get(key)
+        if single is None or double is None:
+            return None, None
+        try:
+            alone = run_alone(pair, single, _form(pair))
+        except Exception:  # a wrong rule may raise anything; it is reported elsewhere
+            return None, None
+        named = _named(pair, alone.output, alone.dinputs).get(argument)
+        theirs = _named(pair, single.output, single.dinputs).get(argument)
+        truth = _named(pair, double.output, double.dinputs).get(argument)
+        return _error(named, truth), _error(theirs, truth)
+
+    def findings(self) -> Iterator[Finding]:
+        """Ops whose float32 form is too inexact, beside PyTorch's, against our float64 page."""
+        for key, single in self._tape32.items():
+            pair = self._pairs.get(key)
+            if pair is None:
+                continue
+            try:
+                ours = run_alone(pair, single, _form(pair))
+            except Exception as error:  # whatever it is, it is a finding
+                what = f"in float32 it raised {type(error).__name__}: {error}"
+                yield _finding(pair, "", what, None, None, None)
+                continue
+            truth = run_alone(pair, _doubled(single), pair.rule.rule)
+            yield from _too_inexact(pair, ours, single, truth)
+
+
+def _too_inexact(pair: Pair, ours: Alone, single: Call, truth: Alone) -> Iterator[Finding]:
+    exact = _named(pair, truth.output, truth.dinputs)
+    theirs = _named(pair, single.output, single.dinputs)
+    for name, array in _named(pair, ours.output, ours.dinputs).items():
+        right = exact.get(name)
+        if array is None or right is None:
+            continue
+        gap = gap_between(array, right.astype(np.float32))
+        own, their = _error(array, right), _error(theirs.get(name), right)
+        limit = max(ROUNDING * (their or 0.0), ROUNDING_FLOOR)
+        if gap.form or (own is not None and not own <= limit):
+            what = f"its {name} is too inexact in float32, and right in float64"
+            yield _finding(pair, name, what, gap, own, their)
+
+
+def _finding(
+    pair: Pair, name: str, what: str, gap: Any, ours: float | None, theirs: float | None
+) -> Finding:
+    call, code = pair.call, (pair.rule.fast or pair.rule.rule).__code__
+    return Finding(
+        Kind.ROUNDING, call.op, call.path, call.key, name, what,
+        f"{code.co_filename}:{code.co_firstlineno}", call.caller, gap, ours, theirs,
+    )  # fmt: skip
+
+
+def _form(pair: Pair) -> Callable[..., Any]:
+    """What float32 is computed by: the kernel where there is one and it covers the case."""
+
+    def form(*arrays: Any, **options: Any) -> Any:
+        fast = pair.rule.fast
+        made = NotImplemented if fast is None else fast(*arrays, **options)
+        return pair.rule.rule(*arrays, **options) if made is NotImplemented else made
+
+    return form
+
+
+def _doubled(call: Call) -> Call:
+    """The same call in float64."""
+
+    def double(array: Array | None) -> Array | None:
+        is_single = array is not None and array.dtype == np.float32
+        return array.astype(np.float64) if is_single and array is not None else array
+
+    return dataclasses.replace(
+        call,
+        inputs=[Source(source.origin, double(source.array)) for source in call.inputs],
+        dout=double(call.dout),
+        dinputs=[double(dx) for dx in call.dinputs],
+    )
+
+
+def _named(
+    pair: Pair, output: Array | None, dinputs: list[Array | None]
+) -> dict[str, Array | None]:
+    gradients = {f"d{argument_name(pair, i)}": dx for i, dx in enumerate(dinputs)}
+    return {"out": output, **gradients}
+
+
+def _error(array: Array | None, truth: Array | None) -> float | None:
+    if array is None or truth is None or array.shape != truth.shape:
+        return None
+    finite = np.isfinite(truth)  # a mask puts -inf into both
+    return relative_error(array[finite], truth[finite])

@@ -1,0 +1,160 @@
+"""The reference's tape: PyTorch's functions, seen through its public `TorchFunctionMode`.
+
+Each differentiable input of a call is replaced by a view of itself. The gradient that arrives at
+the view is what this call alone sends back, however often the tensor is used elsewhere.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from crosscheck.engines import Array
+from crosscheck.tape.call import Call, Places, Source, name_origins
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_flatten, tree_map_only
+
+# PyTorch's many words for the same rule; all others have the rule's name already.
+RULES = {
+    "__getitem__": "getitem", "chunk": "getitem", "flatten": "reshape", "narrow": "getitem",
+    "select": "getitem", "split": "getitem", "squeeze": "reshape", "unbind": "getitem",
+    "unflatten": "reshape", "unsqueeze": "reshape", "view": "reshape", "__rsub__": "sub",
+    "__rdiv__": "div", "__rpow__": "pow_tensor", "to": "cast", "type_as": "cast",
+}  # fmt: skip
+
+_TORCH = str(Path(torch.__file__).parent)
+
+
+@contextmanager
+def record_torch(model: Any, inputs: Any) -> Iterator[dict[str, Call]]:
+    """Record every op that a gradient flows through, within this block, by key and in order."""
+    places = Places()
+    recorder = _Recorder(places, name_origins(model, inputs))
+    with places.following(model), recorder:
+        yield recorder.calls
+
+
+class _Recorder(TorchFunctionMode):
+    """Called by PyTorch in place of each of its functions."""
+
+    def __init__(self, places: Places, origins: dict[int, str]) -> None:
+        super().__init__()
+        self.calls: dict[str, Call] = {}
+        self._places = places
+        self._origins = origins
+        self._alive: list[torch.Tensor] = []  # so that no id is used twice
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func.__name__ == "__get__" or not self._carries_gradient(args, kwargs):
+            return func(*args, **kwargs)
+        views = _Views()
+        result = func(*views.of(args), **views.of(kwargs))
+        if isinstance(result, torch.Tensor):
+            return self._record(func, args, kwargs, views, result)
+        if not isinstance(result, tuple | list):
+            return result
+        if all(isinstance(r, torch.Tensor) for r in result):
+            return type(result)(self._pieces(func, args, kwargs, len(result)))
+        for r in result:
+            if isinstance(r, torch.Tensor):  # beside something that is none
+                self._record(func, args, kwargs, views, r)
+        return result
+
+    def _pieces(self, func: Any, args: Any, kwargs: Any, count: int) -> Iterator[torch.Tensor]:
+        """A function that cuts its input, as one call for each piece: our engine's way."""
+        for i in range(count):
+            views = _Views()
+            piece = func(*views.of(args), **views.of(kwargs))[i]
+            yield self._record(func, args, kwargs, views, piece)
+
+    def _carries_gradient(self, args: Any, kwargs: Any) -> bool:
+        return torch.is_grad_enabled() and any(
+            isinstance(x, torch.Tensor) and x.requires_grad for x in _flat(args, kwargs)
+        )
+
+    def _record(
+        self, func: Any, args: Any, kwargs: Any, views: _Views, result: torch.Tensor
+    ) -> torch.Tensor:
+        given = _distinct(x for x in _flat(args, kwargs) if isinstance(x, torch.Tensor))
+        for x in given:
+            if result is x or result is views.by_id.get(id(x)):
+                return x  # it did nothing, as dropout does in evaluation mode
+        if not result.requires_grad:
+            return result
+        op = _rule(func, kwargs)
+        call = Call(
+            path=self._places.current,
+            op=op,
+            key=self._places.key(op),
+            caller=_caller(),
+            numbers=tuple(x for x in _flat(args, kwargs) if type(x) is float),
+            inputs=[Source(self._origins.get(id(x), "a constant"), _array(x)) for x in given],
+            output=_array(result),
+            dinputs=[None] * len(given),
+        )
+        for i, x in enumerate(given):
+            if (view := views.by_id.get(id(x))) is not None:
+                _listen(view, functools.partial(call.dinputs.__setitem__, i))
+        _listen(result, functools.partial(setattr, call, "dout"))
+        self.calls[call.key] = call
+        self._origins[id(result)] = call.key
+        self._alive.append(result)
+        return result
+
+
+class _Views:
+    """One view for each tensor of a call that requires grad."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, torch.Tensor] = {}
+
+    def of(self, arguments: Any) -> Any:
+        """The arguments, with views in the place of such tensors."""
+        return tree_map_only(torch.Tensor, self._view, arguments)
+
+    def _view(self, x: torch.Tensor) -> torch.Tensor:
+        if not x.requires_grad:
+            return x
+        return self.by_id.setdefault(id(x), x.view_as(x))
+
+
+def _listen(tensor: Any, keep: Callable[[Array], None]) -> None:
+    """Keep the gradient that arrives at the tensor."""
+    tensor.register_hook(lambda gradient: keep(_array(gradient)))
+
+
+def _rule(func: Any, kwargs: Any) -> str:
+    name = str(func.__name__)
+    if name == "gelu" and kwargs.get("approximate") == "tanh":
+        return "gelu_tanh"
+    return RULES.get(name, name)
+
+
+def _flat(args: Any, kwargs: Any) -> list[Any]:
+    leaves, _ = tree_flatten((args, kwargs))
+    return leaves
+
+
+def _distinct(tensors: Iterator[torch.Tensor]) -> list[torch.Tensor]:
+    return list({id(x): x for x in tensors}.values())
+
+
+def _array(x: torch.Tensor) -> Array:
+    array: Array = x.detach().cpu().numpy()
+    return array
+
+
+def _caller() -> str:
+    """The file and line, outside of PyTorch and of this file, that called."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and (
+        frame.f_code.co_filename == __file__ or frame.f_code.co_filename.startswith(_TORCH)
+    ):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
