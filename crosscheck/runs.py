@@ -58,9 +58,9 @@ def run(
 
     loss: "cross-entropy" of the output (B, T, V) against the targets, or "random cotangent": the
     inner product of the output with draws from a standard normal, the same for every run of this
-    seed and shape. (A sum or a mean would not do: through a softmax or a norm its gradient
-    vanishes whatever the rules say.) NumPy's floating-point warnings are off here: what is not
-    finite is for the comparison to find.
+    seed and shape; or "sum" of the output, to show that it proves little: through a softmax or a
+    norm its gradient vanishes whatever the rules say. NumPy's floating-point warnings are off here:
+    what is not finite is for the comparison to find.
     """
     engine = engine_of(model)
     model = engine.copy(model, dtype)
@@ -76,6 +76,8 @@ def run(
                 raise ValueError("run: cross-entropy needs a batch with targets")
             targets = engine.tensor(batch.targets).flatten()
             value = engine.cross_entropy(output.flatten(0, -2), targets)
+        elif loss == "sum":
+            value = output.sum()
         else:
             # Not default_rng(seed): from that the input may come, and the two must not be equal.
             generator = np.random.default_rng((seed, 1))

@@ -17,7 +17,7 @@ class Kind(StrEnum):
     WIRING = "wiring"  # the rule is given something else, though nothing before it is wrong
     CONSTANT = "constant"  # the rule is called with another number
     MISSING = "missing"  # an op is there on one side only
-    SUM = "sum"  # what several ops send back is right, and their sum is not
+    SUM = "sum of gradients"  # what several ops send back is right, and their sum is not
     STATE = "state"  # right alone, wrong in the run: something it keeps was changed
     ROUNDING = "rounding"  # right in float64, too inexact in float32
     RAISED = "raised"  # it ended with an exception

@@ -15,7 +15,8 @@ import numpy as np
 from crosscheck.engines import Array
 from crosscheck.judge import frobenius
 
-CLOSE = 1e-6  # relative: the mistake explains the difference, but for rounding
+EXPLAINED = 1e-4  # of the difference may be left over
+EXACT = 1e-12  # relative: equal but for rounding
 LARGE = 1 << 16  # entries; above it, orders are not searched for
 
 
@@ -65,24 +66,37 @@ def hint(
         return f"{name} is {wrong.dtype}, not {right.dtype}: has a constant promoted it?"
     if wrong.shape != right.shape:
         return _other_shape(name, wrong, right)
+    if right.dtype.kind != "f":
+        return ""
+    if np.isneginf(wrong).any() or np.isneginf(right).any():
+        return _masked(name, wrong, right)
     if not np.isfinite(wrong).all() or not np.isfinite(right).all():
         return ""
+    others = {n: a for n, a in (at_hand or {}).items() if a.dtype.kind == "f"}
     return (
         _zero(name, wrong, right)
         or _scaled(name, wrong, right, sizes)
+        or _itself(name, wrong, right, others)
         or _moved(name, wrong, right, sizes)
-        or _signs_or_holes(name, wrong, right)
+        or _in_places(name, wrong, right)
+        or _part_of_the_sum(name, wrong, right, others)
         or _shifted(name, wrong, right)
-        or _missing_term(name, wrong, right, at_hand or {})
+        or _missing_term(name, wrong, right, others)
         or _scaled_by_line(name, wrong, right)
     )
 
 
 def same(a: Array, b: Array) -> bool:
     """Whether two arrays are equal, but for rounding."""
-    if a.shape != b.shape:
+    return a.shape == b.shape and frobenius(a - b) <= EXACT * frobenius(b)
+
+
+def explains(mistake: Array, wrong: Array, right: Array) -> bool:
+    """Whether a mistake would have made just this wrong array: it leaves next to nothing over."""
+    if mistake.shape != wrong.shape:
         return False
-    return frobenius(a - b) <= CLOSE * frobenius(b)
+    left_over = frobenius(wrong - mistake)
+    return left_over <= EXPLAINED * frobenius(wrong - right) + EXACT * frobenius(right)
 
 
 def _other_shape(name: str, wrong: Array, right: Array) -> str:
@@ -90,42 +104,55 @@ def _other_shape(name: str, wrong: Array, right: Array) -> str:
         return f"{name} is transposed"
     if wrong.size > right.size:
         return f"{name} has shape {wrong.shape}: is it not summed to {right.shape}?"
+    if wrong.size == right.size:
+        return f"{name} has shape {wrong.shape}, not {right.shape}: are its axes in another order?"
     return ""
+
+
+def _masked(name: str, wrong: Array, right: Array) -> str:
+    """A mask that hides other pairs of query and key."""
+    hidden, shown = np.isneginf(wrong), np.isneginf(right)
+    more, less = int((hidden & ~shown).sum()), int((shown & ~hidden).sum())
+    if not more and not less:
+        return ""
+    return f"{name} masks {more} entries that it should not, and leaves {less} that it should mask"
 
 
 def _zero(name: str, wrong: Array, right: Array) -> str:
-    if frobenius(wrong) <= CLOSE * frobenius(right):
-        return f"{name} is zero: is the way back cut?"
-    return ""
+    return "" if wrong.any() or not right.any() else f"{name} is zero: is the way back cut?"
 
 
 def _scaled(name: str, wrong: Array, right: Array, sizes: Sizes) -> str:
     """Every entry is off by the same factor, and a size of the run may be that factor."""
-    factor = _factor(wrong, right)
-    if not same(wrong, factor * right):
-        return ""
-    if math.isclose(factor, -1.0, rel_tol=CLOSE):
-        return f"{name} has the wrong sign"
-    if math.isclose(factor, 2.0, rel_tol=CLOSE):
-        return f"{name} is twice what it should be: is it added up twice?"
-    too_large = [text for f, text in sizes.factors() if math.isclose(factor, f, rel_tol=CLOSE)]
-    if too_large:
-        return (
-            f"{name} is {factor:g}x too large, and that is {' or '.join(too_large)}: "
-            "is a division by it missing?"
-        )
-    too_small = [text for f, text in sizes.factors() if math.isclose(1 / factor, f, rel_tol=CLOSE)]
-    if too_small:
-        return (
-            f"{name} is {1 / factor:g}x too small, and that is {' or '.join(too_small)}: "
-            "is it divided by it once too often?"
-        )
-    return f"{name} is {factor:.6g} times what it should be, in every entry"
-
-
-def _factor(wrong: Array, right: Array) -> float:
     size = frobenius(right)
-    return float((wrong / size * (right / size)).sum())
+    factor = float((wrong / size * (right / size)).sum()) if size else 0.0
+    if not explains(factor * right, wrong, right):
+        return ""
+    if math.isclose(factor, -1.0, rel_tol=EXPLAINED):
+        return f"{name} has the wrong sign"
+    if math.isclose(factor, 2.0, rel_tol=EXPLAINED):
+        return f"{name} is twice what it should be: is it added up twice?"
+    if math.isclose(factor, 0.5, rel_tol=EXPLAINED):
+        return f"{name} is half of what it should be"
+    for times, large, question in (
+        (factor, "large", "is a division by it missing?"),
+        (1 / factor if factor else 0.0, "small", "is it divided by it once too often?"),
+    ):
+        names = [text for f, text in sizes.factors() if math.isclose(times, f, rel_tol=EXPLAINED)]
+        if names:
+            return f"{name} is {times:g}x too {large}, and that is {' or '.join(names)}: {question}"
+    return f"{name} is {factor:.10g} times what it should be, in every entry"
+
+
+def _itself(name: str, wrong: Array, right: Array, at_hand: Mapping[str, Array]) -> str:
+    """Something that the rule was given has been returned as it is, or repeated."""
+    for other, array in at_hand.items():
+        fits = array.ndim == wrong.ndim and all(
+            a in (1, b) for a, b in zip(array.shape, wrong.shape, strict=True)
+        )
+        if fits and explains(np.broadcast_to(array, wrong.shape), wrong, right):
+            return f"{name} is {other} itself: is a factor missing?"
+    return ""
 
 
 def _moved(name: str, wrong: Array, right: Array, sizes: Sizes) -> str:
@@ -162,22 +189,46 @@ def _order(wrong: Array, right: Array, axis: int) -> list[int] | None:
     return order if permuted and same(ours, theirs[order]) else None
 
 
-def _signs_or_holes(name: str, wrong: Array, right: Array) -> str:
+def _in_places(name: str, wrong: Array, right: Array) -> str:
+    """Some entries are right, or all but for their signs."""
     if same(np.abs(wrong), np.abs(right)):
         return f"some entries of {name} have the wrong sign"
-    holes = wrong == 0
+    holes = (wrong == 0) & (right != 0)
     if holes.any() and same(wrong[~holes], right[~holes]):
         return f"{name} is right where it is not zero, and {holes.mean():.0%} of it is zero"
+    off = np.abs(wrong - right) > EXACT * np.abs(right).max()
+    for axis in range(right.ndim - 1):
+        others = tuple(i for i in range(right.ndim) if i != axis)
+        slices = np.flatnonzero(off.any(axis=others))
+        if 0 < len(slices) < right.shape[axis]:
+            question = ": are these used more than once, and = is written for +=?"
+            return (
+                f"{name} is wrong in {len(slices)} of {right.shape[axis]} slices along axis "
+                f"{axis}, {slices[:6].tolist()}{question if name != 'out' else ''}"
+            )
+    return ""
+
+
+def _part_of_the_sum(name: str, wrong: Array, right: Array, at_hand: Mapping[str, Array]) -> str:
+    """Only one entry of a leading axis of dout has been summed, not all."""
+    dout = at_hand.get("dout")
+    added = 0 if dout is None else dout.ndim - right.ndim
+    if dout is None or added < 1 or dout.shape[added:] != right.shape:
+        return ""
+    for axis, i in itertools.product(range(added), (0, -1)):
+        part = np.take(dout, i, axis=axis)
+        if explains(part.sum(axis=tuple(range(added - 1))), wrong, right):
+            which = "first" if i == 0 else "last"
+            return f"{name} is summed over the {which} entry of axis {axis} only"
     return ""
 
 
 def _shifted(name: str, wrong: Array, right: Array) -> str:
     """The same is added along a whole axis: a mean along it was, or was not, subtracted."""
-    difference = wrong - right
     for axis in reversed(range(right.ndim)):
         if right.shape[axis] > 1:
-            mean = difference.mean(axis=axis, keepdims=True)
-            if same(difference, np.broadcast_to(mean, difference.shape)):
+            mean = (wrong - right).mean(axis=axis, keepdims=True)
+            if explains(right + mean, wrong, right):
                 return (
                     f"{name} is off by a constant in each line along axis {axis}: "
                     "is a mean or a sum along it missing?"
@@ -187,15 +238,14 @@ def _shifted(name: str, wrong: Array, right: Array) -> str:
 
 def _missing_term(name: str, wrong: Array, right: Array, at_hand: Mapping[str, Array]) -> str:
     """In each line along the last axis, the difference is a multiple of something at hand."""
-    difference = wrong - right
     for other, array in at_hand.items():
-        if array.shape != right.shape or array.dtype.kind != "f" or right.ndim == 0:
+        if array.shape != right.shape or right.ndim == 0 or not np.isfinite(array).all():
             continue
         for form, values in {
             other: array,
             f"{other} - mean": array - array.mean(axis=-1, keepdims=True),
         }.items():
-            if same(difference, _multiples(difference, values)):
+            if explains(right + _multiples(wrong - right, values), wrong, right):
                 return (
                     f"{name} is off by a multiple of ({form}) in each line: "
                     "is the term with it missing or wrong?"
@@ -213,9 +263,9 @@ def _multiples(array: Array, of: Array) -> Array:
 
 def _scaled_by_line(name: str, wrong: Array, right: Array) -> str:
     """Each line along the last axis is off by a factor of its own."""
-    if right.ndim and right.shape[-1] > 1 and same(wrong, _multiples(wrong, right)):
+    if right.ndim and right.shape[-1] > 1 and explains(_multiples(wrong, right), wrong, right):
         return (
             f"{name} is off by a factor of its own in each line along the last axis: "
-            "is what normalises the line computed differently (a total, a variance, eps)?"
+            "is what normalises the line computed differently?"
         )
     return ""

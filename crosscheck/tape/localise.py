@@ -7,7 +7,6 @@ told apart in one run, however much each of them taints.
 
 from __future__ import annotations
 
-import inspect
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from crosscheck.tape.finding import Finding, Kind, Localisation
 from crosscheck.tape.fingerprints import Sizes, hint
 from crosscheck.tape.gap import Gap, gap_between
 from crosscheck.tape.numpy_recorder import Pair
+from crosscheck.tape.other_forms import other_form
 from crosscheck.tape.replay import Replay, argument_name, replay
 from crosscheck.tape.rounding import Rounding
 from crosscheck.tape.taped_runs import TapedRuns
@@ -95,7 +95,7 @@ class _Search:
             if key not in self.pairs:
                 what = f"the reference calls it at {call.caller}, this model does not"
                 yield Finding(Kind.MISSING, call.op, call.path, key, "", what)
-        for key, pair in self.pairs.items():
+        for pair in self.pairs.values():
             if pair.partner is None:
                 what = "this model calls it, the reference does not"
                 yield self._finding(Kind.MISSING, pair, "", what, None)
@@ -121,7 +121,7 @@ class _Search:
         for key, pair in self.pairs.items():
             if pair.dout is not None and not pair.dout.agrees and self._all_agree(users[key]):
                 what = f"the {len(users[key])} gradients of its output agree, their sum does not"
-                yield self._finding(Kind.SUM, pair, "dout", what, pair.dout)
+                yield self._finding(Kind.SUM, pair, "dout", what, pair.dout, pair.dout_hint)
         for name, right in theirs.gradients.items():
             wrong = ours.gradients.get(name)
             gap = gap_between(wrong, right, self.floor)
@@ -152,27 +152,25 @@ class _Search:
     # One finding each
 
     def _of_rule(self, pair: Pair, again: Replay) -> Finding:
-        partner = pair.partner
+        kind, what, partner = Kind.FORWARD, "its output is wrong, on right inputs", pair.partner
         if partner is not None and len(pair.call.numbers) == len(partner.numbers):
             for ours, theirs in zip(pair.call.numbers, partner.numbers, strict=True):
                 if ours != theirs:
                     what = f"called with {ours:.10g}, the reference with {theirs:.10g}"
-                    return self._finding(Kind.CONSTANT, pair, "out", what, again.output)
-        what = "its output is wrong, on right inputs"
+                    kind = Kind.CONSTANT
+                    break
         if again.error:
             what = f"it raised {again.error}"
         words = ""
         if again.alone is not None and partner is not None:
-            words = hint("out", again.alone.output, partner.output, self.sizes, _at_hand(pair))
-        return self._finding(Kind.FORWARD, pair, "out", what, again.output, words)
+            words = self._hint(pair, "out", again.alone.output, partner.output)
+        return self._finding(kind, pair, "out", what, again.output, words)
 
     def _of_gradient(self, pair: Pair, again: Replay, i: int) -> Finding:
         name = f"d{argument_name(pair, i)}"
         words = ""
         if again.alone is not None and pair.partner is not None:
-            at_hand = _at_hand(pair)
-            right = pair.partner.dinputs[i]
-            words = hint(name, again.alone.dinputs[i], right, self.sizes, at_hand)
+            words = self._hint(pair, name, again.alone.dinputs[i], pair.partner.dinputs[i])
         what = f"its {name} is wrong, on right inputs and a right dout"
         return self._finding(Kind.BACKWARD, pair, name, what, again.dinputs[i], words)
 
@@ -181,11 +179,37 @@ class _Search:
         ours = pair.call.inputs[i].origin
         theirs = "nothing" if pair.partner is None else pair.partner.inputs[i].origin
         what = f"its {name} comes from {ours}, the reference's from {theirs}"
-        if ours == theirs:
+        words = self._wiring_hint(pair, i, name)
+        if ours == theirs and ours in self.pairs:
             what = f"its {name} is not what {ours} was when it was made"
-        return self._finding(Kind.WIRING, pair, name, what, pair.inputs[i])
+            words = f"was {name} overwritten, by an op that computes in place?"
+        return self._finding(Kind.WIRING, pair, name, what, pair.inputs[i], words)
+
+    def _wiring_hint(self, pair: Pair, i: int, name: str) -> str:
+        """What the reference calls the array that was given, or what it does before."""
+        if pair.partner is None:
+            return ""
+        ours, source = pair.call.inputs[i].origin, pair.partner.inputs[i]
+        between = self.tape.get(source.origin)
+        if between is not None and ours in [s.origin for s in between.inputs]:
+            return f"the {between.op} that the reference has between {ours} and this is left out"
+        array = pair.arguments[pair.positions[i]]
+        for key, call in self.tape.items():
+            if call.output is not None and gap_between(array, call.output).agrees:
+                return f"the reference has this array as {key}: are the two confused?"
+        return hint(name, array, source.array, self.sizes)
+
+    def _hint(self, pair: Pair, name: str, wrong: Array | None, right: Array | None) -> str:
+        at_hand = _at_hand(pair)
+        return other_form(pair.call.op, name, wrong, right, _given(pair)) or hint(
+            name, wrong, right, self.sizes, at_hand
+        )
 
     def _only_in_this_run(self, pair: Pair) -> Iterator[Finding]:
+        if pair.overwritten:
+            what = f"going back, it writes into {pair.overwritten}, which others hold"
+            words = f"is {pair.overwritten} written to in place?"
+            yield self._finding(Kind.STATE, pair, pair.overwritten, what, None, words)
         right_so_far = pair.dout is not None and pair.dout.agrees and _forward_agrees(pair)
         for i, gap in enumerate(pair.dinputs):
             if gap.agrees or not right_so_far:
@@ -236,6 +260,8 @@ def _raised(error: Exception, pairs: Mapping[str, Pair], place: str) -> Finding:
     op, _, _ = str(error).partition(":")
     going_back = [pair for pair in pairs.values() if pair.dout is not None and not pair.dinputs]
     path = going_back[-1].call.path if going_back else place
+    if not op.isidentifier():
+        op = going_back[-1].call.op if going_back else "unknown"
     what = f"it raised {type(error).__name__}: {error}"
     return Finding(Kind.RAISED, op, path, f"{path}/{op}", "", what)
 
@@ -262,17 +288,19 @@ def _forward_agrees(pair: Pair) -> bool:
     return all(gap.agrees for gap in pair.inputs) and (pair.output is None or pair.output.agrees)
 
 
-def _at_hand(pair: Pair) -> dict[str, Array]:
-    """What the rule had on the reference's side, by name."""
+def _given(pair: Pair) -> dict[str, Any]:
+    """What the rule was given on the reference's side: its tensors by name, dout, its numbers."""
     partner = pair.partner
     if partner is None:
         return {}
-    arrays = {"out": partner.output, "dout": partner.dout}
-    names = list(inspect.signature(pair.rule.rule).parameters)
-    for position, source in zip(pair.positions, partner.inputs, strict=False):
-        if position < len(names):
-            arrays[names[position]] = source.array
-    return {name: array for name, array in arrays.items() if array is not None}
+    tensors = {argument_name(pair, i): s.array for i, s in enumerate(partner.inputs)}
+    return {**tensors, "dout": partner.dout, "numbers": partner.numbers}
+
+
+def _at_hand(pair: Pair) -> dict[str, Array]:
+    """The arrays among what the rule was given, and its output."""
+    given = {**_given(pair), "out": pair.partner.output if pair.partner else None}
+    return {name: a for name, a in given.items() if isinstance(a, np.ndarray)}
 
 
 def _line(code: Any, argument: str) -> int:

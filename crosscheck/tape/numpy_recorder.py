@@ -29,7 +29,8 @@ class Pair:
     """Our call and the reference's of the same key; gaps are None until (unless) measured.
 
     rule: our op, with what it was called with. positions: for each distinct tensor among its
-    inputs, where it first stands in the argument list.
+    inputs, where it first stands in the argument list. overwritten: dout, out or an input, if the
+    backward wrote into that array, which others hold too. dout_hint: what a wrong dout is instead.
     """
 
     call: Call
@@ -42,6 +43,8 @@ class Pair:
     output: Gap | None = None
     dout: Gap | None = None
     dinputs: list[Gap] = field(default_factory=list)
+    overwritten: str = ""
+    dout_hint: str = ""
 
 
 class Recorder:
@@ -90,14 +93,24 @@ class Recorder:
                 for i, source in zip(positions, partner.inputs, strict=False)
             ]
             pair.output = gap_between(output.data, partner.output)
-            self._stand_between(output.node, pair, partner, inputs)
+            self._stand_between(pair, partner, inputs, output)
 
-    def _stand_between(self, node: Any, pair: Pair, partner: Call, inputs: tuple[Any, ...]) -> None:
+    def _stand_between(
+        self, pair: Pair, partner: Call, inputs: tuple[Any, ...], output: Tensor
+    ) -> None:
+        node: Any = output.node
         rule_backward = node.backward
 
         def backward(dout: Array) -> Any:
             pair.dout = gap_between(dout, partner.dout, self._floor)
+            if not pair.dout.agrees:
+                pair.dout_hint = self._one_of_several(pair.call.key, dout)
+            held = {"dout": dout, "out": output.data}
+            held |= {f"input {i}": pair.arguments[i] for i in pair.positions}
+            before = {name: array.copy() for name, array in held.items()}
             dinputs = rule_backward(dout)
+            changed = (n for n, a in held.items() if not np.array_equal(a, before[n]))
+            pair.overwritten = next(changed, "")
             ours = summed_gradients(inputs, dinputs)
             pair.dinputs = [
                 gap_between(_wanted(inputs[i], dx), theirs, self._floor)
@@ -106,6 +119,17 @@ class Recorder:
             return dinputs
 
         node.backward = backward
+
+    def _one_of_several(self, key: str, dout: Array) -> str:
+        """Whether what has arrived is what only one of the ops that used an output sends back."""
+        for user in self._reference.values():
+            for source, dx in zip(user.inputs, user.dinputs, strict=True):
+                if source.origin == key and gap_between(dout, dx, self._floor).agrees:
+                    return (
+                        f"it is what {user.key} alone sends back: "
+                        "is = written for +=, or does it come too late?"
+                    )
+        return ""
 
 
 def distinct_tensors(inputs: tuple[Any, ...]) -> list[int]:

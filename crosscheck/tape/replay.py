@@ -69,6 +69,7 @@ def run_alone(pair: Pair, reference: Call, rule: Callable[..., Any]) -> Alone:
         out, backward = rule(*arguments, **_own_randomness(pair.options))
         if reference.dout is None:
             return Alone(out, [])
+        out = out.copy()  # a wrong backward may write into it
         dinputs = backward(reference.dout.copy())
     summed = list(summed_gradients(arguments, dinputs).values())
     wanted = [

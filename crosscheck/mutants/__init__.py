@@ -1,0 +1,1 @@
+"""Planted bugs, and how many of them the cross-check catches, places and names."""

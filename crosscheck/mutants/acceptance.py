@@ -1,0 +1,79 @@
+"""The rules by which others accept a gradient, applied to the same planted bugs.
+
+They run on models as they are initialised, as such checks usually do; a sum in float64, for in
+float32 honest code would not pass it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from crosscheck.engines import Array
+from crosscheck.judge import frobenius, relative_error
+from crosscheck.mutants.mutant import Mutant
+from crosscheck.mutants.trials import TRIALS, Trial
+from crosscheck.runs import Run, run
+
+COTANGENT = "random cotangent"
+Rule = Callable[[Array, Array], bool]
+
+
+def _close(a: Array, b: Array) -> bool:
+    return bool(np.allclose(a, b, rtol=1e-5, atol=1e-5))
+
+
+def _within(a: Array, b: Array) -> bool:
+    return bool(np.abs(a - b).max() <= 2e-2)
+
+
+def _same_norm(a: Array, b: Array) -> bool:
+    return abs(frobenius(a) - frobenius(b)) <= 0.01 * frobenius(b) + 1e-8
+
+
+def _relative(a: Array, b: Array) -> bool:
+    return relative_error(a, b) <= 1e-3 or frobenius(b) < 1e-8
+
+
+# What is shown for each, the loss and precision it is used with, and when it accepts.
+OTHER_RULES: dict[str, tuple[str, str, Rule]] = {
+    "allclose 1e-5, .sum()": ("sum", "float64", _close),
+    "|a-b| <= 2e-2": ("cross-entropy", "float32", _within),
+    "norms within 1 %": ("cross-entropy", "float32", _same_norm),
+    "relative 1e-3": ("cross-entropy", "float32", _relative),
+}
+
+
+def caught_by_others(mutant: Mutant, seed: int) -> dict[str, bool]:
+    """By rule, whether it notices the planted bug in any of the models of our trials.
+
+    The models are as their constructors initialise them. An exception is noticed by all.
+    """
+    caught = dict.fromkeys(OTHER_RULES, False)
+    for trial in TRIALS:
+        if isinstance(trial, Trial):
+            model, reference, batch = trial.build(seed, initial=True)
+            for name, (loss, dtype, rule) in OTHER_RULES.items():
+                loss = (
+                    loss if batch.targets is not None else loss.replace("cross-entropy", COTANGENT)
+                )
+                theirs = run(reference, batch, dtype=dtype, loss=loss)
+                try:
+                    with mutant.planted():
+                        ours = run(model, batch, dtype=dtype, loss=loss)
+                except Exception:  # a planted bug may raise anything
+                    caught[name] = True
+                    continue
+                caught[name] |= not _accepts(rule, ours, theirs)
+    return caught
+
+
+def _accepts(rule: Rule, ours: Run, theirs: Run) -> bool:
+    pairs = [(ours.output, theirs.output)]
+    for name, right in theirs.gradients.items():
+        wrong = ours.gradients.get(name)
+        if wrong is None or right is None or wrong.shape != right.shape:
+            return wrong is right
+        pairs.append((wrong, right))
+    return all(rule(a, b) for a, b in pairs)
