@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from crosscheck.judge import (
 from crosscheck.not_finite import first_not_finite
 from crosscheck.report import Comparison, Report, Row
 from crosscheck.runs import Batch, Run, parts, run
+from crosscheck.tape import localise
 from crosscheck.weights import get_weights
 
 DTYPES = ("both", "float64", "float32")
@@ -38,8 +40,9 @@ def compare(
     The models are copied, never changed, and run in evaluation mode (two engines cannot draw the
     same dropout). Each is run under a random cotangent drawn from the seed and, if the batch has
     targets, under cross-entropy. dtype: "float64" for the verdict, "float32" for the rounding
-    errors, "both". Raises ValueError when the weights differ, or for an unknown dtype, and
-    TypeError for a model of the wrong engine: one compared with its like would prove nothing.
+    errors, "both". Where something disagrees, another run says in which op it was born. Raises
+    ValueError when the weights differ, or for an unknown dtype, and TypeError for a model of the
+    wrong engine: one compared with its like would prove nothing.
     """
     if dtype not in DTYPES:
         raise ValueError(f"compare: dtype is {dtype!r}, expected one of {', '.join(DTYPES)}")
@@ -53,7 +56,12 @@ def compare(
     )
     verdicts = {row.verdict for comparison in comparisons for row in comparison.rows}
     origin = first_not_finite(numpy_model, batch) if Verdict.NOT_FINITE in verdicts else None
-    return Report(dtype, seed, comparisons, origin)
+    report = Report(dtype, seed, comparisons, origin)
+    disagreeing = [loss for loss, row in report.failures if row.verdict != Verdict.VACUOUS]
+    if not disagreeing:
+        return report
+    where = localise(numpy_model, torch_model, batch, loss=disagreeing[0], seed=seed)
+    return dataclasses.replace(report, localisation=where)
 
 
 def expected_zero(name: str) -> bool:

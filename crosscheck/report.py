@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from crosscheck.judge import Verdict
+from crosscheck.tape.finding import Localisation
 
 LISTED = 12  # how many failures are spelled out in words
 
@@ -59,12 +60,17 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Report:
-    """What `compare` found. agrees: whether every row of every comparison passes."""
+    """What `compare` found. agrees: whether every row of every comparison passes.
+
+    localisation: where what disagrees was born; None if nothing does, or there is no tape of the
+    engine.
+    """
 
     dtype: str
     seed: int
     comparisons: tuple[Comparison, ...]
     first_not_finite: str | None = None
+    localisation: Localisation | None = None
 
     @property
     def agrees(self) -> bool:
@@ -84,7 +90,8 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {**asdict(self), "agrees": self.agrees}
+        where = None if self.localisation is None else self.localisation.to_dict()
+        return {**asdict(self), "agrees": self.agrees, "localisation": where}
 
     def __str__(self) -> str:
         count = sum(len(comparison.rows) for comparison in self.comparisons)
@@ -101,4 +108,6 @@ class Report:
             lines.append(f"{row.name} (under {loss}): {row.verdict}: {row.reason}")
         if len(self.failures) > LISTED:
             lines.append(f"... and {len(self.failures) - LISTED} more")
+        if self.localisation is not None and self.localisation.findings:
+            lines += str(self.localisation).split("\n")
         return "\n  ".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from crosscheck.tape.gap import Gap
@@ -71,7 +72,7 @@ class Finding:
                 f"{self.rounding_reference:.1e}"
             )
         if self.rule:
-            lines.append(f"rule at {self.rule}, called from {self.caller}")
+            lines.append(f"rule at {_short(self.rule)}, called from {_short(self.caller)}")
         if self.hint:
             lines.append(f"hint: {self.hint}")
         return "\n  ".join(lines)
@@ -109,3 +110,9 @@ class Localisation:
             if keys
         ]
         return "\n".join(lines)
+
+
+def _short(place: str) -> str:
+    """A file and line as seen from here, if it is below the current folder."""
+    path = Path(place)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else place

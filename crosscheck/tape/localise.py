@@ -68,11 +68,16 @@ class _Search:
     def __post_init__(self) -> None:
         self.rounding = Rounding(self.pairs, self.tape, self.runs.of_reference)
         for key, pair in self.pairs.items():
-            if pair.partner is not None:
+            if pair.partner is not None and pair.same_count:
                 self.replays[key] = replay(pair, pair.partner, self.floor)
 
     def forward(self) -> Iterator[Finding]:
         """Ops whose output is wrong alone; ops that are given something wrong by nobody."""
+        for pair in self.pairs.values():
+            if pair.partner is not None and not pair.same_count:
+                given, expected = len(pair.positions), len(pair.partner.inputs)
+                what = f"it is given {given} tensors, the reference's {expected}"
+                yield self._finding(Kind.WIRING, pair, "", what, pair.output)
         for key, again in self.replays.items():
             pair = self.pairs[key]
             if not again.output.agrees:

@@ -46,6 +46,11 @@ class Pair:
     overwritten: str = ""
     dout_hint: str = ""
 
+    @property
+    def same_count(self) -> bool:
+        """Whether both are given as many tensors."""
+        return self.partner is not None and len(self.positions) == len(self.partner.inputs)
+
 
 class Recorder:
     """Listens to the engine, and on the way back stands between each rule and its caller.
@@ -109,7 +114,9 @@ class Recorder:
             held |= {f"input {i}": pair.arguments[i] for i in pair.positions}
             before = {name: array.copy() for name, array in held.items()}
             dinputs = rule_backward(dout)
-            changed = (n for n, a in held.items() if not np.array_equal(a, before[n]))
+            changed = (
+                n for n, a in held.items() if not np.array_equal(a, before[n], equal_nan=True)
+            )
             pair.overwritten = next(changed, "")
             ours = summed_gradients(inputs, dinputs)
             pair.dinputs = [

@@ -42,7 +42,7 @@ class Rounding:
         it cannot be measured.
         """
         pair, single, double = self._pairs[key], self._tape32.get(key), self._tape64.get(key)
-        if single is None or double is None:
+        if single is None or double is None or not pair.same_count:
             return None, None
         try:
             alone = run_alone(pair, single, _form(pair))
@@ -57,7 +57,7 @@ class Rounding:
         """Ops whose float32 form is too inexact, beside PyTorch's, against our float64 page."""
         for key, single in self._tape32.items():
             pair = self._pairs.get(key)
-            if pair is None:
+            if pair is None or not pair.same_count:
                 continue
             try:
                 ours = run_alone(pair, single, _form(pair))
