@@ -1,20 +1,51 @@
-"""Cross-check two engines: the same weights, the same batch, every output and gradient compared."""
+"""Cross-check two engines: the same weights, the same batch, every output and gradient compared.
 
-from crosscheck.compare import compare
-from crosscheck.judge import Verdict
-from crosscheck.report import Comparison, Report, Row
-from crosscheck.runs import Batch
-from crosscheck.weights import copy_weights, load_weights, randomize, save_weights
+What is listed here is imported when it is first used: the pytest plugin is loaded with every run of
+pytest, and must not bring PyTorch along until a test asks for it.
+"""
 
-__all__ = [
-    "Batch",
-    "Comparison",
-    "Report",
-    "Row",
-    "Verdict",
-    "compare",
-    "copy_weights",
-    "load_weights",
-    "randomize",
-    "save_weights",
-]
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crosscheck.comparison import compare as compare
+    from crosscheck.engines import ForeignModel as ForeignModel
+    from crosscheck.judge import Verdict as Verdict
+    from crosscheck.report import Comparison as Comparison
+    from crosscheck.report import Report as Report
+    from crosscheck.report import Row as Row
+    from crosscheck.runs import Batch as Batch
+    from crosscheck.tape import Finding as Finding
+    from crosscheck.tape import Localisation as Localisation
+    from crosscheck.tape import localise as localise
+    from crosscheck.weights import copy_weights as copy_weights
+    from crosscheck.weights import load_weights as load_weights
+    from crosscheck.weights import randomize as randomize
+    from crosscheck.weights import save_weights as save_weights
+
+_HOMES = {
+    "Batch": "runs",
+    "Comparison": "report",
+    "Finding": "tape",
+    "ForeignModel": "engines",
+    "Localisation": "tape",
+    "Report": "report",
+    "Row": "report",
+    "Verdict": "judge",
+    "compare": "comparison",
+    "copy_weights": "weights",
+    "load_weights": "weights",
+    "localise": "tape",
+    "randomize": "weights",
+    "save_weights": "weights",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'crosscheck' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"crosscheck.{_HOMES[name]}"), name)

@@ -11,7 +11,7 @@ import numpy as np
 import scipy
 
 import torch
-from crosscheck.compare import compare
+from crosscheck.comparison import compare
 from crosscheck.corpus import Corpus
 from crosscheck.judge import Verdict
 from crosscheck.models import ModelOptions, build_language_models
@@ -21,7 +21,7 @@ from crosscheck.runs import Batch, run
 from crosscheck.text import CharacterTokenizer, Tokens, sample_batch, split
 from crosscheck.weights import copy_weights, randomize
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)

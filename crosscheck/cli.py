@@ -11,6 +11,9 @@ import click
 
 from crosscheck.commands.check import check_command
 from crosscheck.commands.common import CLOSED_PIPE, COULD_NOT_RUN, EXIT_CODES, INTERRUPTED
+from crosscheck.commands.diff import diff_command
+from crosscheck.commands.lab import lab_command
+from crosscheck.commands.mutants import mutants_command
 
 OWN_OPTIONS = {"-h", "--help", "--version"}
 
@@ -38,7 +41,8 @@ def cli() -> None:
     """
 
 
-cli.add_command(check_command)
+for command in (check_command, mutants_command, lab_command, diff_command):
+    cli.add_command(command)
 
 
 def main() -> int:

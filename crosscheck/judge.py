@@ -1,11 +1,11 @@
 """How agreement is judged (Law 5 of the design): the arithmetic, and nothing else.
 
-float64 gives the verdict. With a the NumPy gradient, b PyTorch's, |.| the Frobenius norm:
+float64 gives the verdict. With a the model's gradient, b the reference's, |.| the Frobenius norm:
 
     |a - b| <= RELATIVE * |b| + FLOOR * (largest gradient of the model)
 
 An honest implementation is at 1e-15; the bugs we know, at 1e-6 and above. float32 is judged against
-the float64 truth: our rounding error may be at most ROUNDING times PyTorch's own.
+the float64 truth: our rounding error may be at most ROUNDING times the reference's own.
 """
 
 from __future__ import annotations
@@ -69,14 +69,14 @@ def relative_error(a: Array, b: Array) -> float:
 
 def judge_form(a: Array | None, b: Array | None, dtype: str) -> Judgement | None:
     """What can be said before looking at values: presence, shape, dtype, finiteness."""
-    for side, array in (("NumPy", a), ("PyTorch", b)):
+    for side, array in (("the model", a), ("the reference", b)):
         if array is None:
             return Judgement(Verdict.MISSING, f"{side} has none")
     assert a is not None  # for the type checker: the loop has seen to it
     assert b is not None
     if a.shape != b.shape:
-        return Judgement(Verdict.SHAPE, f"NumPy {a.shape}, PyTorch {b.shape}")
-    for side, array in (("NumPy", a), ("PyTorch", b)):
+        return Judgement(Verdict.SHAPE, f"the model {a.shape}, the reference {b.shape}")
+    for side, array in (("the model", a), ("the reference", b)):
         if array.dtype != dtype:
             return Judgement(Verdict.DTYPE, f"{side} gave {array.dtype} in a {dtype} run")
         if not np.isfinite(array).all():
@@ -110,7 +110,7 @@ def _judge(a: Array, b: Array, floor: float) -> Judgement:
     error, size = relative_error(a, b), frobenius(b)
     allowed = RELATIVE * size + floor
     if size == 0.0 or 0.01 * size <= allowed:
-        reason = f"PyTorch's norm is {size:.1e}: nothing is tested here"
+        reason = f"the reference's norm is {size:.1e}: nothing is tested here"
         return Judgement(Verdict.VACUOUS, reason, error)
     if error * size <= allowed:
         return Judgement(Verdict.AGREE, "", error)
@@ -121,5 +121,5 @@ def judge_rounding(ours: float, theirs: float) -> Judgement:
     """The float32 verdict. ours, theirs: each side's relative error against the float64 truth."""
     if ours <= max(ROUNDING * theirs, ROUNDING_FLOOR):
         return Judgement(Verdict.AGREE, "", ours)
-    reason = f"float32 error {ours:.1e}, PyTorch's own is {theirs:.1e}"
+    reason = f"float32 error {ours:.1e}, the reference's own is {theirs:.1e}"
     return Judgement(Verdict.ROUNDING, reason, ours)

@@ -32,21 +32,26 @@ def make_console() -> Console:
 
 
 def print_check(check: Check, console: Console) -> None:
-    """Print everything: what was run, the loss, the gradients, the parity, the verdict.
+    """Print everything: what was run, the loss, the gradients, the parity, the verdict."""
+    print_parts(_parts(check, console), console)
+
+
+def print_parts(parts: list[RenderableType], console: Console) -> None:
+    """Print one thing after the other.
 
     In a pipe, lines end where their text does, without the spaces that fill a table's last column.
     """
     if console.is_terminal:
-        _print_parts(check, console)
+        _print_parts(parts, console)
         return
     with console.capture() as captured:
-        _print_parts(check, console)
+        _print_parts(parts, console)
     console.file.write("\n".join(line.rstrip(" ") for line in captured.get().split("\n")))
     console.file.flush()  # so that a full disk is an error now, and not after the exit code
 
 
-def _print_parts(check: Check, console: Console) -> None:
-    for part in _parts(check, console):
+def _print_parts(parts: list[RenderableType], console: Console) -> None:
+    for part in parts:
         # No cropping: a table that had to be wider than the console is left to the terminal.
         console.print(part, crop=False)
 

@@ -15,26 +15,27 @@ LISTED = 12  # how many failures are spelled out in words
 class Row:
     """One array, compared. Norms are Frobenius; an error is None where it was not measured.
 
-    error: float64, NumPy against PyTorch, relative. rounding_numpy, rounding_torch: each side's
-    float32 result against PyTorch's float64 one, relative. reason: why it is not plain agreement.
+    error: float64, the model against the reference, relative. rounding, rounding_reference: each
+    side's float32 result against the reference's float64 one, relative. reason: why it is not plain
+    agreement.
     """
 
     name: str
     shape: tuple[int, ...]
-    norm_numpy: float | None
-    norm_torch: float | None
+    norm: float | None
+    norm_reference: float | None
     error: float | None
-    rounding_numpy: float | None
-    rounding_torch: float | None
+    rounding: float | None
+    rounding_reference: float | None
     verdict: Verdict
     reason: str
 
     @property
     def rounding_ratio(self) -> float | None:
-        """Our float32 rounding error over PyTorch's own."""
-        if self.rounding_numpy is None or not self.rounding_torch:
+        """Our float32 rounding error over the reference's own."""
+        if self.rounding is None or not self.rounding_reference:
             return None
-        return self.rounding_numpy / self.rounding_torch
+        return self.rounding / self.rounding_reference
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Comparison:
     """All rows under one loss: the outputs, then the gradients in the order of the parameters."""
 
     loss: str
-    loss_numpy: float
-    loss_torch: float
+    value: float
+    value_reference: float
     outputs: tuple[Row, ...]
     gradients: tuple[Row, ...]
 
@@ -104,10 +105,12 @@ class Report:
             f"{len(self.failures)} of {count} rows {what}",
             *filter(None, [self.first_not_finite]),
         ]
-        for loss, row in self.failures[:LISTED]:
-            lines.append(f"{row.name} (under {loss}): {row.verdict}: {row.reason}")
-        if len(self.failures) > LISTED:
-            lines.append(f"... and {len(self.failures) - LISTED} more")
+        listed = LISTED
         if self.localisation is not None and self.localisation.findings:
             lines += str(self.localisation).split("\n")
+            listed = LISTED // 3  # once it is known where it comes from, few will do
+        for loss, row in self.failures[:listed]:
+            lines.append(f"{row.name} (under {loss}): {row.verdict}: {row.reason}")
+        if len(self.failures) > listed:
+            lines.append(f"... and {len(self.failures) - listed} more")
         return "\n  ".join(lines)

@@ -1,4 +1,4 @@
-"""One forward and backward of a model, in either engine, kept as plain arrays."""
+"""One forward and backward of a model, in any engine, kept as plain arrays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.engines import Array, engine_of
+from crosscheck.engines import Array, ForeignEngine, ForeignModel, engine_of
+from tinygrad_tf.ops.cross_entropy import cross_entropy
 
 INPUT = "input"  # the name under which the gradient of a floating input is kept
 
@@ -63,6 +64,8 @@ def run(
     what is not finite is for the comparison to find.
     """
     engine = engine_of(model)
+    if isinstance(engine, ForeignEngine):
+        return _run_foreign(model, batch, dtype, loss, seed)
     model = engine.copy(model, dtype)
     inputs = engine.tensor(*_as_input(batch.inputs, dtype))
     options = {
@@ -72,22 +75,50 @@ def run(
     with np.errstate(all="ignore"), watch(model, inputs):
         output = model(inputs, **options)
         if loss == "cross-entropy":
-            if batch.targets is None:
-                raise ValueError("run: cross-entropy needs a batch with targets")
-            targets = engine.tensor(batch.targets).flatten()
+            targets = engine.tensor(_targets(batch)).flatten()
             value = engine.cross_entropy(output.flatten(0, -2), targets)
         elif loss == "sum":
             value = output.sum()
         else:
-            # Not default_rng(seed): from that the input may come, and the two must not be equal.
-            generator = np.random.default_rng((seed, 1))
-            cotangent = generator.standard_normal(tuple(output.shape))
-            value = (output * engine.tensor(cotangent.astype(dtype))).sum()
+            value = (output * engine.tensor(_cotangent(output.shape, dtype, seed))).sum()
         value.backward()
     gradients = {name: _gradient(engine, p) for name, p in model.named_parameters()}
     if inputs.requires_grad:
         gradients[INPUT] = _gradient(engine, inputs)
     return Run(engine.array(output), engine.array(value), gradients)
+
+
+def _run_foreign(model: ForeignModel, batch: Batch, dtype: str, loss: str, seed: int) -> Run:
+    """The same for an engine that has no loss of its own: the way back begins at the output."""
+    inputs, is_floating = _as_input(batch.inputs, dtype)
+    output, pullback = model.linearize(inputs, dtype, **batch.options)
+    if loss == "cross-entropy":
+        targets = _targets(batch)
+        value, backward = cross_entropy.rule(
+            output.reshape(-1, output.shape[-1]), targets.reshape(-1)
+        )
+        dlogits, _ = backward(np.ones_like(value))
+        dout = np.reshape(np.asarray(dlogits), output.shape)
+    else:
+        dout = _cotangent(output.shape, dtype, seed) if loss != "sum" else np.ones_like(output)
+        value = (output * dout).sum()
+    gradients = dict(pullback(dout))
+    expected = [*model.state_dict(), *([INPUT] if is_floating else [])]
+    return Run(output, value, {name: gradients.get(name) for name in expected})
+
+
+def _targets(batch: Batch) -> Array:
+    if batch.targets is None:
+        raise ValueError("run: cross-entropy needs a batch with targets")
+    return batch.targets
+
+
+def _cotangent(shape: Any, dtype: str, seed: int) -> Array:
+    """Draws from a standard normal. Not from default_rng(seed): from that the input may come, and
+    the two must not be equal.
+    """
+    drawn: Array = np.random.default_rng((seed, 1)).standard_normal(tuple(shape))
+    return drawn.astype(dtype)
 
 
 def parts(arrays: Mapping[str, Array | None]) -> Iterator[tuple[str, Array | None]]:

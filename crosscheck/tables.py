@@ -58,7 +58,7 @@ def shown_error(row: Row, dtype: str) -> float | None:
     """The error in the table: float64's, or float32's against the float64 truth if alone."""
     if row.verdict == Verdict.ZERO:
         return None  # relative to a zero, an error says nothing
-    return row.rounding_numpy if dtype == "float32" else row.error
+    return row.rounding if dtype == "float32" else row.error
 
 
 def parity_table(parity: tuple[Parity, ...], width: int, console: Console) -> Table:
@@ -91,7 +91,7 @@ def _gradient_table(comparison: Comparison, dtype: str, layout: Layout) -> Table
     if layout.ratio:
         table.add_column("f32", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    largest = max((row.norm_numpy or 0.0 for row in comparison.gradients), default=0.0)
+    largest = max((row.norm or 0.0 for row in comparison.gradients), default=0.0)
     for row in comparison.outputs:
         table.add_row(*_cells(row, row.name, "", dtype, layout))
     table.add_section()
@@ -135,8 +135,8 @@ def _cells(row: Row, name: str, bar: Bar | str, dtype: str, layout: Layout) -> l
     cells = [
         name,
         "x".join(map(str, row.shape)) or "scalar",
-        _number(row.norm_numpy),
-        _number(row.norm_torch),
+        _number(row.norm),
+        _number(row.norm_reference),
         *([bar] if layout.bar else []),
         "" if error is None else f"{error:.1e}",
         *(["" if ratio is None else f"{ratio:.1f}"] if layout.ratio else []),
@@ -156,7 +156,7 @@ def _number(value: float | None) -> str:
 
 
 def _bar(row: Row, largest: float) -> Bar | str:
-    norm = row.norm_numpy
+    norm = row.norm
     if norm is None or not math.isfinite(norm) or not largest or not math.isfinite(largest):
         return ""
     return Bar(largest, 0, norm, width=BAR_WIDTH)

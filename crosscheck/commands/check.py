@@ -16,7 +16,7 @@ from crosscheck.commands.common import (
     user_mistakes,
     write_json,
 )
-from crosscheck.compare import DTYPES
+from crosscheck.comparison import DTYPES
 from crosscheck.corpus import load_corpus
 from crosscheck.models import NORMS, ModelOptions
 from crosscheck.render import make_console, print_check

@@ -44,6 +44,10 @@ class Mutant:
             for function, original, _ in functions:
                 function.__code__ = original
 
+    def touched(self) -> list[FunctionType]:
+        """The functions that the patch changes."""
+        return [function for function, _, _ in self._touched()]
+
     def patch(self) -> str:
         """The patch as a unified diff, with as much around it as a reader needs."""
         module = importlib.import_module(self.module)

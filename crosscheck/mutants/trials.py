@@ -15,7 +15,7 @@ import numpy as np
 import tinygrad_tf.transformer
 import torch
 import torch_impl
-from crosscheck.compare import compare
+from crosscheck.comparison import compare
 from crosscheck.mutants.gym import NumPyGym, TorchGym
 from crosscheck.mutants.training import check_training
 from crosscheck.runs import Batch

@@ -83,13 +83,14 @@ class Localisation:
     """All findings of a run, the first first: forward in its order, then in that of the backward.
 
     inherited: how many ops are wrong only because of what they were given. paired: how many ops
-    stand on both tapes. unpaired: the keys of those that do not, by side.
+    stand on both tapes. unpaired: the keys of those that do not, by side. ops: all that ran.
     """
 
     findings: tuple[Finding, ...]
     inherited: int
     paired: int
     unpaired: dict[str, tuple[str, ...]]
+    ops: tuple[str, ...] = ()
 
     @property
     def first(self) -> Finding | None:
@@ -101,15 +102,28 @@ class Localisation:
         return {**asdict(self), "findings": [finding.to_dict() for finding in self.findings]}
 
     def __str__(self) -> str:
-        lines = [str(finding) for finding in self.findings]
+        lines = []
+        for first, *others in self._alike():
+            lines.append(str(first))
+            if others:
+                places = ", ".join(other.path for other in others)
+                lines.append(f"  and so born in {len(others)} places more: {places}")
         if self.inherited:
-            lines.append(f"inherited from there: {self.inherited} of {self.paired} ops")
+            lines.append(f"inherited from there: {self.inherited} of {self.paired} ops are wrong")
         lines += [
             f"on {side}'s tape only: {', '.join(keys)}"
             for side, keys in self.unpaired.items()
             if keys
         ]
         return "\n".join(lines)
+
+    def _alike(self) -> list[list[Finding]]:
+        """The findings in groups of those that one mistake in a rule makes."""
+        groups: dict[tuple[str, ...], list[Finding]] = {}
+        for finding in self.findings:
+            alike = (finding.kind, finding.op, finding.argument, finding.rule)
+            groups.setdefault(alike, []).append(finding)
+        return list(groups.values())
 
 
 def _short(place: str) -> str:

@@ -36,13 +36,14 @@ def gap_between(
 ) -> Gap:
     """Compare two arrays; |ours - reference| may be relative * |reference| + floor.
 
-    Entries that are equal have no difference, infinities too: a mask puts -inf into both.
+    Entries that are equal have no difference, infinities and NaNs too: a mask puts -inf into both.
     """
     form = _form(ours, reference)
     if form or ours is None or reference is None:
         return AGREES if ours is None and reference is None else Gap(False, np.inf, form=form)
     with np.errstate(all="ignore"):
-        difference = np.where(ours == reference, 0.0, ours.astype(np.float64) - reference)
+        equal = (ours == reference) | (np.isnan(ours) & np.isnan(reference))
+        difference = np.where(equal, 0.0, ours.astype(np.float64) - reference)
     if not difference.size:
         return AGREES
     if not np.isfinite(difference).all():

@@ -76,7 +76,7 @@ class _Search:
         for pair in self.pairs.values():
             if pair.partner is not None and not pair.same_count:
                 given, expected = len(pair.positions), len(pair.partner.inputs)
-                what = f"it is given {given} tensors, the reference's {expected}"
+                what = f"it is given {given} tensors, in the reference {expected}"
                 yield self._finding(Kind.WIRING, pair, "", what, pair.output)
         for key, again in self.replays.items():
             pair = self.pairs[key]
@@ -152,7 +152,8 @@ class _Search:
             "the model": tuple(key for key, pair in self.pairs.items() if pair.partner is None),
             "the reference": tuple(key for key in self.tape if key not in self.pairs),
         }
-        return Localisation(tuple(findings), len(tainted), len(self.replays), unpaired)
+        ops = tuple(sorted({pair.call.op for pair in self.pairs.values()}))
+        return Localisation(tuple(findings), len(tainted), len(self.replays), unpaired, ops)
 
     # One finding each
 

@@ -80,7 +80,9 @@ def _too_inexact(pair: Pair, ours: Alone, single: Call, truth: Alone) -> Iterato
         own, their = _error(array, right), _error(theirs.get(name), right)
         limit = max(ROUNDING * (their or 0.0), ROUNDING_FLOOR)
         if gap.form or (own is not None and not own <= limit):
-            what = f"its {name} is too inexact in float32, and right in float64"
+            what = f"its {name} is right in float64, and too inexact in float32"
+            if gap.form:
+                what = f"its {name} is right in float64, and of the wrong form in float32"
             yield _finding(pair, name, what, gap, own, their)
 
 

@@ -117,7 +117,7 @@ def test_float32_alone_shows_its_errors() -> None:
         line for line in text.splitlines() if line.startswith("   weight  ") and "x64" in line
     )
     assert line.endswith("agree")
-    assert f"{row.rounding_numpy:.1e}" in text
+    assert f"{row.rounding:.1e}" in text
     words = " ".join(text.split())
     assert "precision float32, seed 0" in words
     assert "error |NumPy in float32 - PyTorch in float64| / |PyTorch in float64|" in words

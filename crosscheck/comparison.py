@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+import tinygrad_tf
+import torch
 from crosscheck.engines import Array, engine_of
 from crosscheck.judge import (
     FLOOR,
@@ -33,34 +35,37 @@ DTYPES = ("both", "float64", "float32")
 
 
 def compare(
-    numpy_model: Any, torch_model: Any, batch: Batch, *, dtype: str = "both", seed: int = 0
+    model: Any, reference: Any, batch: Batch, *, dtype: str = "both", seed: int = 0
 ) -> Report:
     """Compare outputs and all gradients of two models that hold the same weights.
 
-    The models are copied, never changed, and run in evaluation mode (two engines cannot draw the
-    same dropout). Each is run under a random cotangent drawn from the seed and, if the batch has
-    targets, under cross-entropy. dtype: "float64" for the verdict, "float32" for the rounding
+    model: a `tinygrad_tf.nn.Module`, or a `ForeignModel` of any engine. reference: a
+    `torch.nn.Module`. They are copied, never changed, and run in evaluation mode (two engines
+    cannot draw the same dropout), under a random cotangent drawn from the seed and, if the batch
+    has targets, under cross-entropy. dtype: "float64" for the verdict, "float32" for the rounding
     errors, "both". Where something disagrees, another run says in which op it was born. Raises
-    ValueError when the weights differ, or for an unknown dtype, and TypeError for a model of the
-    wrong engine: one compared with its like would prove nothing.
+    ValueError when the weights differ, or for an unknown dtype, and TypeError for models of the
+    same engine: one compared with its like would prove nothing.
     """
     if dtype not in DTYPES:
         raise ValueError(f"compare: dtype is {dtype!r}, expected one of {', '.join(DTYPES)}")
-    _require_engines(numpy_model, torch_model)
-    _require_equal_weights(numpy_model, torch_model)
+    _require_engines(model, reference)
+    _require_equal_weights(model, reference)
     losses = (
         ["random cotangent"] if batch.targets is None else ["cross-entropy", "random cotangent"]
     )
     comparisons = tuple(
-        _compare_under(loss, numpy_model, torch_model, batch, dtype, seed) for loss in losses
+        _compare_under(loss, model, reference, batch, dtype, seed) for loss in losses
     )
     verdicts = {row.verdict for comparison in comparisons for row in comparison.rows}
-    origin = first_not_finite(numpy_model, batch) if Verdict.NOT_FINITE in verdicts else None
+    origin = first_not_finite(model, batch) if Verdict.NOT_FINITE in verdicts else None
     report = Report(dtype, seed, comparisons, origin)
     disagreeing = [loss for loss, row in report.failures if row.verdict != Verdict.VACUOUS]
     if not disagreeing:
         return report
-    where = localise(numpy_model, torch_model, batch, loss=disagreeing[0], seed=seed)
+    if not isinstance(model, tinygrad_tf.nn.Module):
+        return report  # there is no tape of another engine
+    where = localise(model, reference, batch, loss=disagreeing[0], seed=seed)
     return dataclasses.replace(report, localisation=where)
 
 
@@ -73,19 +78,19 @@ def expected_zero(name: str) -> bool:
     return name.endswith("in_proj_bias[k]")
 
 
-def _require_engines(numpy_model: Any, torch_model: Any) -> None:
-    expected = {"numpy_model": (numpy_model, "NumPy"), "torch_model": (torch_model, "PyTorch")}
-    wrong = [
-        f"{argument} is a {engine_of(model).name} model, expected one of {engine}"
-        for argument, (model, engine) in expected.items()
-        if engine_of(model).name != engine
-    ]
-    if wrong:
-        raise TypeError(f"compare: {'; '.join(wrong)}")
+def _require_engines(model: Any, reference: Any) -> None:
+    ours, theirs = engine_of(model).name, engine_of(reference).name
+    if ours == theirs:
+        raise TypeError(
+            f"compare: model and reference are both {ours} models: one compared with its like "
+            "would prove nothing"
+        )
+    if not isinstance(reference, torch.nn.Module):
+        raise TypeError(f"compare: reference is a {theirs} model, expected one of PyTorch")
 
 
-def _require_equal_weights(numpy_model: Any, torch_model: Any) -> None:
-    ours, theirs = get_weights(numpy_model), get_weights(torch_model)
+def _require_equal_weights(model: Any, reference: Any) -> None:
+    ours, theirs = get_weights(model), get_weights(reference)
     differing = [
         name
         for name in ours.keys() & theirs.keys()
@@ -94,44 +99,44 @@ def _require_equal_weights(numpy_model: Any, torch_model: Any) -> None:
     if differing:
         raise ValueError(
             f"compare: the models' weights differ in {', '.join(sorted(differing))}; "
-            "call copy_weights(torch_model, numpy_model) first"
+            "call copy_weights(reference, model) first"
         )
 
 
 @dataclass(frozen=True)
 class _Quartet:
-    """The same thing from each run: NumPy's and PyTorch's, in float64 and in float32.
+    """The same thing from each run: of the model and of the reference, in float64 and float32.
 
-    Runs that were not asked for are None. PyTorch's float64 run is the truth for both precisions.
+    Runs that were not asked for are None. The reference's float64 run is the truth for both.
     """
 
-    numpy64: Any
-    torch64: Any
-    numpy32: Any
-    torch32: Any
+    ours64: Any
+    theirs64: Any
+    ours32: Any
+    theirs32: Any
 
     def map(self, function: Callable[[Any], Any]) -> _Quartet:
         """The function of each, where there is one."""
-        four = (self.numpy64, self.torch64, self.numpy32, self.torch32)
+        four = (self.ours64, self.theirs64, self.ours32, self.theirs32)
         return _Quartet(*(None if one is None else function(one) for one in four))
 
 
 def _compare_under(
-    loss: str, numpy_model: Any, torch_model: Any, batch: Batch, dtype: str, seed: int
+    loss: str, model: Any, reference: Any, batch: Batch, dtype: str, seed: int
 ) -> Comparison:
     def one(model: Any, precision: str, wanted: bool) -> Run | None:
         return run(model, batch, dtype=precision, loss=loss, seed=seed) if wanted else None
 
     runs = _Quartet(
-        one(numpy_model, "float64", dtype != "float32"),
-        one(torch_model, "float64", True),
-        one(numpy_model, "float32", dtype != "float64"),
-        one(torch_model, "float32", dtype != "float64"),
+        one(model, "float64", dtype != "float32"),
+        one(reference, "float64", True),
+        one(model, "float32", dtype != "float64"),
+        one(reference, "float32", dtype != "float64"),
     )
     outputs = [_row("output", runs.map(lambda run: run.output), dtype)]
     if loss == "cross-entropy":
         outputs.append(_row("loss", runs.map(lambda run: run.loss), dtype))
-    ours, theirs = runs.numpy64 or runs.numpy32, runs.torch64
+    ours, theirs = runs.ours64 or runs.ours32, runs.theirs64
     gradients = _gradient_rows(runs, dtype)
     return Comparison(loss, ours.loss.item(), theirs.loss.item(), tuple(outputs), gradients)
 
@@ -139,9 +144,9 @@ def _compare_under(
 def _gradient_rows(runs: _Quartet, dtype: str) -> tuple[Row, ...]:
     """One row for each gradient that either side has or should have."""
     gradients = runs.map(lambda run: dict(parts(run.gradients)))
-    ours = gradients.numpy64 or gradients.numpy32
-    names = [*ours, *(name for name in gradients.torch64 if name not in ours)]
-    norms = [frobenius(g) for g in gradients.torch64.values() if g is not None]
+    ours = gradients.ours64 or gradients.ours32
+    names = [*ours, *(name for name in gradients.theirs64 if name not in ours)]
+    norms = [frobenius(g) for g in gradients.theirs64.values() if g is not None]
     largest = max((norm for norm in norms if np.isfinite(norm)), default=0.0)
 
     def sides(name: str) -> _Quartet:
@@ -154,20 +159,20 @@ def _row(name: str, arrays: _Quartet, dtype: str, largest: float | None = None) 
     """Judge one array. largest: the norm of the largest gradient, None if this is an output."""
     judgements = []
     if dtype != "float32":
-        judgements.append(_judge_double(name, arrays.numpy64, arrays.torch64, largest))
+        judgements.append(_judge_double(name, arrays.ours64, arrays.theirs64, largest))
     if dtype != "float64":
         judgements.append(_judge_single(name, arrays, largest))
     worst = next((j for j in judgements if not j.verdict.good), judgements[0])
-    ours = arrays.numpy32 if dtype == "float32" else arrays.numpy64
-    theirs = arrays.torch64
+    ours = arrays.ours32 if dtype == "float32" else arrays.ours64
+    theirs = arrays.theirs64
     return Row(
         name=name,
         shape=next((array.shape for array in (ours, theirs) if array is not None), ()),
-        norm_numpy=None if ours is None else frobenius(ours),
-        norm_torch=None if theirs is None else frobenius(theirs),
+        norm=None if ours is None else frobenius(ours),
+        norm_reference=None if theirs is None else frobenius(theirs),
         error=None if dtype == "float32" else judgements[0].relative_error,
-        rounding_numpy=_rounding(arrays.numpy32, theirs),
-        rounding_torch=_rounding(arrays.torch32, theirs),
+        rounding=_rounding(arrays.ours32, theirs),
+        rounding_reference=_rounding(arrays.theirs32, theirs),
         verdict=worst.verdict,
         reason=worst.reason,
     )
@@ -187,15 +192,15 @@ def _judge_values(a: Array, b: Array, largest: float | None) -> Judgement:
 
 
 def _judge_single(name: str, arrays: _Quartet, largest: float | None) -> Judgement:
-    form = judge_form(arrays.numpy32, arrays.torch32, "float32")
+    form = judge_form(arrays.ours32, arrays.theirs32, "float32")
     if form is not None:
         return form
     if largest is not None and expected_zero(name):
-        return judge_zero(arrays.numpy32, arrays.torch32, FLOOR32 * largest)
-    truth = arrays.torch64
-    ours, theirs = (_rounding(a, truth) for a in (arrays.numpy32, arrays.torch32))
+        return judge_zero(arrays.ours32, arrays.theirs32, FLOOR32 * largest)
+    truth = arrays.theirs64
+    ours, theirs = (_rounding(a, truth) for a in (arrays.ours32, arrays.theirs32))
     if ours is None or theirs is None:
-        return Judgement(Verdict.MISSING, "PyTorch has none in float64")
+        return Judgement(Verdict.MISSING, "the reference has none in float64")
     # Where the truth vanishes both sides are all rounding, and their ratio says nothing.
     itself = _judge_values(truth, truth, largest)
     return itself if itself.verdict == Verdict.VACUOUS else judge_rounding(ours, theirs)

@@ -1,0 +1,64 @@
+"""`crosscheck diff`: two saved results of `crosscheck --json`, and what got worse between them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from crosscheck.check import SCHEMA
+from crosscheck.commands.common import DISAGREE, EXIT_CODES, FilePath, user_mistakes
+from crosscheck.render import make_console
+from crosscheck.saved import Change, changes
+
+
+@click.command(name="diff", epilog=EXIT_CODES)
+@click.argument("before", type=FilePath())
+@click.argument("after", type=FilePath())
+@click.pass_context
+def diff_command(context: click.Context, before: Path, after: Path) -> None:
+    """Compare two results saved with --json: which rows got worse, or better.
+
+    A row is worse if it passed and does not now, or if its error in float64 has grown tenfold and
+    is above 1e-13. Exits with 1 if one is.
+    """
+    console = make_console()
+    with user_mistakes():
+        found = changes(_load(before), _load(after))
+    if not found:
+        console.print(Text("No row got worse or better."))
+        return
+    console.print(_table(found))
+    worse = sum(change.worse for change in found)
+    console.print(Text(f"{worse} got worse, {len(found) - worse} better"))
+    context.exit(DISAGREE if worse else 0)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    schema = result.get("schema") if isinstance(result, dict) else None
+    if schema != SCHEMA or "report" not in result:
+        raise ValueError(
+            f"{path} is not a result of `crosscheck --json` of schema {SCHEMA} (it says {schema}): "
+            "save it anew with this version"
+        )
+    loaded: dict[str, Any] = result
+    return loaded
+
+
+def _table(found: list[Change]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("row", "under", "before", "after", ""):
+        table.add_column(name, no_wrap=True)
+    for change in found:
+        mark = Text("worse", "red") if change.worse else Text("better", "green")
+        table.add_row(change.name, change.loss, change.before, change.after, mark)
+    return table

@@ -1,0 +1,86 @@
+"""`crosscheck lab`: somewhere a bug is planted; the reader says where."""
+
+from __future__ import annotations
+
+import secrets
+
+import click
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.text import Text
+
+from crosscheck.commands.common import DISAGREE, EXIT_CODES, user_mistakes
+from crosscheck.mutants.catalogue import CATALOGUE
+from crosscheck.mutants.lab import Exercise, set_exercise
+from crosscheck.mutants.mutant import Mutant
+from crosscheck.render import make_console
+
+TRIES = 3
+
+
+@click.command(name="lab", epilog=EXIT_CODES)
+@click.option(
+    "--bug", metavar="ID", help="This one, instead of any; `crosscheck mutants` has them."
+)
+@click.option("--answer", metavar="OP", help="Answer at once, for scripts: the name of the op.")
+@click.option("--seed", type=click.IntRange(min=0), help="Choose by this number, not by chance.")
+@click.pass_context
+def lab_command(
+    context: click.Context, bug: str | None, answer: str | None, seed: int | None
+) -> None:
+    """Find a planted bug yourself: see what disagrees, name the op, then read the patch.
+
+    Exits with 1 if the answer was wrong.
+    """
+    console = make_console()
+    with user_mistakes():
+        exercise = set_exercise(_choose(bug, seed))
+    console.print(Text(f"A bug is planted. It is about: {exercise.mutant.family}.\n", "bold"))
+    console.print(Text(exercise.symptoms))
+    right = exercise.accepts(answer) if answer is not None else _ask(exercise, console)
+    _reveal(exercise, right, console)
+    context.exit(0 if right else DISAGREE)
+
+
+def _choose(bug: str | None, seed: int | None) -> Mutant:
+    by_id = {mutant.id: mutant for mutant in CATALOGUE}
+    if bug is None:
+        return CATALOGUE[(secrets.randbelow(1 << 30) if seed is None else seed) % len(CATALOGUE)]
+    if bug not in by_id:
+        raise ValueError(f"no bug is called {bug}; `crosscheck mutants` lists them all")
+    return by_id[bug]
+
+
+def _ask(exercise: Exercise, console: Console) -> bool:
+    """Ask until the answer is right, or the tries are used up, or the reader gives up."""
+    console.print(Text(f"\nOps that ran: {', '.join(exercise.ops)}"))
+    for left in range(TRIES - 1, -1, -1):
+        said = click.prompt("Which op is it? (an op, hint, or give up)", type=str).strip()
+        if said == "hint":
+            console.print(Text(exercise.hint or "There is no hint to this one."))
+            continue
+        if said == "give up":
+            return False
+        if exercise.accepts(said):
+            return True
+        console.print(
+            Text(f"No, {said} is right. {left} tries left." if left else f"No, not {said}.")
+        )
+    return False
+
+
+def _reveal(exercise: Exercise, right: bool, console: Console) -> None:
+    mutant = exercise.mutant
+    console.print(
+        Text("\nRight." if right else "\nNot found.", "bold green" if right else "bold red")
+    )
+    console.print(Text(f"{mutant.id}: {mutant.what}.\n"))
+    console.print(Text(str(exercise.localisation)))
+    console.print(Text("\nThe patch:", "bold"))
+    patch = mutant.patch()
+    console.print(
+        Syntax(patch, "diff", background_color="default") if console.is_terminal else Text(patch)
+    )
+    if exercise.derivation:
+        console.print(Text("\nWhat it violates:", "bold"))
+        console.print(Text(exercise.derivation))

@@ -1,0 +1,87 @@
+"""`crosscheck mutants`: plant every bug of the catalogue, and print what was caught of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from crosscheck.commands.common import (
+    DISAGREE,
+    EXIT_CODES,
+    FilePath,
+    user_mistakes,
+    write_json,
+)
+from crosscheck.mutants.catalogue import CATALOGUE
+from crosscheck.mutants.mutant import Mutant
+from crosscheck.mutants.score import HONEST_RUNS, Score, score
+from crosscheck.mutants.score_table import score_parts
+from crosscheck.render import make_console, print_parts
+from crosscheck.weights import require_writable
+
+FAMILIES = sorted({mutant.family for mutant in CATALOGUE})
+
+
+@click.command(name="mutants", epilog=EXIT_CODES)
+@click.option("--family", type=click.Choice(FAMILIES), help="Only the bugs of one family.")
+@click.option("--bug", "ids", multiple=True, metavar="ID", help="Only this bug; may be repeated.")
+@click.option(
+    "--honest",
+    type=click.IntRange(min=0),
+    default=HONEST_RUNS,
+    help="Runs without a bug, each with another seed, in which an alarm is a false one.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="For weights and batches.")
+@click.option("--json", "json_path", type=FilePath(), help="Write the full result here too.")
+@click.pass_context
+def mutants_command(
+    context: click.Context,
+    family: str | None,
+    ids: tuple[str, ...],
+    honest: int,
+    seed: int,
+    json_path: Path | None,
+) -> None:
+    """Prove the check's own power: plant known bugs in our rules, and count what it finds.
+
+    Exits with 1 if a bug escapes, or an honest run is accused.
+    """
+    console = make_console()
+    with user_mistakes():
+        chosen = _chosen(family, ids)
+        if json_path is not None:
+            require_writable(json_path)
+        result = _with_progress(chosen, seed, honest)
+        if json_path is not None:
+            write_json(result.to_dict(), json_path)
+    print_parts(score_parts(result), console)
+    context.exit(0 if result.good else DISAGREE)
+
+
+def _chosen(family: str | None, ids: tuple[str, ...]) -> list[Mutant]:
+    unknown = set(ids) - {mutant.id for mutant in CATALOGUE}
+    if unknown:
+        raise ValueError(
+            f"no bug is called {', '.join(sorted(unknown))}; `crosscheck mutants` lists them all"
+        )
+    return [
+        mutant
+        for mutant in CATALOGUE
+        if family in (None, mutant.family) and (not ids or mutant.id in ids)
+    ]
+
+
+def _with_progress(chosen: list[Mutant], seed: int, honest: int) -> Score:
+    """Run them all; the bar is on stderr, and only on a terminal."""
+    columns = (TextColumn("{task.description:32.32}"), BarColumn(), MofNCompleteColumn())
+    error = Console(stderr=True)
+    with Progress(*columns, console=error, transient=True, disable=not error.is_terminal) as bar:
+        task = bar.add_task("", total=len(chosen) + honest)
+
+        def progress(what: str) -> None:
+            bar.update(task, description=what, advance=1)
+
+        return score(chosen, seed=seed, honest_runs=honest, progress=progress)
