@@ -14,12 +14,12 @@ from crosscheck.commands.common import (
     EXIT_CODES,
     FilePath,
     user_mistakes,
-    write_json,
 )
 from crosscheck.comparison import DTYPES
 from crosscheck.corpus import load_corpus
 from crosscheck.models import NORMS, ModelOptions
 from crosscheck.render import make_console, print_check
+from crosscheck.saved import write_json
 from crosscheck.weights import require_writable
 from torch_impl.block import ACTIVATIONS
 from torch_impl.positional_encoding import POSITIONS

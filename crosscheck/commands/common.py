@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
-
-from crosscheck.weights import write_whole
 
 AT_LEAST_ONE = click.IntRange(min=1)
 DISAGREE, COULD_NOT_RUN, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141  # as shells say: 128 + signal
@@ -51,18 +47,3 @@ def user_mistakes() -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         raise CouldNotRun(str(error)) from error
-
-
-def write_json(content: dict[str, Any], path: Path) -> None:
-    """Write the file, whole or not at all."""
-    text = json.dumps(_without_nan(content), indent=2, allow_nan=False)
-    write_whole(path, f"{text}\n".encode())
-
-
-def _without_nan(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they become the strings "nan" and "inf"."""
-    if isinstance(value, dict):
-        return {name: _without_nan(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

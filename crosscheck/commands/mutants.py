@@ -13,13 +13,13 @@ from crosscheck.commands.common import (
     EXIT_CODES,
     FilePath,
     user_mistakes,
-    write_json,
 )
 from crosscheck.mutants.catalogue import CATALOGUE
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.mutants.score import HONEST_RUNS, Score, score
 from crosscheck.mutants.score_table import score_parts
 from crosscheck.render import make_console, print_parts
+from crosscheck.saved import write_json
 from crosscheck.weights import require_writable
 
 FAMILIES = sorted({mutant.family for mutant in CATALOGUE})

@@ -6,7 +6,9 @@ float32 honest code would not pass it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +16,8 @@ from crosscheck.engines import Array
 from crosscheck.judge import frobenius, relative_error
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.mutants.trials import TRIALS, Trial
-from crosscheck.runs import Run, run
+from crosscheck.runs import Batch, Run, run
 
-COTANGENT = "random cotangent"
 Rule = Callable[[Array, Array], bool]
 
 
@@ -51,22 +52,31 @@ def caught_by_others(mutant: Mutant, seed: int) -> dict[str, bool]:
     The models are as their constructors initialise them. An exception is noticed by all.
     """
     caught = dict.fromkeys(OTHER_RULES, False)
+    for name, model, batch, loss, theirs in _cases(seed):
+        _, dtype, rule = OTHER_RULES[name]
+        try:
+            with mutant.planted():
+                ours = run(model, batch, dtype=dtype, loss=loss)
+        except Exception:  # a planted bug may raise anything
+            caught[name] = True
+        else:
+            caught[name] |= not _accepts(rule, ours, theirs)
+    return caught
+
+
+@functools.cache
+def _cases(seed: int) -> list[tuple[str, Any, Batch, str, Run]]:
+    """For every rule and model: the rule, our model, its batch and loss, the reference's run."""
+    cases = []
     for trial in TRIALS:
         if isinstance(trial, Trial):
             model, reference, batch = trial.build(seed, initial=True)
-            for name, (loss, dtype, rule) in OTHER_RULES.items():
-                loss = (
-                    loss if batch.targets is not None else loss.replace("cross-entropy", COTANGENT)
-                )
+            for name, (loss, dtype, _) in OTHER_RULES.items():
+                if batch.targets is None and loss == "cross-entropy":
+                    loss = "random cotangent"
                 theirs = run(reference, batch, dtype=dtype, loss=loss)
-                try:
-                    with mutant.planted():
-                        ours = run(model, batch, dtype=dtype, loss=loss)
-                except Exception:  # a planted bug may raise anything
-                    caught[name] = True
-                    continue
-                caught[name] |= not _accepts(rule, ours, theirs)
-    return caught
+                cases.append((name, model, batch, loss, theirs))
+    return cases
 
 
 def _accepts(rule: Rule, ours: Run, theirs: Run) -> bool:
