@@ -107,11 +107,12 @@ class CrossCheck:
     def _save(self, report: Report, number: int) -> None:
         folder = self._config.getoption("crosscheck_report")
         if folder is not None:
+            from crosscheck.check import SCHEMA
             from crosscheck.saved import write_json
 
             folder.mkdir(parents=True, exist_ok=True)
             name = re.sub(r"[^\w.-]+", "-", self._test).strip("-")
-            content = {"test": self._test, "report": report.to_dict()}
+            content = {"schema": SCHEMA, "test": self._test, "report": report.to_dict()}
             write_json(content, folder / f"{name}-{number}.json")
 
 

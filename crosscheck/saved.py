@@ -27,7 +27,9 @@ class Change:
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
-    """The rows that got worse or better, the worse ones first; a row that is gone got worse."""
+    """The rows that got worse or better, the worse ones first. A row that is gone got worse, and
+    so did one that is new and does not pass.
+    """
     old, new = _rows(before), _rows(after)
     found = []
     for key in [*old, *(key for key in new if key not in old)]:
@@ -40,17 +42,21 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
 
 
 def _rows(result: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    return {
+    rows = {
         (comparison["loss"], row["name"]): row
         for comparison in result["report"]["comparisons"]
         for row in (*comparison["outputs"], *comparison["gradients"])
     }
+    for row in result.get("parity", ()):  # float32's errors differ tenfold by luck: no error
+        name = f"block of {row['side']}, {row['dtype']}"
+        rows["parity", name] = {"verdict": row["verdict"], "error": None}
+    return rows
 
 
 def _is_worse(a: dict[str, Any] | None, b: dict[str, Any] | None) -> bool:
     """Whether b is worse than a."""
     if a is None or b is None:
-        return b is None
+        return b is None or not Verdict(b["verdict"]).good
     was_good, is_good = Verdict(a["verdict"]).good, Verdict(b["verdict"]).good
     if was_good != is_good:
         return was_good

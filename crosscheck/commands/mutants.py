@@ -17,7 +17,7 @@ from crosscheck.commands.common import (
 from crosscheck.mutants.catalogue import CATALOGUE
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.mutants.score import HONEST_RUNS, Score, score
-from crosscheck.mutants.score_table import score_parts
+from crosscheck.mutants.score_table import put_into, score_parts
 from crosscheck.render import make_console, print_parts
 from crosscheck.saved import write_json
 from crosscheck.weights import require_writable
@@ -36,6 +36,9 @@ FAMILIES = sorted({mutant.family for mutant in CATALOGUE})
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="For weights and batches.")
 @click.option("--json", "json_path", type=FilePath(), help="Write the full result here too.")
+@click.option(
+    "--update", type=FilePath(), help="Put the totals into this Markdown file, between its markers."
+)
 @click.pass_context
 def mutants_command(
     context: click.Context,
@@ -44,6 +47,7 @@ def mutants_command(
     honest: int,
     seed: int,
     json_path: Path | None,
+    update: Path | None,
 ) -> None:
     """Prove the check's own power: plant known bugs in our rules, and count what it finds.
 
@@ -57,6 +61,8 @@ def mutants_command(
         result = _with_progress(chosen, seed, honest)
         if json_path is not None:
             write_json(result.to_dict(), json_path)
+        if update is not None:
+            put_into(update, result)
     print_parts(score_parts(result), console)
     context.exit(0 if result.good else DISAGREE)
 
@@ -67,11 +73,14 @@ def _chosen(family: str | None, ids: tuple[str, ...]) -> list[Mutant]:
         raise ValueError(
             f"no bug is called {', '.join(sorted(unknown))}; `crosscheck mutants` lists them all"
         )
-    return [
+    chosen = [
         mutant
         for mutant in CATALOGUE
         if family in (None, mutant.family) and (not ids or mutant.id in ids)
     ]
+    if not chosen:
+        raise ValueError(f"of the family {family} no bug is called {' or '.join(ids)}")
+    return chosen
 
 
 def _with_progress(chosen: list[Mutant], seed: int, honest: int) -> Score:

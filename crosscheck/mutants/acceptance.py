@@ -40,7 +40,7 @@ def _relative(a: Array, b: Array) -> bool:
 # What is shown for each, the loss and precision it is used with, and when it accepts.
 OTHER_RULES: dict[str, tuple[str, str, Rule]] = {
     "allclose 1e-5, .sum()": ("sum", "float64", _close),
-    "|a-b| <= 2e-2": ("cross-entropy", "float32", _within),
+    "absolute 2e-2": ("cross-entropy", "float32", _within),
     "norms within 1 %": ("cross-entropy", "float32", _same_norm),
     "relative 1e-3": ("cross-entropy", "float32", _relative),
 }

@@ -10,7 +10,7 @@ from typing import Any
 from crosscheck.mutants.acceptance import OTHER_RULES, caught_by_others
 from crosscheck.mutants.catalogue import CATALOGUE
 from crosscheck.mutants.mutant import Mutant
-from crosscheck.mutants.trials import TRIALS, Outcome
+from crosscheck.mutants.trials import TRIALS, Outcome, TrainingTrial
 
 SCHEMA = 1
 HONEST_RUNS = 200
@@ -70,9 +70,10 @@ class Score:
         missed = [r for r in self.results if not r.caught and not r.why_not]
         return not missed and not self.false_alarms
 
-    def others(self) -> dict[str, int]:
-        """By rule of others, how many it catches."""
-        return {name: sum(r.others[name] for r in self.results) for name in OTHER_RULES}
+    def others(self) -> dict[str, tuple[int, int]]:
+        """By rule of others, how many it catches, and of how many it was asked."""
+        asked = [result.others for result in self.results if result.others]
+        return {name: (sum(other[name] for other in asked), len(asked)) for name in OTHER_RULES}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -124,7 +125,7 @@ def judge_mutant(mutant: Mutant, seed: int = 0) -> Result:
         op=first.op if first else "",
         argument=first.argument if first else "",
         hint=hints[0] if hints else "",
-        others=caught_by_others(mutant, seed),
+        others={} if trial == TrainingTrial.name else caught_by_others(mutant, seed),
         why_not=mutant.why_not,
     )
 

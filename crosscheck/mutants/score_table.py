@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich import box
 from rich.console import RenderableType
@@ -11,8 +13,7 @@ from rich.text import Text
 
 from crosscheck.mutants.acceptance import OTHER_RULES
 from crosscheck.mutants.score import Result, Score
-
-YES, NO, NONE = "yes", "NO", ""
+from crosscheck.weights import write_whole
 
 
 def score_parts(score: Score) -> list[RenderableType]:
@@ -24,30 +25,29 @@ def score_parts(score: Score) -> list[RenderableType]:
 def _bugs(score: Score) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("planted bug", "caught", "place", "found in", "hint"):
-        table.add_column(name, no_wrap=name != "found in")
+        table.add_column(name, no_wrap=True)
     for name in OTHER_RULES:
-        table.add_column(name.replace(", ", "\n").replace(" 1", "\n1"), justify="center")
+        table.add_column(name.replace(" ", "\n", 1), justify="center")
     family = ""
     for result in score.results:
         if result.family != family:
             family = result.family
             table.add_row(Text(family, "bold"))
-        found = f"{result.op} {result.argument}".strip()
         table.add_row(
             f"  {result.id}",
             _mark(result.caught),
             _mark(result.placed),
-            Text(found),
+            Text(result.op),
             _mark(result.named),
-            *(_mark(result.others[name], NO) for name in OTHER_RULES),
+            *(_mark(result.others.get(name)) for name in OTHER_RULES),
         )
     return table
 
 
-def _mark(value: bool | None, no: str = NO) -> Text:
+def _mark(value: bool | None) -> Text:
     if value is None:
-        return Text(NONE)
-    return Text(YES, "green") if value else Text(no, "red")
+        return Text("")
+    return Text("yes", "green") if value else Text("NO", "red")
 
 
 def rows_of_totals(score: Score) -> Iterator[tuple[str, str, str, str]]:
@@ -59,8 +59,8 @@ def rows_of_totals(score: Score) -> Iterator[tuple[str, str, str, str]]:
         f"{score.placed} of {total}",
         f"{score.named} of {total}",
     )
-    for name, caught in score.others().items():
-        yield name, f"{caught} of {total}", "-", "-"
+    for name, (caught, asked) in score.others().items():
+        yield name, f"{caught} of {asked}", "-", "-"
 
 
 def _totals(score: Score) -> Table:
@@ -105,7 +105,21 @@ def markdown(score: Score) -> str:
             sum(bool(r.named) for r in results),
         )
         lines.append(f"| {family} | {' | '.join(map(str, counts))} |")
+    lines += ["", f"False alarms in {score.honest_runs} honest runs: {len(score.false_alarms)}."]
     return "\n".join(lines)
+
+
+def put_into(path: Path, score: Score) -> None:
+    """Put the Markdown between the markers `<!-- score -->` and `<!-- /score -->` of a file.
+
+    Raises ValueError if the file has none.
+    """
+    text = path.read_text(encoding="utf-8")
+    pattern = re.compile(r"(<!-- score -->\n).*?(<!-- /score -->)", re.S)
+    if not pattern.search(text):
+        raise ValueError(f"{path} has no markers <!-- score --> and <!-- /score -->")
+    new = pattern.sub(lambda found: f"{found[1]}{markdown(score)}\n{found[2]}", text)
+    write_whole(path, new.encode())
 
 
 def _by_family(score: Score) -> dict[str, list[Result]]:

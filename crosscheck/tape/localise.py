@@ -21,7 +21,7 @@ from crosscheck.tape.call import THE_INPUT, Call
 from crosscheck.tape.finding import Finding, Kind, Localisation
 from crosscheck.tape.fingerprints import Sizes, hint
 from crosscheck.tape.gap import Gap, gap_between
-from crosscheck.tape.numpy_recorder import Pair
+from crosscheck.tape.numpy_recorder import Pair, Recorder
 from crosscheck.tape.other_forms import other_form
 from crosscheck.tape.replay import Replay, argument_name, replay
 from crosscheck.tape.rounding import Rounding
@@ -41,16 +41,25 @@ def localise(
     theirs, tape = runs.of_reference("float64")
     floor = FLOOR * _largest(theirs)
     ours, recorder, raised = runs.of_ours(tape, floor)
-    search = _Search(recorder.pairs, tape, floor, _sizes(model, batch), runs)
+    accused = None if raised is None else _raised(raised, recorder, tape)
+    if accused is not None and recorder.going_back is None:  # the rest has not been reached
+        tape = {key: call for key, call in tape.items() if key in recorder.pairs}
+    unlike = _unlike(recorder.pairs, tape)
+    for pair in recorder.pairs.values():
+        if pair.call.path in unlike:
+            pair.part()
+    search = _Search(recorder.pairs, tape, floor, _sizes(model, batch), runs, unlike)
     findings = [
         *search.forward(),
         *search.missing(),
         *search.backward(),
         *(search.sums(ours, theirs) if ours is not None else ()),
-        *([] if raised is None else [_raised(raised, recorder.pairs, recorder.places.current)]),
     ]
+    if accused is not None and accused.key not in {finding.key for finding in findings}:
+        findings.append(accused)
     if not findings:
-        findings = list(search.rounding.findings())
+        differ = ours is not None and not _agree(ours, theirs, floor)
+        findings = list(search.unlike_modules() if differ else search.rounding.findings())
     return search.conclude(findings)
 
 
@@ -63,6 +72,7 @@ class _Search:
     floor: float
     sizes: Sizes
     runs: TapedRuns
+    unlike: Mapping[str, tuple[list[str], list[str]]]
     replays: dict[str, Replay] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -95,15 +105,26 @@ class _Search:
                 )
 
     def missing(self) -> Iterator[Finding]:
-        """Ops on one tape only."""
+        """Ops on one tape only, in modules that are written alike."""
         for key, call in self.tape.items():
-            if key not in self.pairs:
+            if key not in self.pairs and call.path not in self.unlike:
                 what = f"the reference calls it at {call.caller}, this model does not"
                 yield Finding(Kind.MISSING, call.op, call.path, key, "", what)
         for pair in self.pairs.values():
-            if pair.partner is None:
+            if pair.partner is None and pair.call.path not in self.unlike:
                 what = "this model calls it, the reference does not"
                 yield self._finding(Kind.MISSING, pair, "", what, None)
+
+    def unlike_modules(self) -> Iterator[Finding]:
+        """Modules whose ops could not be paired, where all the others are right."""
+        for path, (ours, theirs) in self.unlike.items():
+            if ours:
+                op, said = ours[0], ", ".join(theirs) or "nothing"
+                what = (
+                    f"all that could be paired is right, but here this model calls "
+                    f"{', '.join(ours)}, the reference {said}"
+                )
+                yield Finding(Kind.MISSING, op, path, f"{path}/{op}", "", what)
 
     def backward(self) -> Iterator[Finding]:
         """Ops whose gradients are wrong alone, from the last to the first; or only in this run."""
@@ -150,7 +171,11 @@ class _Search:
         ]
         unpaired = {
             "the model": tuple(key for key, pair in self.pairs.items() if pair.partner is None),
-            "the reference": tuple(key for key in self.tape if key not in self.pairs),
+            "the reference": tuple(
+                key
+                for key, call in self.tape.items()
+                if key not in self.pairs or call.path in self.unlike
+            ),
         }
         ops = tuple(sorted({pair.call.op for pair in self.pairs.values()}))
         return Localisation(tuple(findings), len(tainted), len(self.replays), unpaired, ops)
@@ -158,6 +183,8 @@ class _Search:
     # One finding each
 
     def _of_rule(self, pair: Pair, again: Replay) -> Finding:
+        if again.error:
+            return self._finding(Kind.RAISED, pair, "", f"it raised {again.error}", None)
         kind, what, partner = Kind.FORWARD, "its output is wrong, on right inputs", pair.partner
         if partner is not None and len(pair.call.numbers) == len(partner.numbers):
             for ours, theirs in zip(pair.call.numbers, partner.numbers, strict=True):
@@ -165,8 +192,6 @@ class _Search:
                     what = f"called with {ours:.10g}, the reference with {theirs:.10g}"
                     kind = Kind.CONSTANT
                     break
-        if again.error:
-            what = f"it raised {again.error}"
         words = ""
         if again.alone is not None and partner is not None:
             words = self._hint(pair, "out", again.alone.output, partner.output)
@@ -259,17 +284,47 @@ class _Search:
         )
 
 
-def _raised(error: Exception, pairs: Mapping[str, Pair], place: str) -> Finding:
-    """The exception as a finding. Our engine's messages begin with the op, and going back the last
-    op whose gradient arrived is the one that failed.
+def _raised(error: Exception, recorder: Recorder, tape: Mapping[str, Call]) -> Finding:
+    """The exception as a finding. Going back, the op whose backward was called last has failed, if
+    it was not the walk itself. Going forward, our engine's messages begin with the op; else it is
+    the one that comes next.
     """
-    op, _, _ = str(error).partition(":")
-    going_back = [pair for pair in pairs.values() if pair.dout is not None and not pair.dinputs]
-    path = going_back[-1].call.path if going_back else place
-    if not op.isidentifier():
-        op = going_back[-1].call.op if going_back else "unknown"
     what = f"it raised {type(error).__name__}: {error}"
-    return Finding(Kind.RAISED, op, path, f"{path}/{op}", "", what)
+    pair = recorder.going_back
+    if pair is not None and not str(error).startswith("backward:"):
+        call = pair.call
+        rule = f"{(code := pair.rule.rule.__code__).co_filename}:{_line(code, 'dinputs')}"
+        return Finding(Kind.RAISED, call.op, call.path, call.key, "", what, rule, call.caller)
+    path, (op, _, _) = recorder.places.current, str(error).partition(":")
+    if not op.isidentifier():
+        ahead = next((call for key, call in tape.items() if key not in recorder.pairs), None)
+        op = ahead.op if ahead is not None and ahead.path == path else "unknown"
+    return Finding(Kind.RAISED, op, path, recorder.places.key(op), "", what)
+
+
+def _unlike(
+    pairs: Mapping[str, Pair], tape: Mapping[str, Call]
+) -> dict[str, tuple[list[str], list[str]]]:
+    """Modules that are written differently on the two sides: less than half of their calls have the
+    same key. By path, the ops that they call here and there.
+    """
+    calls: dict[str, tuple[dict[str, str], dict[str, str]]] = defaultdict(lambda: ({}, {}))
+    for side, all_calls in enumerate(([pair.call for pair in pairs.values()], tape.values())):
+        for call in all_calls:
+            calls[call.path][side][call.key] = call.op
+    return {
+        path: (list(ours.values()), list(theirs.values()))
+        for path, (ours, theirs) in calls.items()
+        if 2 * len(ours.keys() & theirs.keys()) < len(ours.keys() | theirs.keys())
+    }
+
+
+def _agree(ours: Run, theirs: Run, floor: float) -> bool:
+    """Whether the runs agree in their output and in every gradient."""
+    return gap_between(ours.output, theirs.output).agrees and all(
+        gap_between(ours.gradients.get(name), right, floor).agrees
+        for name, right in theirs.gradients.items()
+    )
 
 
 def _largest(run: Run) -> float:

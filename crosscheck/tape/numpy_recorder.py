@@ -28,9 +28,10 @@ from tinygrad_tf.graph import At
 class Pair:
     """Our call and the reference's of the same key; gaps are None until (unless) measured.
 
-    rule: our op, with what it was called with. positions: for each distinct tensor among its
-    inputs, where it first stands in the argument list. overwritten: dout, out or an input, if the
-    backward wrote into that array, which others hold too. dout_hint: what a wrong dout is instead.
+    rule: our op, with what it was called with. numbers: for each argument, the number of the tensor
+    that it is, None if it is no tensor: one that is given twice has one number. overwritten: dout,
+    out or an input, if the backward wrote into that array, which others hold too. dout_hint: what a
+    wrong dout is instead.
     """
 
     call: Call
@@ -38,7 +39,7 @@ class Pair:
     rule: Op
     arguments: tuple[Any, ...]
     options: Mapping[str, Any]
-    positions: list[int]
+    numbers: list[int | None]
     inputs: list[Gap] = field(default_factory=list)
     output: Gap | None = None
     dout: Gap | None = None
@@ -47,9 +48,19 @@ class Pair:
     dout_hint: str = ""
 
     @property
+    def positions(self) -> list[int]:
+        """For each tensor, where it first stands among the arguments."""
+        return [self.numbers.index(i) for i in range(len({*self.numbers} - {None}))]
+
+    @property
     def same_count(self) -> bool:
         """Whether both are given as many tensors."""
         return self.partner is not None and len(self.positions) == len(self.partner.inputs)
+
+    def part(self) -> None:
+        """Forget the partner: it has the same key by chance."""
+        self.partner, self.output, self.dout = None, None, None
+        self.inputs, self.dinputs, self.overwritten = [], [], ""
 
 
 class Recorder:
@@ -60,6 +71,7 @@ class Recorder:
 
     def __init__(self, reference: Mapping[str, Call], floor: float) -> None:
         self.pairs: dict[str, Pair] = {}
+        self.going_back: Pair | None = None  # the last whose backward was called
         self.places = Places()
         self._origins: dict[int, str] = {}
         self._reference = reference
@@ -81,7 +93,8 @@ class Recorder:
         if output.node is None:
             return
         key = self.places.key(op.__name__)
-        positions = distinct_tensors(inputs)
+        numbers = _number_tensors(inputs)
+        positions = [numbers.index(i) for i in range(len({*numbers} - {None}))]
         sources = [Source(self._origins.get(id(inputs[i]), "a constant"), None) for i in positions]
         call = Call(
             self.places.current, op.__name__, key, _caller(), _numbers(inputs, options), sources,
@@ -89,7 +102,7 @@ class Recorder:
         )  # fmt: skip
         arguments = tuple(x.data if isinstance(x, Tensor) else x for x in inputs)
         partner = self._reference.get(key)
-        pair = Pair(call, partner, op, arguments, options, positions)
+        pair = Pair(call, partner, op, arguments, options, numbers)
         self.pairs[key] = pair
         self._origins[id(output)] = key
         if partner is not None:
@@ -98,15 +111,17 @@ class Recorder:
                 for i, source in zip(positions, partner.inputs, strict=False)
             ]
             pair.output = gap_between(output.data, partner.output)
-            self._stand_between(pair, partner, inputs, output)
+        self._stand_between(pair, inputs, output)
 
-    def _stand_between(
-        self, pair: Pair, partner: Call, inputs: tuple[Any, ...], output: Tensor
-    ) -> None:
+    def _stand_between(self, pair: Pair, inputs: tuple[Any, ...], output: Tensor) -> None:
         node: Any = output.node
         rule_backward = node.backward
+        partner = pair.partner
 
         def backward(dout: Array) -> Any:
+            self.going_back = pair
+            if partner is None:
+                return rule_backward(dout)
             pair.dout = gap_between(dout, partner.dout, self._floor)
             if not pair.dout.agrees:
                 pair.dout_hint = self._one_of_several(pair.call.key, dout)
@@ -118,10 +133,10 @@ class Recorder:
                 n for n, a in held.items() if not np.array_equal(a, before[n], equal_nan=True)
             )
             pair.overwritten = next(changed, "")
-            ours = summed_gradients(inputs, dinputs)
+            ours = summed_gradients(pair, dinputs)
             pair.dinputs = [
                 gap_between(_wanted(inputs[i], dx), theirs, self._floor)
-                for (i, dx), theirs in zip(ours.items(), partner.dinputs, strict=False)
+                for i, dx, theirs in zip(pair.positions, ours, partner.dinputs, strict=False)
             ]
             return dinputs
 
@@ -139,24 +154,24 @@ class Recorder:
         return ""
 
 
-def distinct_tensors(inputs: tuple[Any, ...]) -> list[int]:
-    """The positions of tensors and arrays among the inputs; of one given twice, the first."""
-    seen: dict[int, int] = {}
-    for i, x in enumerate(inputs):
-        if isinstance(x, Tensor) or (isinstance(x, np.ndarray) and x.ndim):
-            seen.setdefault(id(x), i)
-    return list(seen.values())
+def _number_tensors(inputs: tuple[Any, ...]) -> list[int | None]:
+    """Tensors and arrays among the inputs, numbered as they come; the same one has one number."""
+    numbers: dict[int, int] = {}
+    return [
+        numbers.setdefault(id(x), len(numbers))
+        if isinstance(x, Tensor) or (isinstance(x, np.ndarray) and x.ndim)
+        else None
+        for x in inputs
+    ]
 
 
-def summed_gradients(inputs: tuple[Any, ...], dinputs: tuple[Any, ...]) -> dict[int, Any]:
-    """What a rule returned, by the positions of `distinct_tensors`: of one given twice, the sum."""
-    first: dict[int, int] = {}
-    summed: dict[int, Any] = dict.fromkeys(distinct_tensors(inputs))
-    for i, x in enumerate(inputs):
-        where = first.setdefault(id(x), i)
-        if where in summed and i < len(dinputs) and dinputs[i] is not None:
-            dx = dense(dinputs[i])
-            summed[where] = dx if summed[where] is None else summed[where] + dx
+def summed_gradients(pair: Pair, dinputs: tuple[Any, ...]) -> list[Array | None]:
+    """What a rule returned, by tensor: of one that is given twice, the sum."""
+    summed: list[Array | None] = [None] * len(pair.positions)
+    for number, gradient in zip(pair.numbers, dinputs, strict=False):
+        if number is not None and gradient is not None:
+            dx, held = dense(gradient), summed[number]
+            summed[number] = dx if held is None else held + dx
     return summed
 
 

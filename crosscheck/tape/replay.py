@@ -60,28 +60,26 @@ def run_alone(pair: Pair, reference: Call, rule: Callable[..., Any]) -> Alone:
     does not have (of constants) are left out.
     """
     sources = [source.array for source in reference.inputs]
-    stand_ins: dict[int, Any] = {}  # by the identity of our argument: what takes its place
-    for i, array in zip(pair.positions, sources, strict=False):
-        stand_ins[id(pair.arguments[i])] = np.array(array)
+    stand_ins = [np.array(array) for array in sources]
     dtype = next(a.dtype for a in sources if a is not None and a.dtype.kind == "f")
-    arguments = tuple(_argument(a, stand_ins, dtype) for a in pair.arguments)
+    arguments = tuple(
+        _constant(a, dtype) if number is None else stand_ins[number]
+        for a, number in zip(pair.arguments, pair.numbers, strict=True)
+    )
     with np.errstate(all="ignore"):
         out, backward = rule(*arguments, **_own_randomness(pair.options))
         if reference.dout is None:
             return Alone(out, [])
         out = out.copy()  # a wrong backward may write into it
         dinputs = backward(reference.dout.copy())
-    summed = list(summed_gradients(arguments, dinputs).values())
     wanted = [
         None if theirs is None else ours
-        for ours, theirs in zip(summed, reference.dinputs, strict=False)
+        for ours, theirs in zip(summed_gradients(pair, dinputs), reference.dinputs, strict=False)
     ]
     return Alone(out, wanted)
 
 
-def _argument(a: Any, stand_ins: Mapping[int, Any], dtype: Any) -> Any:
-    if id(a) in stand_ins:
-        return stand_ins[id(a)]
+def _constant(a: Any, dtype: Any) -> Any:
     return np.asarray(a, dtype) if type(a) in (int, float) else a
 
 

@@ -24,8 +24,9 @@ RULES = {
     "__getitem__": "getitem", "chunk": "getitem", "flatten": "reshape", "narrow": "getitem",
     "select": "getitem", "split": "getitem", "squeeze": "reshape", "unbind": "getitem",
     "unflatten": "reshape", "unsqueeze": "reshape", "view": "reshape", "__rsub__": "sub",
-    "__rdiv__": "div", "__rpow__": "pow_tensor", "to": "cast", "type_as": "cast",
+    "__rdiv__": "div", "__rpow__": "pow_tensor", "to": "cast", "type_as": "cast", "T": "permute",
 }  # fmt: skip
+SAME_VALUES = ("clone", "contiguous")  # our engine needs no word for these
 
 _TORCH = str(Path(torch.__file__).parent)
 
@@ -51,7 +52,8 @@ class _Recorder(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func.__name__ == "__get__" or not self._carries_gradient(args, kwargs):
+        is_attribute = func.__name__ == "__get__" and _name(func) != "T"
+        if is_attribute or not self._carries_gradient(args, kwargs):
             return func(*args, **kwargs)
         views = _Views()
         result = func(*views.of(args), **views.of(kwargs))
@@ -87,7 +89,11 @@ class _Recorder(TorchFunctionMode):
                 return x  # it did nothing, as dropout does in evaluation mode
         if not result.requires_grad:
             return result
-        op = _rule(func, kwargs)
+        self._alive.append(result)
+        op = _rule(func, args, kwargs)
+        if op in SAME_VALUES:
+            self._origins[id(result)] = self._origins.get(id(given[0]), "a constant")
+            return result
         call = Call(
             path=self._places.current,
             op=op,
@@ -104,7 +110,6 @@ class _Recorder(TorchFunctionMode):
         _listen(result, functools.partial(setattr, call, "dout"))
         self.calls[call.key] = call
         self._origins[id(result)] = call.key
-        self._alive.append(result)
         return result
 
 
@@ -129,10 +134,17 @@ def _listen(tensor: Any, keep: Callable[[Array], None]) -> None:
     tensor.register_hook(lambda gradient: keep(_array(gradient)))
 
 
-def _rule(func: Any, kwargs: Any) -> str:
-    name = str(func.__name__)
+def _name(func: Any) -> str:
+    """The function's name; of one that reads an attribute, such as x.T, the attribute's."""
+    return str(func.__self__.__name__ if func.__name__ == "__get__" else func.__name__)
+
+
+def _rule(func: Any, args: Any, kwargs: Any) -> str:
+    name = _name(func)
     if name == "gelu" and kwargs.get("approximate") == "tanh":
         return "gelu_tanh"
+    if name == "pow" and len(args) > 1 and isinstance(args[1], torch.Tensor):
+        return "pow_tensor"
     return RULES.get(name, name)
 
 
