@@ -58,13 +58,14 @@ def compare(
         _compare_under(loss, model, reference, batch, dtype, seed) for loss in losses
     )
     verdicts = {row.verdict for comparison in comparisons for row in comparison.rows}
-    origin = first_not_finite(model, batch) if Verdict.NOT_FINITE in verdicts else None
-    report = Report(dtype, seed, comparisons, origin)
+    report = Report(dtype, seed, comparisons)
+    if not isinstance(model, tinygrad_tf.nn.Module):
+        return report  # of another engine there is no tape
+    if Verdict.NOT_FINITE in verdicts:
+        report = dataclasses.replace(report, first_not_finite=first_not_finite(model, batch))
     disagreeing = [loss for loss, row in report.failures if row.verdict != Verdict.VACUOUS]
     if not disagreeing:
         return report
-    if not isinstance(model, tinygrad_tf.nn.Module):
-        return report  # there is no tape of another engine
     where = localise(model, reference, batch, loss=disagreeing[0], seed=seed)
     return dataclasses.replace(report, localisation=where)
 

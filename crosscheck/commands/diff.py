@@ -29,7 +29,11 @@ def diff_command(context: click.Context, before: Path, after: Path) -> None:
     """
     console = make_console()
     with user_mistakes():
-        found = changes(_load(before), _load(after))
+        results = _load(before), _load(after)
+        try:
+            found = changes(*results)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{before} or {after} is damaged: {error!r}") from error
     if not found:
         console.print(Text("No row got worse or better."))
         return

@@ -8,7 +8,7 @@ told apart in one run, however much each of them taints.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +76,7 @@ class _Search:
     replays: dict[str, Replay] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.uses = _uses(self.tape.values())
         self.rounding = Rounding(self.pairs, self.tape, self.runs.of_reference)
         for key, pair in self.pairs.items():
             if pair.partner is not None and pair.same_count:
@@ -140,13 +141,17 @@ class _Search:
 
     def sums(self, ours: Run, theirs: Run) -> Iterator[Finding]:
         """Places where all that arrives agrees, and what it adds up to does not."""
-        users: dict[str, list[tuple[Pair, int]]] = defaultdict(list)
-        for pair in self.pairs.values():
-            for i, source in enumerate(pair.call.inputs):
-                users[source.origin].append((pair, i))
+        used = _uses(pair.call for pair in self.pairs.values())
+        # What is used elsewhere than in the reference gets another sum, though the sum be right.
+        users = {
+            origin: [(self.pairs[key], i) for key, i in uses]
+            for origin, uses in used.items()
+            if uses == self.uses[origin]
+        }
         for key, pair in self.pairs.items():
-            if pair.dout is not None and not pair.dout.agrees and self._all_agree(users[key]):
-                what = f"the {len(users[key])} gradients of its output agree, their sum does not"
+            arriving = users.get(key, [])
+            if pair.dout is not None and not pair.dout.agrees and self._all_agree(arriving):
+                what = f"the {len(arriving)} gradients of its output agree, their sum does not"
                 yield self._finding(Kind.SUM, pair, "dout", what, pair.dout, pair.dout_hint)
         for name, right in theirs.gradients.items():
             wrong = ours.gradients.get(name)
@@ -300,6 +305,15 @@ def _raised(error: Exception, recorder: Recorder, tape: Mapping[str, Call]) -> F
         ahead = next((call for key, call in tape.items() if key not in recorder.pairs), None)
         op = ahead.op if ahead is not None and ahead.path == path else "unknown"
     return Finding(Kind.RAISED, op, path, recorder.places.key(op), "", what)
+
+
+def _uses(calls: Iterable[Call]) -> dict[str, list[tuple[str, int]]]:
+    """Of everything that goes into calls, by its origin: into which, and as which tensor."""
+    uses: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for call in calls:
+        for i, source in enumerate(call.inputs):
+            uses[source.origin].append((call.key, i))
+    return uses
 
 
 def _unlike(

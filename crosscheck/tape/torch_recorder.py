@@ -91,6 +91,8 @@ class _Recorder(TorchFunctionMode):
             return result
         self._alive.append(result)
         op = _rule(func, args, kwargs)
+        if op == "cast":
+            given = given[:1]  # of x.to(like), like gives its precision only
         if op in SAME_VALUES:
             self._origins[id(result)] = self._origins.get(id(given[0]), "a constant")
             return result

@@ -1,0 +1,50 @@
+"""What the tests of the tape share: one forward as a model of both engines, with equal weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from support.engines import ENGINES, Engine
+
+Forward = Callable[[Engine, Any, Any], Any]
+B, T, C = 2, 5, 6
+
+
+@pytest.fixture(scope="session")
+def x() -> np.ndarray:
+    """Floats (B, T, C) that are exact in float32 too."""
+    drawn = np.random.default_rng(1).standard_normal((B, T, C))
+    return drawn.astype(np.float32).astype(np.float64)
+
+
+@pytest.fixture(scope="session")
+def twins() -> Any:
+    """twins(forward, ours=None, w=(4, 6)): forward(engine, self, x) as a model of both engines.
+
+    ours: another forward, for our side. The other arguments are parameters, by their shapes.
+    """
+
+    def make(forward: Forward, ours: Forward | None = None, **shapes: tuple[int, ...]) -> Any:
+        rng = np.random.default_rng(0)
+        weights = {name: rng.uniform(0.5, 1.5, shape) for name, shape in shapes.items()}
+
+        def build(engine: Engine, forward: Forward) -> Any:
+            class Model(engine.nn.Module):  # type: ignore[misc, name-defined]
+                def __init__(self) -> None:
+                    super().__init__()
+                    for name, weight in weights.items():
+                        tensor = engine.tensor(weight.astype(np.float32))
+                        setattr(self, name, engine.nn.Parameter(tensor))
+
+                def forward(self, x: Any) -> Any:
+                    return forward(engine, self, x)
+
+            return Model()
+
+        numpy, torch = ENGINES
+        return build(numpy, ours or forward), build(torch, forward)
+
+    return make

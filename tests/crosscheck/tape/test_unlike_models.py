@@ -1,0 +1,137 @@
+"""Models that are no mirrors: what can be paired is searched, and what cannot is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from support.engines import ENGINES, NUMPY, TORCH
+
+import torch
+from crosscheck import Batch, compare, copy_weights, localise, randomize
+from crosscheck.mutants.mutant import Mutant
+from crosscheck.tape.finding import Kind
+
+X = np.random.default_rng(0).standard_normal((2, 5, 12))
+NONE = {"the model": (), "the reference": ()}
+
+
+def planted(module: str, old: str, new: str) -> Any:
+    return Mutant("made here", "", "", f"tinygrad_tf.ops.{module}", old, new, ()).planted()
+
+
+@pytest.fixture(scope="module")
+def layers() -> tuple[Any, Any]:
+    """Our block, and PyTorch's own layer, which computes its attention in one call."""
+    layer = torch.nn.TransformerEncoderLayer(12, 3, 20, activation="gelu", batch_first=True)
+    block = NUMPY.models.TransformerBlock(12, 3, 20, activation="gelu")
+    randomize(layer, seed=0)
+    copy_weights(layer, block)
+    return block, layer
+
+
+def test_an_honest_pair_has_no_finding_and_says_what_has_no_partner(layers: Any) -> None:
+    where = localise(*layers, Batch(X))
+    assert where.findings == ()
+    assert where.inherited == 0
+    assert "self_attn/multi_head_attention_forward" in where.unpaired["the reference"]
+    assert {"self_attn/softmax", "self_attn.out_proj/linear"} <= set(where.unpaired["the model"])
+    assert where.paired >= 7  # both norms, both linear layers, GELU and the residual sums
+    assert "on the reference's tape only: self_attn/" in str(where)
+
+
+def test_a_bug_in_a_module_that_is_alike_is_found_and_alone(layers: Any) -> None:
+    minus, plus = "dx_hat - along_ones - x_hat", "dx_hat + along_ones - x_hat"
+    with planted("layer_norm", minus, plus):
+        where = compare(*layers, Batch(X)).localisation
+    assert where is not None
+    assert [(f.op, f.path, f.argument) for f in where.findings] == [
+        ("layer_norm", "norm2", "dx"),
+        ("layer_norm", "norm1", "dx"),
+    ]
+
+
+def test_a_bug_in_a_module_that_is_not_alike_is_confined_to_it(layers: Any) -> None:
+    with planted("softmax", "dx = out * (dout - average)", "dx = out * (dout + average)"):
+        where = compare(*layers, Batch(X)).localisation
+    assert where is not None
+    assert {f.path.split(".")[0] for f in where.findings} == {"self_attn"}
+    assert {f.kind for f in where.findings} == {Kind.MISSING}
+    assert "all that could be paired is right" in str(where)
+    assert "multi_head_attention_forward" in str(where)
+
+
+def test_a_wrong_output_of_such_a_module_is_seen_where_it_is_used(layers: Any) -> None:
+    with planted("softmax", "out = exponential / total", "out = exponential * total"):
+        where = compare(*layers, Batch(X)).localisation
+    assert where is not None
+    found = where.first
+    assert found is not None
+    assert (found.kind, found.op, found.path) == (Kind.WIRING, "add", "model")
+    assert "from self_attn.out_proj/linear, the reference's from self_attn/" in found.what
+
+
+def test_one_op_more_on_our_side_is_named(twins: Any, x: np.ndarray) -> None:
+    pair = twins(
+        lambda e, self, x: x.sin().exp() * x.cos(),
+        lambda e, self, x: x.sin().tanh().exp() * x.cos(),
+    )
+    where = localise(*pair, Batch(x))
+    assert where.unpaired == {"the model": ("model/tanh",), "the reference": ()}
+    assert ("tanh", Kind.MISSING) in [(f.op, f.kind) for f in where.findings]
+    assert "this model calls it, the reference does not" in str(where)
+
+
+def test_one_op_less_on_our_side_is_named(twins: Any, x: np.ndarray) -> None:
+    pair = twins(
+        lambda e, self, x: x.sin().tanh().exp() * x.cos(),
+        lambda e, self, x: x.sin().exp() * x.cos(),
+    )
+    where = localise(*pair, Batch(x))
+    assert where.unpaired == {"the model": (), "the reference": ("model/tanh",)}
+    assert where.first is not None
+    assert (where.first.op, where.first.kind) == ("exp", Kind.WIRING)
+    assert "the tanh that the reference has between model/sin and this is left out" in str(where)
+
+
+def named(engine: Any, name: str) -> Any:
+    class Named(engine.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = engine.nn.Parameter(engine.tensor(np.full((4, 12), 0.5, np.float32)))
+            setattr(self, name, engine.nn.ReLU())
+
+        def forward(self, x: Any) -> Any:
+            return getattr(self, name)(engine.functional.linear(x, self.weight)).tanh()
+
+    return Named()
+
+
+def test_other_module_names_are_said_and_not_accused() -> None:
+    where = localise(named(NUMPY, "activation"), named(TORCH, "nonlinearity"), Batch(X))
+    assert where.unpaired == {
+        "the model": ("activation/relu",),
+        "the reference": ("nonlinearity/relu",),
+    }
+    assert where.findings == ()
+    assert where.paired == 4  # linear, tanh, and the loss
+
+
+def test_models_without_a_single_op_in_common(twins: Any, x: np.ndarray) -> None:
+    pair = twins(lambda e, self, x: x * 0.5, lambda e, self, x: x / 3.0)
+    where = localise(*pair, Batch(x))
+    assert where.unpaired == {"the model": ("model/div",), "the reference": ("model/mul",)}
+    assert where.first is not None
+    assert (where.first.kind, where.first.op) == (Kind.WIRING, "mul")  # the loss is given it
+    assert "comes from model/div, the reference's from model/mul" in where.first.what
+
+
+def test_what_comes_after_an_exception_is_not_called_missing() -> None:
+    block, layer = (e.models.TransformerBlock(12, 3, 20, activation="gelu") for e in ENGINES)
+    randomize(layer)
+    copy_weights(layer, block)
+    with planted("gelu", "out = x * cdf ", "out = x * cdx "):
+        where = localise(block, layer, Batch(X))
+    assert [(f.kind, f.op, f.path) for f in where.findings] == [(Kind.RAISED, "gelu", "model")]
+    assert where.unpaired == NONE

@@ -1,0 +1,97 @@
+"""`crosscheck mutants`, on a few bugs: what it prints, writes and ends with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from crosscheck.cli import cli
+from crosscheck.commands import mutants as command
+from crosscheck.mutants.catalogue import CATALOGUE
+from crosscheck.mutants.mutant import Mutant
+
+
+def crosscheck(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["mutants", *arguments], prog_name="crosscheck")
+
+
+def test_one_bug() -> None:
+    result = crosscheck("--bug", "softmax-diagonal-only", "--honest", "0")
+    assert result.exit_code == 0, result.output
+    row = next(r for r in result.output.splitlines() if "softmax-diagonal-only" in r).split()
+    assert row[1:5] == ["yes", "yes", "softmax", "yes"]
+    assert "1 of 1" in result.output
+    assert "False alarms" not in result.output
+    assert "\x1b" not in result.output
+
+
+def test_several_bugs_and_honest_runs_into_json(tmp_path: Path) -> None:
+    path = tmp_path / "score.json"
+    result = crosscheck(
+        *("--bug", "relu-no-cut", "--bug", "sub-sign"),
+        *("--honest", "3", "--seed", "5", "--json", str(path)),
+    )
+    assert result.exit_code == 0, result.output
+    assert "False alarms in 3 honest runs: 0" in result.output
+    score = json.loads(path.read_text())
+    assert (score["schema"], score["seed"], score["honest_runs"]) == (1, 5, 3)
+    assert (score["mutants"], score["caught"], score["placed"], score["named"]) == (2, 2, 2, 2)
+    found = {r["id"]: (r["op"], r["argument"]) for r in score["results"]}
+    assert found == {"relu-no-cut": ("relu", "dx"), "sub-sign": ("sub", "dy")}
+    assert score["false_alarms"] == []
+
+
+def test_a_family() -> None:
+    result = crosscheck("--family", "ReLU", "--honest", "0")
+    assert result.exit_code == 0, result.output
+    ids = [mutant.id for mutant in CATALOGUE if mutant.family == "ReLU"]
+    assert len(ids) > 1
+    for mutant in CATALOGUE:
+        assert (f" {mutant.id} " in result.output) == (mutant.id in ids)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--bug", "nonsense"], "Error: no bug is called nonsense; `crosscheck mutants` lists"),
+        (["--family", "softmax", "--bug", "sub-sign"], "of the family softmax no bug is called"),
+        (["--family", "nonsense"], "'nonsense' is not one of"),
+        (["--honest", "-1"], "-1 is not in the range x>=0"),
+        (["--json", "no/such/folder/x.json"], "cannot write no/such/folder/x.json: No such file"),
+        (["--json", ""], "the path is empty"),
+    ],
+)
+def test_a_mistake_exits_with_2_before_anything_is_run(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.setattr(command, "score", lambda *_, **__: pytest.fail("it ran"))
+    result = crosscheck(*arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+    assert "Traceback" not in result.output
+
+
+def test_a_bug_that_escapes_exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    equivalent = Mutant(
+        "equivalent-order", "softmax", "nothing is changed by it", "tinygrad_tf.ops.softmax",
+        "dx = out * (dout - average)", "dx = (dout - average) * out", ("softmax",),
+    )  # fmt: skip
+    monkeypatch.setattr(command, "CATALOGUE", (equivalent,))
+    result = crosscheck("--honest", "0")
+    assert result.exit_code == 1
+    assert "Escaped: equivalent-order" in result.output
+
+
+def test_the_score_goes_into_a_page(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    path.write_text("<!-- score -->\n<!-- /score -->\n", encoding="utf-8")
+    result = crosscheck("--bug", "sub-sign", "--honest", "0", "--update", str(path))
+    assert result.exit_code == 0, result.output
+    assert "| crosscheck | 1 of 1 | 1 of 1 | 1 of 1 |" in path.read_text(encoding="utf-8")
+    path.write_text("no markers\n", encoding="utf-8")
+    result = crosscheck("--bug", "sub-sign", "--honest", "0", "--update", str(path))
+    assert (result.exit_code, path.read_text()) == (2, "no markers\n")
+    assert "has no markers" in result.output
