@@ -31,6 +31,9 @@ class Engine(Protocol):
     def cross_entropy(self, logits: Any, targets: Any) -> Any:
         """The mean cross-entropy of logits (N, V) and targets (N,)."""
 
+    def layer_norm(self, x: Any) -> Any:
+        """A layer norm without weights, over the last axis. (..., C) -> (..., C)."""
+
 
 class NumPyEngine:
     """`tinygrad_tf`."""
@@ -55,6 +58,10 @@ class NumPyEngine:
         """The mean cross-entropy of logits (N, V) and targets (N,)."""
         return tinygrad_tf.nn.functional.cross_entropy(logits, targets)
 
+    def layer_norm(self, x: Any) -> tinygrad_tf.Tensor:
+        """A layer norm without weights, over the last axis. (..., C) -> (..., C)."""
+        return tinygrad_tf.nn.functional.layer_norm(x, x.shape[-1:])
+
 
 class TorchEngine:
     """PyTorch."""
@@ -78,6 +85,10 @@ class TorchEngine:
     def cross_entropy(self, logits: Any, targets: Any) -> torch.Tensor:
         """The mean cross-entropy of logits (N, V) and targets (N,)."""
         return torch.nn.functional.cross_entropy(logits, targets)
+
+    def layer_norm(self, x: Any) -> torch.Tensor:
+        """A layer norm without weights, over the last axis. (..., C) -> (..., C)."""
+        return torch.nn.functional.layer_norm(x, x.shape[-1:])
 
 
 def engine_of(model: Any) -> Engine:
