@@ -11,6 +11,7 @@ import click
 
 from crosscheck.commands.check import check_command
 from crosscheck.commands.common import CLOSED_PIPE, COULD_NOT_RUN, EXIT_CODES, INTERRUPTED
+from crosscheck.commands.flow import flow_command
 
 OWN_OPTIONS = {"-h", "--help", "--version"}
 
@@ -39,6 +40,7 @@ def cli() -> None:
 
 
 cli.add_command(check_command)
+cli.add_command(flow_command)
 
 
 def main() -> int:

@@ -11,15 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crosscheck.flow.stacks import Wiring
 from crosscheck.flow.summary import Summary
 
-STEADY = 10.0  # a gradient that changes by less than this over the whole stack keeps its size
-EVEN = 0.25  # halves whose logarithms differ by less than this share of the larger: one factor
+SLOW = 0.9  # a change by less than this factor (or its inverse) per block is called slow
+SMALL = 0.01  # and so is a change by less than this, of a shallow stack in all
+EVEN = 0.5  # halves whose logarithms differ by less than this share of the larger: one factor
 APART = 0.1  # tokens that vary by more than this, as a share of their size, stay apart
 COLLAPSED = 1e-3
 SILENT = 1e-6  # the gradient of W_Q over that of W_V, below which queries learn nothing
-LEFT_RANGE = "leaves the range of float64"
+
+UNDERFLOW = "is lost with the activations, which leave the range of float64"
 
 
 class Words(NamedTuple):
@@ -33,13 +34,14 @@ class Words(NamedTuple):
 
 def words(found: Summary) -> Words:
     """The words for one summary: what each means is in the constants above."""
-    if found.ratio == 0.0:
-        gradient = LEFT_RANGE
-    elif 1 / STEADY <= found.ratio <= STEADY:
-        gradient = "keeps its size"
+    slowest = min(SLOW**found.depth, SMALL)
+    if found.activation == 0.0:
+        gradient = UNDERFLOW
+    elif slowest <= found.ratio <= 1 / slowest:
+        gradient = "changes slowly"
     else:
-        gradient = "grows" if found.ratio > 1 else "shrinks"
-    evenly = _evenly(found) if gradient != "keeps its size" else ""
+        gradient = "explodes" if found.ratio > 1 else "vanishes"
+    evenly = "" if gradient in ("changes slowly", UNDERFLOW) else _evenly(found)
     if found.variation > APART:
         tokens = "stay apart"
     else:
@@ -90,30 +92,37 @@ def _lines(group: list[Summary]) -> list[str]:
 
 def _line(said: Words, members: list[Summary], alone: bool) -> str:
     depth = members[0].depth
-    who = "" if alone and len(members) > 1 else f"{', '.join(m.initialisation for m in members)}: "
+    names = ", ".join(member.initialisation for member in members)
+    who = "" if alone and len(members) > 1 else f"{names}: "
     gradient = f"the gradient {said.gradient}"
-    if said.gradient != LEFT_RANGE:
-        gradient += f" (times {_range([m.ratio for m in members])} over {_blocks(depth)})"
+    if said.gradient != UNDERFLOW:
+        over = f"{depth} block{'s' if depth > 1 else ''}"
+        gradient += f" (times {_range([m.ratio for m in members])} over {over})"
     if said.evenly:
-        gradient += f", {said.evenly}"
-        gradient += f" ({_range([f for m in members for f in m.factors])} each)"
-    tokens = f"tokens {said.tokens} ({_percent([m.variation for m in members])})"
-    layers = [m.alike_from for m in members if m.alike_from is not None]
-    if said.tokens == "become alike" and layers:
-        low, high = min(layers), max(layers)
-        tokens += f", within 1 % from layer {low if low == high else f'{low} to {high}'} on"
+        gradient += f", {said.evenly} ({_range([f for m in members for f in m.factors])} each)"
     queries = "; queries and keys of the last block learn nothing" if said.queries else ""
-    return f"{who}{gradient}; {tokens}{queries}."
+    return f"{who}{gradient}; {_tokens(said, members)}{queries}."
+
+
+def _tokens(said: Words, members: list[Summary]) -> str:
+    layers = [m.alike_from for m in members if m.alike_from is not None]
+    share = _percent([m.variation for m in members])
+    if said.tokens != "become alike":
+        return f"tokens {said.tokens} (they differ by {share} of their size)"
+    low, high = min(layers), max(layers)
+    since = f"layer {low}" if low == high else f"layers {low} to {high}"
+    return f"tokens become alike (they differ by less than 1 % from {since} on, and end at {share})"
 
 
 def _counts(group: list[Summary]) -> str:
-    total, said = len(group), [words(found) for found in group]
-    lost = sum(w.gradient in ("shrinks", LEFT_RANGE) for w in said)
-    grown = sum(w.gradient == "grows" for w in said)
+    said = [words(found) for found in group]
+    lost = sum(w.gradient in ("vanishes", UNDERFLOW) for w in said)
+    exploded = sum(w.gradient == "explodes" for w in said)
     alike = sum(w.tokens == "become alike" for w in said)
     return (
-        f"{'With' if group[0].wiring.residual else 'Without'} residual connections, of {total} stacks the gradient shrinks in {lost} and grows in {grown}; "
-        f"the tokens become alike in {alike}."
+        f"{'With' if group[0].wiring.residual else 'Without'} residual connections, of "
+        f"{len(group)} stacks: the gradient vanishes in {lost} and explodes in {exploded}; the "
+        f"tokens become alike in {alike}."
     )
 
 
@@ -125,10 +134,6 @@ def _range(values: Sequence[float]) -> str:
 def _percent(values: Sequence[float]) -> str:
     low, high = min(values), max(values)
     if high < 1e-4:
-        return "less than 0.01 % apart at the output"
+        return "less than 0.01 %"
     shown = [f"{100 * value:.2g}" for value in (low, high)]
-    return f"{shown[0] if shown[0] == shown[1] else ' to '.join(shown)} % apart at the output"
-
-
-def _blocks(depth: int) -> str:
-    return f"{depth} block{'s' if depth > 1 else ''}"
+    return f"{shown[0] if shown[0] == shown[1] else ' to '.join(shown)} %"

@@ -22,9 +22,11 @@ class Summary:
 
     factors: per block, on the way back, one of each seed; halves: their means in the first and the
     second half of the stack. ratio: the gradient at the stack's input over that at its output.
+    activation: the size of the output over that of the input.
     variation: of the tokens at the output; gradient_variation: of the gradient at the input.
-    alike_from: the first layer whose tokens are alike, if there is one. queries: in the last block
-    the gradient of W_Q over that of W_V. Means over seeds are geometric. difference: the largest
+    alike_from: the first layer whose tokens are alike, if there is one. Means over seeds are
+    geometric. queries: in the last block the gradient of W_Q over that of W_V, the largest of the
+    seeds, for where softmax picks single tokens it is a matter of luck. difference: the largest
     between the engines, None where there is one; rounding: see `agreement`; agrees: the verdict.
     """
 
@@ -34,6 +36,7 @@ class Summary:
     factors: tuple[float, ...]
     halves: tuple[float, float]
     ratio: float
+    activation: float
     variation: float
     gradient_variation: float
     alike_from: int | None
@@ -69,6 +72,7 @@ def summarise(study: Study) -> list[Summary]:
 def _summary(flows: list[Flow]) -> Summary:
     first = flows[0]
     profiles = [flow.profile for flow in flows]
+    weights = [found.parameters for found in profiles]
 
     def mean(measure: Callable[[Profile], float]) -> float:
         return geometric_mean([measure(found) for found in profiles])
@@ -86,10 +90,11 @@ def _summary(flows: list[Flow]) -> Summary:
         factors=tuple(factor_per_block(found.gradient) for found in profiles),
         halves=(geometric_mean([a for a, _ in pairs]), geometric_mean([b for _, b in pairs])),
         ratio=mean(lambda p: ratio(p.gradient[0], p.gradient[-1])),
+        activation=mean(lambda p: ratio(p.activation[-1], p.activation[0])),
         variation=variation[-1],
         gradient_variation=mean(lambda p: p.gradient_variation[0]),
         alike_from=next((layer for layer, v in enumerate(variation) if v < ALIKE), None),
-        queries=mean(lambda p: ratio(p.parameters[QUERIES][-1], p.parameters[VALUES][-1])),
+        queries=max(ratio(found[QUERIES][-1], found[VALUES][-1]) for found in weights),
         difference=max((a.difference for a in agreements), default=None),
         rounding=max(roundings, default=None),
         agrees=all(a.good for a in agreements),

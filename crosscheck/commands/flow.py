@@ -1,0 +1,158 @@
+"""`crosscheck flow`: what becomes of the gradients in deep stacks, in both engines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from crosscheck.commands.common import (
+    AT_LEAST_ONE,
+    DISAGREE,
+    EXIT_CODES,
+    INTERRUPTED,
+    FilePath,
+    user_mistakes,
+    write_json,
+)
+from crosscheck.corpus import Corpus, load_corpus
+from crosscheck.flow.export import study_to_csv, study_to_dict
+from crosscheck.flow.initial import INITIALISATIONS
+from crosscheck.flow.stacks import ENGINES, WIRINGS
+from crosscheck.flow.study import DEPTHS, Plan, Study, run_study
+from crosscheck.flow.tables import study_parts
+from crosscheck.models import NORMS, ModelOptions
+from crosscheck.render import make_console, print_parts
+from crosscheck.weights import require_writable, write_whole
+from torch_impl.block import ACTIVATIONS
+
+
+class Numbers(click.ParamType[tuple[int, ...]]):
+    """Whole numbers from 1 on, with commas between them: 1,4,16."""
+
+    name = "N,N,..."
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        """The numbers, each once, in ascending order."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = sorted({int(part) for part in value.split(",")})
+        except ValueError:
+            self.fail(f"{value!r} is not a list of whole numbers such as 1,4,16", param, ctx)
+        if numbers[0] < 1:
+            self.fail(f"{numbers[0]} is not a depth: a stack has at least 1 block", param, ctx)
+        return tuple(numbers)
+
+
+@click.command(name="flow", epilog=EXIT_CODES)
+@click.option(
+    "--depths", type=Numbers(), default=",".join(map(str, DEPTHS)), help="Blocks in a stack."
+)
+@click.option("--norm", "norms", type=click.Choice(NORMS), multiple=True, help="Only these norms.")
+@click.option("--residual/--no-residual", default=None, help="Only with them, or only without.")
+@click.option(
+    "--init",
+    "initialisations",
+    type=click.Choice(list(INITIALISATIONS)),
+    multiple=True,
+    help="Only these initial weights.",
+)
+@click.option("--seeds", type=AT_LEAST_ONE, default=5, help="How many seeds.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="The first of them.")
+@click.option("--mask", type=click.Choice(["full", "causal"]), default="full")
+@click.option("--input", "source", type=click.Choice(["gaussian", "text"]), default="gaussian")
+@click.option("--engine", type=click.Choice(["both", *ENGINES]), default="both")
+@click.option("--width", type=AT_LEAST_ONE, default=64, help="Channels C (d_model).")
+@click.option("--heads", type=AT_LEAST_ONE, default=4, help="Attention heads H.")
+@click.option("--feed-forward", type=AT_LEAST_ONE, default=256, help="Feed-forward width F.")
+@click.option("--tokens", "context", type=click.IntRange(min=2), default=32, help="Tokens T.")
+@click.option("--activation", type=click.Choice(list(ACTIVATIONS)), default="relu")
+@click.option("--corpus", type=FilePath(), help="A UTF-8 text file, instead of Tiny Shakespeare.")
+@click.option("--json", "json_path", type=FilePath(), help="Write summaries and reading here.")
+@click.option("--csv", "csv_path", type=FilePath(), help="Write every norm of every layer here.")
+@click.pass_context
+def flow_command(
+    context: click.Context,
+    /,
+    json_path: Path | None,
+    csv_path: Path | None,
+    **options: Any,
+) -> None:
+    """Study what becomes of the gradients in deep stacks: with and without residuals and norms.
+
+    Stacks of blocks at their initial weights, in six wirings: layer norm before (pre), after (post)
+    or none, with residual connections or without. Both engines run the same weights, and have to
+    agree. Ctrl-C ends a run early and keeps what was done.
+    """
+    console = make_console()
+    with user_mistakes():
+        for path in (json_path, csv_path):
+            if path is not None:
+                require_writable(path)
+        study = _run(_plan(**options))
+        if json_path is not None:
+            write_json(study_to_dict(study), json_path)
+        if csv_path is not None:
+            write_whole(csv_path, study_to_csv(study).encode())
+    print_parts(study_parts(study, console), console)
+    context.exit(_exit_code(study))
+
+
+def _plan(
+    depths: tuple[int, ...],
+    norms: tuple[str, ...],
+    residual: bool | None,
+    initialisations: tuple[str, ...],
+    seeds: int,
+    seed: int,
+    mask: str,
+    source: str,
+    engine: str,
+    corpus: Path | None,
+    **model: Any,
+) -> Plan:
+    return Plan(
+        model=ModelOptions(**model),
+        depths=depths,
+        wirings=tuple(
+            wiring
+            for wiring in WIRINGS
+            if wiring.norm in (norms or NORMS) and residual in (None, wiring.residual)
+        ),
+        initialisations=tuple(i for i in INITIALISATIONS if i in (initialisations or [i])),
+        seeds=tuple(range(seed, seed + seeds)),
+        engines=tuple(ENGINES) if engine == "both" else (engine,),
+        causal=mask == "causal",
+        corpus=_text(corpus) if source == "text" else None,
+    )
+
+
+def _text(path: Path | None) -> Corpus:
+    corpus = load_corpus(path)
+    if corpus.note:
+        click.echo(f"crosscheck: note: {corpus.note}", err=True)
+    return corpus
+
+
+def _run(plan: Plan) -> Study:
+    """The study, with a bar on stderr that counts blocks."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed} of {task.total} blocks"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as progress:
+        task = progress.add_task("Forward and backward", total=plan.blocks)
+        return run_study(plan, lambda blocks: progress.advance(task, blocks))
+
+
+def _exit_code(study: Study) -> int:
+    if not study.agrees:
+        return DISAGREE
+    return INTERRUPTED if study.interrupted else 0
