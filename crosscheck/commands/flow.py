@@ -8,6 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from crosscheck.commands.common import (
     AT_LEAST_ONE,
@@ -74,12 +75,14 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 @click.option("--corpus", type=FilePath(), help="A UTF-8 text file, instead of Tiny Shakespeare.")
 @click.option("--json", "json_path", type=FilePath(), help="Write summaries and reading here.")
 @click.option("--csv", "csv_path", type=FilePath(), help="Write every norm of every layer here.")
+@click.option("--plots", "plots", type=FilePath(), help="Draw into this folder, SVG and PNG.")
 @click.pass_context
 def flow_command(
     context: click.Context,
     /,
     json_path: Path | None,
     csv_path: Path | None,
+    plots: Path | None,
     **options: Any,
 ) -> None:
     """Study what becomes of the gradients in deep stacks: with and without residuals and norms.
@@ -93,12 +96,19 @@ def flow_command(
         for path in (json_path, csv_path):
             if path is not None:
                 require_writable(path)
+        if plots is not None:
+            plots.mkdir(parents=True, exist_ok=True)
+            require_writable(plots / "picture")
         study = _run(_plan(**options))
         if json_path is not None:
             write_json(study_to_dict(study), json_path)
         if csv_path is not None:
             write_whole(csv_path, study_to_csv(study).encode())
-    print_parts(study_parts(study, console), console)
+        pictures = [] if plots is None else _draw(study, plots)
+    parts = study_parts(study, console)
+    if pictures:
+        parts.insert(-1, Text(f"\n{len(pictures)} pictures are in {plots}."))
+    print_parts(parts, console)
     context.exit(_exit_code(study))
 
 
@@ -150,6 +160,15 @@ def _run(plan: Plan) -> Study:
     ) as progress:
         task = progress.add_task("Forward and backward", total=plan.blocks)
         return run_study(plan, lambda blocks: progress.advance(task, blocks))
+
+
+def _draw(study: Study, directory: Path) -> list[Path]:
+    """All pictures. matplotlib is loaded here: it takes a second that other runs need not wait."""
+    from crosscheck.flow.plots import draw_study
+    from crosscheck.flow.positions import draw_positions
+
+    model = study.plan.model
+    return draw_study(study, directory) + draw_positions(directory, model.width, 64)
 
 
 def _exit_code(study: Study) -> int:

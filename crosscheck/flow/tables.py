@@ -140,7 +140,7 @@ def legend(study: Study) -> Table:
         "tokens vary": "|X - mean over tokens| / |X| at the output: 0 where all tokens are alike",
         "gradients vary": "the same of the gradient at the input",
         "factor": "fitted over all layers, the mean of the seeds ± half their range",
-        "dW_Q / dW_V": "norms of the last block's gradients, the largest of the seeds: 0 where queries learn nothing",
+        "dW_Q / dW_V": "of the last block, the largest of the seeds: 0 where queries learn nothing",
     }
     if len(study.plan.engines) > 1:
         lines["engines apart"] = f"largest relative difference of any array, at most {AGREEMENT:g}"
