@@ -6,22 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from crosscheck.commands.common import (
     AT_LEAST_ONE,
     DISAGREE,
-    EXIT_CODES,
     INTERRUPTED,
     FilePath,
+    exit_codes,
+    named_text,
+    progress_bar,
     user_mistakes,
     write_json,
 )
-from crosscheck.corpus import Corpus, load_corpus
+from crosscheck.commands.paper import run_paper
 from crosscheck.flow.export import study_to_csv, study_to_dict
 from crosscheck.flow.initial import INITIALISATIONS
+from crosscheck.flow.papers.catalogue import PAPERS
 from crosscheck.flow.stacks import ENGINES, WIRINGS
 from crosscheck.flow.study import DEPTHS, Plan, Study, run_study
 from crosscheck.flow.tables import study_parts
@@ -29,6 +30,12 @@ from crosscheck.models import NORMS, ModelOptions
 from crosscheck.render import make_console, print_parts
 from crosscheck.weights import require_writable, write_whole
 from torch_impl.block import ACTIVATIONS
+
+SEEDS = 5
+EXIT_CODES = exit_codes(
+    "the engines agree, and a paper's figures lie in their ranges",
+    "the engines disagree, or a figure lies outside its range",
+)
 
 
 class Numbers(click.ParamType[tuple[int, ...]]):
@@ -62,15 +69,31 @@ class Numbers(click.ParamType[tuple[int, ...]]):
     multiple=True,
     help="Only these initial weights.",
 )
-@click.option("--seeds", type=AT_LEAST_ONE, default=5, help="How many seeds.")
+@click.option(
+    "--paper",
+    type=click.Choice(PAPERS),
+    help="Instead: reproduce a published result. Of the options, it takes the seeds, the engine, "
+    "the corpus and --json.",
+)
+@click.option("--seeds", type=AT_LEAST_ONE, help="How many seeds: 5, or what the paper needs.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="The first of them.")
-@click.option("--mask", type=click.Choice(["full", "causal"]), default="full")
-@click.option("--input", "source", type=click.Choice(["gaussian", "text"]), default="gaussian")
-@click.option("--engine", type=click.Choice(["both", *ENGINES]), default="both")
+@click.option("--mask", type=click.Choice(["full", "causal"]), default="full", help="Attention's.")
+@click.option(
+    "--input",
+    "source",
+    type=click.Choice(["gaussian", "text"]),
+    default="gaussian",
+    help="Noise, or embedded text.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["both", *ENGINES]),
+    help="Both, side by side, unless said otherwise; the training runs in PyTorch.",
+)
 @click.option("--width", type=AT_LEAST_ONE, default=64, help="Channels C (d_model).")
 @click.option("--heads", type=AT_LEAST_ONE, default=4, help="Attention heads H.")
 @click.option("--feed-forward", type=AT_LEAST_ONE, default=256, help="Feed-forward width F.")
-@click.option("--tokens", "context", type=click.IntRange(min=2), default=32, help="Tokens T.")
+@click.option("--tokens", type=click.IntRange(min=2), default=32, help="Tokens T.")
 @click.option("--activation", type=click.Choice(list(ACTIVATIONS)), default="relu")
 @click.option("--corpus", type=FilePath(), help="A UTF-8 text file, instead of Tiny Shakespeare.")
 @click.option("--json", "json_path", type=FilePath(), help="Write summaries and reading here.")
@@ -80,6 +103,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 def flow_command(
     context: click.Context,
     /,
+    paper: str | None,
     json_path: Path | None,
     csv_path: Path | None,
     plots: Path | None,
@@ -91,6 +115,8 @@ def flow_command(
     or none, with residual connections or without. Both engines run the same weights, and have to
     agree. Ctrl-C ends a run early and keeps what was done.
     """
+    if paper is not None:
+        run_paper(context, paper, json_path, **options)
     console = make_console()
     with user_mistakes():
         for path in (json_path, csv_path):
@@ -117,16 +143,17 @@ def _plan(
     norms: tuple[str, ...],
     residual: bool | None,
     initialisations: tuple[str, ...],
-    seeds: int,
+    seeds: int | None,
     seed: int,
     mask: str,
     source: str,
-    engine: str,
+    engine: str | None,
     corpus: Path | None,
+    tokens: int,
     **model: Any,
 ) -> Plan:
     return Plan(
-        model=ModelOptions(**model),
+        model=ModelOptions(context=tokens, **model),
         depths=depths,
         wirings=tuple(
             wiring
@@ -134,32 +161,17 @@ def _plan(
             if wiring.norm in (norms or NORMS) and residual in (None, wiring.residual)
         ),
         initialisations=tuple(i for i in INITIALISATIONS if i in (initialisations or [i])),
-        seeds=tuple(range(seed, seed + seeds)),
-        engines=tuple(ENGINES) if engine == "both" else (engine,),
+        seeds=tuple(range(seed, seed + (seeds or SEEDS))),
+        engines=tuple(ENGINES) if engine in (None, "both") else (str(engine),),
         causal=mask == "causal",
-        corpus=_text(corpus) if source == "text" else None,
+        corpus=named_text(corpus) if source == "text" else None,
     )
 
 
-def _text(path: Path | None) -> Corpus:
-    corpus = load_corpus(path)
-    if corpus.note:
-        click.echo(f"crosscheck: note: {corpus.note}", err=True)
-    return corpus
-
-
 def _run(plan: Plan) -> Study:
-    """The study, with a bar on stderr that counts blocks."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed} of {task.total} blocks"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as progress:
-        task = progress.add_task("Forward and backward", total=plan.blocks)
-        return run_study(plan, lambda blocks: progress.advance(task, blocks))
+    """The study, with a bar that counts blocks."""
+    with progress_bar("Forward and backward", "blocks", plan.blocks) as advance:
+        return run_study(plan, advance)
 
 
 def _draw(study: Study, directory: Path) -> list[Path]:

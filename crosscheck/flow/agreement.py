@@ -48,18 +48,20 @@ def difference(one: Trace, two: Trace) -> float:
 
 def _differences(one: Trace, two: Trace) -> Iterator[float]:
     for a, b in zip(one.activations + one.gradients, two.activations + two.gradients, strict=True):
-        yield _apart(a, b, 0.0)
+        yield apart(a, b)
     for ours, theirs in zip(one.parameters, two.parameters, strict=True):
         sizes = {name: norm(array) for name, array in theirs.items()}
         floor = SHARE * max(sizes.values())
         if ours.keys() != theirs.keys():
             yield math.inf
             continue
-        yield from (_apart(a, theirs[name], floor) for name, a in ours.items())
+        yield from (apart(a, theirs[name], floor) for name, a in ours.items())
 
 
-def _apart(a: Array, b: Array, floor: float) -> float:
+def apart(a: Array, b: Array, floor: float = 0.0) -> float:
+    """|a - b| / (|b| + floor); see `difference`."""
     if max(size := norm(b), norm(a)) < SMALLEST:
         return 0.0
-    apart = norm(a - b)
-    return apart / (size + floor) if math.isfinite(apart) and size + floor > 0 else math.inf
+    distance = norm(a - b)
+    known = math.isfinite(distance) and size + floor > 0
+    return distance / (size + floor) if known else math.inf
