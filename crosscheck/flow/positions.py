@@ -47,7 +47,8 @@ def _image(axes: Axes, values: Array, low: float, xlabel: str, ylabel: str, titl
 
 def _hands(axes: Axes, encoding: Array) -> None:
     """Channels 2i and 2i + 1 as the hand of a clock, at the first few positions."""
-    for place, pair in enumerate(PAIRS):
+    pairs = [pair for pair in PAIRS if 2 * pair + 2 <= encoding.shape[1]]
+    for place, pair in enumerate(pairs):
         x, y = 2.8 * (place % 2), -3.1 * (place // 2)
         turn = np.linspace(0, 2 * np.pi, 100)
         axes.plot(x + np.cos(turn), y + np.sin(turn), color="#BBBBBB", linewidth=0.8)

@@ -71,8 +71,15 @@ def xiong2020(
             Claim("pre-norm: d log |dW_2| / d log L, of the last block", slopes[PRE], -0.65, -0.35),
             Claim("post-norm: d log |dW_2| / d log L, of the last block", slopes[POST], -0.1, 0.2),
             Claim("post-norm: |x5|^2 / d, before the last norm", before, 1.4, 1.6),
-            Claim("pre-norm: (|x_l|^2 / d - 1) / l, least of all l", per_layer.min(), 0.5, 1.5),
-            Claim("pre-norm: (|x_l|^2 / d - 1) / l, largest of all l", per_layer.max(), 0.5, 1.5),
+            Claim(
+                "pre-norm: (|x_l|^2 / d - 1) / l, least of all l", float(per_layer.min()), 0.5, 1.5
+            ),
+            Claim(
+                "pre-norm: (|x_l|^2 / d - 1) / l, largest of all l",
+                float(per_layer.max()),
+                0.5,
+                1.5,
+            ),
         ),
         agreements=compared(agreements),
     )
