@@ -46,6 +46,7 @@ flow: $(READY)
 	for paper in xiong2020 dong2021 noci2022 plain; do \
 	  $(BIN)/crosscheck flow --paper $$paper --json $(RESULTS)/$$paper.json || exit 1; done
 	$(BIN)/crosscheck flow --paper training --seeds 3 --json $(RESULTS)/training.json
+	$(BIN)/python docs/fill.py
 
 format: $(READY)
 	$(BIN)/ruff format .
