@@ -36,7 +36,11 @@ def study_parts(study: Study, console: Console) -> list[RenderableType]:
     parts: list[RenderableType] = [heading(study.plan)]
     if not summaries:
         return [*parts, Text("\nInterrupted before the first pass was done.")]
-    parts += [depth_table(summaries, console), legend(study), *_reading(summaries)]
+    columns = choose_columns(summaries, console)
+    table = depth_table(summaries, columns)
+    if (needed := unwrapped(table, console)) > console.width:
+        table.width = needed
+    parts += [table, legend(study, columns), *_reading(summaries)]
     if len(study.plan.wirings) == len(study.plan.initialisations) == 1:
         parts.append(layer_table(_deepest(study.flows), console))
     return [*parts, verdict(study)]
@@ -61,38 +65,32 @@ def heading(plan: Plan) -> Table:
 
 
 class Columns(NamedTuple):
-    """Which of the columns that can be missed `depth_table` has."""
+    """What `depth_table` has room for: which depths, and the variation of gradients."""
 
-    depths: bool
+    depths: tuple[int, ...]
     gradients_vary: bool
 
 
-COLUMNS = (Columns(True, True), Columns(True, False), Columns(False, True), Columns(False, False))
+def choose_columns(summaries: Sequence[Summary], console: Console) -> Columns:
+    """As many columns as fit: first the shallow depths are left out, one by one."""
+    depths = sorted({found.depth for found in summaries})
+    for gradients_vary in (True, False):
+        for first in range(len(depths)):
+            columns = Columns(tuple(depths[first:]), gradients_vary)
+            if unwrapped(depth_table(summaries, columns), console) <= console.width:
+                return columns
+    return columns
 
 
-def depth_table(summaries: Sequence[Summary], console: Console) -> Table:
-    """Every wiring and initialisation at the largest depth, and the gradient at all depths.
-
-    Where the console is too narrow for all columns, some are left out.
-    """
-    for columns in COLUMNS:
-        table = _depth_table(summaries, columns)
-        needed = unwrapped(table, console)
-        if needed <= console.width:
-            return table
-    table.width = needed
-    return table
-
-
-def _depth_table(summaries: Sequence[Summary], columns: Columns) -> Table:
+def depth_table(summaries: Sequence[Summary], columns: Columns) -> Table:
+    """Every wiring and initialisation at the largest depth, and the gradient at others too."""
     deepest = at_largest_depth(summaries)
     depth = deepest[0].depth
-    depths = sorted({found.depth for found in summaries}) if columns.depths else [depth]
     ratios = {(f.initialisation, f.wiring, f.depth): f.ratio for f in summaries}
     table = plain_table(f"Gradients and tokens in stacks of {depth}, at initialisation")
     table.add_column("wiring", no_wrap=True)
     for head in [
-        *(f"{'' if i else 'gradient'}\nL = {other}" for i, other in enumerate(depths)),
+        *(f"{'' if i else 'gradient'}\nL = {other}" for i, other in enumerate(columns.depths)),
         "factor\nper block",
         "tokens\nvary",
         *(["gradients\nvary"] if columns.gradients_vary else []),
@@ -106,7 +104,7 @@ def _depth_table(summaries: Sequence[Summary], columns: Columns) -> Table:
             initialisation = found.initialisation
             table.add_row(Text(initialisation, style="bold"))
         key = (found.initialisation, found.wiring)
-        cells = [number(ratios.get((*key, other))) for other in depths]
+        cells = [number(ratios.get((*key, other))) for other in columns.depths]
         table.add_row(f"  {found.wiring.label}", *cells, *_cells(found, columns))
     return table
 
@@ -133,12 +131,16 @@ def layer_table(flow: Flow, console: Console) -> Table:
     return table
 
 
-def legend(study: Study) -> Table:
+def legend(study: Study, columns: Columns) -> Table:
     """What the columns of `depth_table` mean."""
     lines = {
         "gradient": "norm at the stack's input over norm at its output: below 1 it shrank",
         "tokens vary": "|X - mean over tokens| / |X| at the output: 0 where all tokens are alike",
-        "gradients vary": "the same of the gradient at the input",
+        **(
+            {"gradients vary": "the same of the gradient at the input"}
+            if columns.gradients_vary
+            else {}
+        ),
         "factor": "fitted over all layers, the mean of the seeds ± half their range",
         "dW_Q / dW_V": "of the last block, the largest of the seeds: 0 where queries learn nothing",
     }

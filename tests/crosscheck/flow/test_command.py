@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from crosscheck.cli import cli
 from crosscheck.commands import flow as flow_module
@@ -15,6 +17,9 @@ from crosscheck.commands import paper as paper_module
 from crosscheck.flow import stacks
 from crosscheck.flow.papers.result import Claim, Paper
 from crosscheck.flow.study import Study
+from crosscheck.flow.summary import summarise
+from crosscheck.flow.tables import choose_columns, study_parts
+from crosscheck.render import print_parts
 
 SIZES = ["--width", "8", "--heads", "2", "--feed-forward", "12", "--tokens", "5"]
 SMALL = [*SIZES, "--depths", "3,1", "--seeds", "2"]
@@ -45,6 +50,23 @@ def test_it_prints_a_table_a_reading_and_a_verdict() -> None:
     assert "AGREE: 96 passes; in 96 of them the engines differ by at most" in words
     assert "\x1b" not in result.output
     assert max(map(len, result.output.splitlines())) <= 110
+
+
+@pytest.mark.parametrize(
+    ("width", "depths", "gradients_vary"),
+    [(200, (2, 6), True), (96, (6,), True), (84, (6,), False), (50, (6,), False)],
+)
+def test_a_narrow_console_gets_fewer_columns(
+    study: Study, width: int, depths: tuple[int, ...], gradients_vary: bool
+) -> None:
+    """No name is cut or folded, however narrow it is."""
+    console = Console(width=width, file=io.StringIO())
+    summaries = summarise(study)
+    assert choose_columns(summaries, console) == (depths, gradients_vary)
+    print_parts(study_parts(study, console), console)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert printed.count("  post-norm, no residual ") == 4
+    assert ("gradients vary" in printed) is gradients_vary
 
 
 def test_one_stack_is_shown_layer_by_layer() -> None:
