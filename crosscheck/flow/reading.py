@@ -121,7 +121,7 @@ def _counts(group: list[Summary]) -> str:
     alike = sum(w.tokens == "become alike" for w in said)
     return (
         f"{'With' if group[0].wiring.residual else 'Without'} residual connections, of "
-        f"{len(group)} stacks: the gradient vanishes in {lost} and explodes in {exploded}; the "
+        f"{len(group)} stack{'s' if len(group) > 1 else ''}: the gradient vanishes in {lost} and explodes in {exploded}; the "
         f"tokens become alike in {alike}."
     )
 

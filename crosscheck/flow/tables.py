@@ -179,7 +179,9 @@ def number(value: float | None) -> str:
         return ""
     if value == 0.0 or not math.isfinite(value):
         return "0" if value == 0.0 else str(value)
-    return f"{value:.2g}" if 0.001 <= abs(value) < 1000 else f"{value:.0e}"
+    if 100 <= abs(value) < 1000:
+        return f"{value:.0f}"
+    return f"{value:.2g}" if 0.001 <= abs(value) < 100 else f"{value:.0e}"
 
 
 def _cells(found: Summary, columns: Columns) -> list[str]:

@@ -18,7 +18,7 @@ from crosscheck.flow import stacks
 from crosscheck.flow.papers.result import Claim, Paper
 from crosscheck.flow.study import Study
 from crosscheck.flow.summary import summarise
-from crosscheck.flow.tables import choose_columns, study_parts
+from crosscheck.flow.tables import choose_columns, number, study_parts
 from crosscheck.render import print_parts
 
 SIZES = ["--width", "8", "--heads", "2", "--feed-forward", "12", "--tokens", "5"]
@@ -190,3 +190,12 @@ def test_a_figure_outside_its_range_exits_with_1(monkeypatch: pytest.MonkeyPatch
     assert "three above 3 1 OUTSIDE" in lines
     assert "note: remark" in lines
     assert lines[-1] == "OUTSIDE: 2 of 3 figures."
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, ""), (0.0, "0"), (2.784e-67, "3e-67"), (0.0934, "0.093"), (45.9, "46"), (142.0, "142"),
+     (2.17e9, "2e+09"), (float("nan"), "nan")],
+)  # fmt: skip
+def test_numbers_in_tables_are_short(value: float | None, text: str) -> None:
+    assert number(value) == text

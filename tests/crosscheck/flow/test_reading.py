@@ -58,7 +58,7 @@ def test_what_reads_the_same_is_told_together() -> None:
 def test_the_conclusion_counts() -> None:
     kept = replace(BASE, wiring=WIRINGS[0], ratio=1.0, variation=0.5)
     assert conclusion([kept, BASE, replace(BASE, ratio=1.0)]) == (
-        "With residual connections, of 1 stacks: the gradient vanishes in 0 and explodes in 0; the "
+        "With residual connections, of 1 stack: the gradient vanishes in 0 and explodes in 0; the "
         "tokens become alike in 0. Without residual connections, of 2 stacks: the gradient "
         "vanishes in 1 and explodes in 0; the tokens become alike in 2."
     )
