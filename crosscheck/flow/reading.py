@@ -119,10 +119,11 @@ def _counts(group: list[Summary]) -> str:
     lost = sum(w.gradient in ("vanishes", UNDERFLOW) for w in said)
     exploded = sum(w.gradient == "explodes" for w in said)
     alike = sum(w.tokens == "become alike" for w in said)
+    connected = "With" if group[0].wiring.residual else "Without"
+    stacks = f"{len(group)} stack{'s' if len(group) > 1 else ''}"
     return (
-        f"{'With' if group[0].wiring.residual else 'Without'} residual connections, of "
-        f"{len(group)} stack{'s' if len(group) > 1 else ''}: the gradient vanishes in {lost} and explodes in {exploded}; the "
-        f"tokens become alike in {alike}."
+        f"{connected} residual connections, of {stacks}: the gradient vanishes in {lost} and "
+        f"explodes in {exploded}; the tokens become alike in {alike}."
     )
 
 
