@@ -14,6 +14,7 @@ from support.engines import NUMPY
 
 from crosscheck.cli import cli
 from crosscheck.commands import check as check_module
+from crosscheck.commands import common as common_module
 from crosscheck.corpus import CORPUS_VARIABLE, Corpus
 
 TEXT = "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer\n" * 9
@@ -89,7 +90,7 @@ def test_the_json_file_holds_the_whole_result(crosscheck: Any, tmp_path: Path) -
     path = tmp_path / "result.json"
     assert crosscheck("--json", str(path)).exit_code == 0
     result = json.loads(path.read_text())
-    assert result["schema"] == 1
+    assert result["schema"] == 2
     assert result["agrees"] is True
     assert result["options"]["width"] == 12
     assert result["initial_loss"]["numpy"] == pytest.approx(result["initial_loss"]["torch"])
@@ -150,7 +151,7 @@ def test_what_went_wrong_with_the_text_goes_to_stderr(
     crosscheck: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     excerpt = Corpus(TEXT, "bundled excerpt", False, "all the details")
-    monkeypatch.setattr(check_module, "load_corpus", lambda _: excerpt)
+    monkeypatch.setattr(common_module, "load_corpus", lambda _: excerpt)
     result = crosscheck("--layers", "0")
     assert result.stderr == "crosscheck: note: all the details\n"
     assert "distinct: bundled excerpt\n" in result.stdout
