@@ -16,9 +16,9 @@ from crosscheck.flow.measure import SMALLEST, Trace, norm
 
 AGREEMENT = 1e-9  # how far apart the engines may be, relative
 SHARE = 1e-3  # of a block's largest gradient: what a smaller one is measured against at least
-# How far, in the effect of moving the input by one unit in the last place: that is one rounding,
-# and a stack makes some in every op of every block.
-ROUNDINGS = 100.0
+# How far, in the effect of moving the input by one unit in the last place. That is one rounding,
+# and 64 blocks of a dozen ops each make about so many.
+ROUNDINGS = 1000.0
 
 
 @dataclass(frozen=True)
