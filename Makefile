@@ -8,7 +8,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test check lint types coverage bench format clean
+RESULTS := docs/results
+
+.PHONY: run test check lint types coverage bench flow format clean
 
 run: $(READY)
 	@$(BIN)/crosscheck
@@ -36,6 +38,15 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.more growth
 	$(BIN)/python -m benchmarks.more rules
 	$(BIN)/python -m benchmarks.table
+
+# What docs/gradient-flow.md quotes and shows, computed anew: about five minutes.
+flow: $(READY)
+	$(BIN)/crosscheck flow --json $(RESULTS)/flow.json --plots docs/pictures
+	$(BIN)/crosscheck flow --mask causal --init default --json $(RESULTS)/causal.json
+	for paper in xiong2020 dong2021 noci2022 plain; do \
+	  $(BIN)/crosscheck flow --paper $$paper --json $(RESULTS)/$$paper.json || exit 1; done
+	$(BIN)/crosscheck flow --paper training --seeds 3 --json $(RESULTS)/training.json
+	$(BIN)/python docs/fill.py
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -12,6 +12,7 @@ import click
 from crosscheck.commands.check import check_command
 from crosscheck.commands.common import CLOSED_PIPE, COULD_NOT_RUN, EXIT_CODES, INTERRUPTED
 from crosscheck.commands.diff import diff_command
+from crosscheck.commands.flow import flow_command
 from crosscheck.commands.lab import lab_command
 from crosscheck.commands.mutants import mutants_command
 
@@ -41,7 +42,7 @@ def cli() -> None:
     """
 
 
-for command in (check_command, mutants_command, lab_command, diff_command):
+for command in (check_command, flow_command, mutants_command, lab_command, diff_command):
     cli.add_command(command)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import sys
+from collections.abc import Iterable
 
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -36,21 +37,21 @@ def print_check(check: Check, console: Console) -> None:
     print_parts(_parts(check, console), console)
 
 
-def print_parts(parts: list[RenderableType], console: Console) -> None:
-    """Print one thing after the other.
+def print_parts(parts: Iterable[RenderableType], console: Console) -> None:
+    """Print one part after the other.
 
     In a pipe, lines end where their text does, without the spaces that fill a table's last column.
     """
     if console.is_terminal:
-        _print_parts(parts, console)
+        _print(parts, console)
         return
     with console.capture() as captured:
-        _print_parts(parts, console)
+        _print(parts, console)
     console.file.write("\n".join(line.rstrip(" ") for line in captured.get().split("\n")))
     console.file.flush()  # so that a full disk is an error now, and not after the exit code
 
 
-def _print_parts(parts: list[RenderableType], console: Console) -> None:
+def _print(parts: Iterable[RenderableType], console: Console) -> None:
     for part in parts:
         # No cropping: a table that had to be wider than the console is left to the terminal.
         console.print(part, crop=False)
@@ -99,12 +100,14 @@ def _heading(check: Check) -> Table:
         f"the first: {check.sample!r}",
         "precision": f"{PRECISIONS.get(report.dtype, report.dtype)}, seed {check.seed}",
     }
-    return _two_columns(lines, "bold")
+    return two_columns(lines, "bold")
 
 
-def _two_columns(lines: dict[str, str], term_style: str = "", style: str = "") -> Table:
+def two_columns(
+    lines: dict[str, str], term_style: str = "", style: str = "", gap: int = 3
+) -> Table:
     """Terms and what is said of them; as Text, since what a corpus says may look like markup."""
-    grid = Table.grid(padding=(0, 3))
+    grid = Table.grid(padding=(0, gap))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for term, words in lines.items():
@@ -138,7 +141,7 @@ def _legend(comparison: Comparison, dtype: str, has_ratio: bool) -> Table:
         lines["q, k, v"] = "the three parts of the in-projection"
     *_, last = lines
     lines[last] += "\n"  # a line of air below
-    return _two_columns(lines, style="dim")
+    return two_columns(lines, style="dim")
 
 
 def _summary(comparison: Comparison, dtype: str) -> Text:

@@ -47,7 +47,7 @@ def gradient_table(comparison: Comparison, dtype: str, console: Console) -> tupl
         # A ratio of float32 errors needs a float32 run.
         shown = layout._replace(ratio=layout.ratio and dtype != "float64")
         table = _gradient_table(comparison, dtype, shown)
-        needed = _unwrapped(table, console)
+        needed = unwrapped(table, console)
         if needed <= console.width:
             return table, shown.ratio
     table.width = needed
@@ -64,7 +64,7 @@ def shown_error(row: Row, dtype: str) -> float | None:
 def parity_table(parity: tuple[Parity, ...], width: int, console: Console) -> Table:
     """Both engines' blocks in both precisions, against PyTorch's own layer of this width."""
     shape = "x".join(map(str, (*SHAPE, width)))
-    table = _table(f"One block against torch.nn.TransformerEncoderLayer, input {shape}", 1)
+    table = plain_table(f"One block against torch.nn.TransformerEncoderLayer, input {shape}", 1)
     table.add_column("block of", no_wrap=True)
     table.add_column("precision", no_wrap=True)
     for name in ("output\ndiffers by", "gradients\nby", "\nlimit"):
@@ -74,13 +74,13 @@ def parity_table(parity: tuple[Parity, ...], width: int, console: Console) -> Ta
         gradient = "none" if row.gradient is None else f"{row.gradient:.1e}"
         numbers = (f"{row.output:.1e}", gradient, f"{row.limit:.1e}")
         table.add_row(row.side, row.dtype, *numbers, _verdict(row.verdict))
-    if (needed := _unwrapped(table, console)) > console.width:
+    if (needed := unwrapped(table, console)) > console.width:
         table.width = needed
     return table
 
 
 def _gradient_table(comparison: Comparison, dtype: str, layout: Layout) -> Table:
-    table = _table(f"Outputs and gradients under {comparison.loss}", layout.padding)
+    table = plain_table(f"Outputs and gradients under {comparison.loss}", layout.padding)
     table.add_column("parameter", no_wrap=True)
     table.add_column("shape", no_wrap=True)
     for side in ("NumPy", "PyTorch"):
@@ -105,7 +105,8 @@ def _gradient_table(comparison: Comparison, dtype: str, layout: Layout) -> Table
     return table
 
 
-def _table(title: str, padding: int) -> Table:
+def plain_table(title: str, padding: int = 1) -> Table:
+    """An empty table as all are here: a title, a line under the head, no frame."""
     return Table(
         title=Text(f"\n{title}"),
         title_justify="left",
@@ -116,7 +117,7 @@ def _table(title: str, padding: int) -> Table:
     )
 
 
-def _unwrapped(table: Table, console: Console) -> int:
+def unwrapped(table: Table, console: Console) -> int:
     """The width at which no cell is wrapped."""
     return Measurement.get(console, console.options.update(width=UNLIMITED), table).maximum
 

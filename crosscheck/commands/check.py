@@ -13,10 +13,10 @@ from crosscheck.commands.common import (
     DISAGREE,
     EXIT_CODES,
     FilePath,
+    named_text,
     user_mistakes,
 )
 from crosscheck.comparison import DTYPES
-from crosscheck.corpus import load_corpus
 from crosscheck.models import NORMS, ModelOptions
 from crosscheck.render import make_console, print_check
 from crosscheck.saved import write_json
@@ -81,9 +81,7 @@ def check_command(
         options = ModelOptions(**model)
         if json_path is not None:
             require_writable(json_path)
-        text = load_corpus(corpus)
-        if text.note:
-            click.echo(f"crosscheck: note: {text.note}", err=True)
+        text = named_text(corpus)
         check = run_check(options, text, batch_size=batch_size, dtype=dtype, seed=seed)
         if json_path is not None:
             write_json(check.to_dict(), json_path)

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from crosscheck.corpus import Corpus, load_corpus
 
 AT_LEAST_ONE = click.IntRange(min=1)
 DISAGREE, COULD_NOT_RUN, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141  # as shells say: 128 + signal
-EXIT_CODES = """\b
+
+
+def exit_codes(good: str, bad: str) -> str:
+    """The end of a command's help: what 0 and 1 mean, and what the other codes always do."""
+    return f"""\b
 Exit code:
-  0    everything agrees
-  1    something disagrees, or is not proved: a gradient vanishes and tests nothing
-  2    the check could not run, or its result could not be written
+  0    {good}
+  1    {bad}
+  2    it could not run, or its result could not be written
   130  interrupted by Ctrl-C
   141  the reader of the output went away (a closed pipe)
 """
+
+
+EXIT_CODES = exit_codes(
+    "everything agrees",
+    "something disagrees, or is not proved: a gradient vanishes and tests nothing",
+)
 
 
 class CouldNotRun(click.ClickException):
@@ -47,3 +61,26 @@ def user_mistakes() -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         raise CouldNotRun(str(error)) from error
+
+
+def named_text(path: Path | None) -> Corpus:
+    """The text of this file, or the usual one; what went wrong on the way is said on stderr."""
+    corpus = load_corpus(path)
+    if corpus.note:
+        click.echo(f"crosscheck: note: {corpus.note}", err=True)
+    return corpus
+
+
+@contextmanager
+def progress_bar(what: str, unit: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr, where that is a terminal; yields what is to be told of each advance."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("" if total is None else f"{{task.completed}} of {{task.total}} {unit}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as progress:
+        task = progress.add_task(what if total is not None else "Running", total=total)
+        yield lambda amount: progress.advance(task, amount)

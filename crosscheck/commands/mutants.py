@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from crosscheck.commands.common import (
     DISAGREE,
     EXIT_CODES,
     FilePath,
+    progress_bar,
     user_mistakes,
 )
 from crosscheck.mutants.catalogue import CATALOGUE
@@ -84,13 +83,5 @@ def _chosen(family: str | None, ids: tuple[str, ...]) -> list[Mutant]:
 
 
 def _with_progress(chosen: list[Mutant], seed: int, honest: int) -> Score:
-    """Run them all; the bar is on stderr, and only on a terminal."""
-    columns = (TextColumn("{task.description:32.32}"), BarColumn(), MofNCompleteColumn())
-    error = Console(stderr=True)
-    with Progress(*columns, console=error, transient=True, disable=not error.is_terminal) as bar:
-        task = bar.add_task("", total=len(chosen) + honest)
-
-        def progress(what: str) -> None:
-            bar.update(task, description=what, advance=1)
-
-        return score(chosen, seed=seed, honest_runs=honest, progress=progress)
+    with progress_bar("Planting bugs", "runs", len(chosen) + honest) as advance:
+        return score(chosen, seed=seed, honest_runs=honest, progress=lambda what: advance(1))

@@ -14,6 +14,7 @@ from support.engines import NUMPY
 
 from crosscheck.cli import cli
 from crosscheck.commands import check as check_module
+from crosscheck.commands import common as common_module
 from crosscheck.corpus import CORPUS_VARIABLE, Corpus
 
 TEXT = "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer\n" * 9
@@ -150,7 +151,7 @@ def test_what_went_wrong_with_the_text_goes_to_stderr(
     crosscheck: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     excerpt = Corpus(TEXT, "bundled excerpt", False, "all the details")
-    monkeypatch.setattr(check_module, "load_corpus", lambda _: excerpt)
+    monkeypatch.setattr(common_module, "load_corpus", lambda _: excerpt)
     result = crosscheck("--layers", "0")
     assert result.stderr == "crosscheck: note: all the details\n"
     assert "distinct: bundled excerpt\n" in result.stdout

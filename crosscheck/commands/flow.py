@@ -1,0 +1,189 @@
+"""`crosscheck flow`: what becomes of the gradients in deep stacks, in both engines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.text import Text
+
+from crosscheck.commands.common import (
+    AT_LEAST_ONE,
+    DISAGREE,
+    INTERRUPTED,
+    FilePath,
+    exit_codes,
+    named_text,
+    progress_bar,
+    user_mistakes,
+)
+from crosscheck.commands.paper import run_paper
+from crosscheck.flow.export import study_to_csv, study_to_dict
+from crosscheck.flow.initial import INITIALISATIONS
+from crosscheck.flow.papers.catalogue import PAPERS
+from crosscheck.flow.stacks import ENGINES, WIRINGS
+from crosscheck.flow.study import DEPTHS, Plan, Study, run_study
+from crosscheck.flow.tables import study_parts
+from crosscheck.models import NORMS, ModelOptions
+from crosscheck.render import make_console, print_parts
+from crosscheck.saved import write_json
+from crosscheck.weights import require_writable, write_whole
+from torch_impl.block import ACTIVATIONS
+
+SEEDS = 5
+EXIT_CODES = exit_codes(
+    "the engines agree, and a paper's figures lie in their ranges",
+    "the engines disagree, or a figure lies outside its range",
+)
+
+
+class Numbers(click.ParamType[tuple[int, ...]]):
+    """Whole numbers from 1 on, with commas between them: 1,4,16."""
+
+    name = "N,N,..."
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        """The numbers, each once, in ascending order."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = sorted({int(part) for part in value.split(",")})
+        except ValueError:
+            self.fail(f"{value!r} is not a list of whole numbers such as 1,4,16", param, ctx)
+        if numbers[0] < 1:
+            self.fail(f"{numbers[0]} is not a depth: a stack has at least 1 block", param, ctx)
+        return tuple(numbers)
+
+
+@click.command(name="flow", epilog=EXIT_CODES)
+@click.option(
+    "--depths", type=Numbers(), default=",".join(map(str, DEPTHS)), help="Blocks in a stack."
+)
+@click.option("--norm", "norms", type=click.Choice(NORMS), multiple=True, help="Only these norms.")
+@click.option("--residual/--no-residual", default=None, help="Only with them, or only without.")
+@click.option(
+    "--init",
+    "initialisations",
+    type=click.Choice(list(INITIALISATIONS)),
+    multiple=True,
+    help="Only these initial weights.",
+)
+@click.option(
+    "--paper",
+    type=click.Choice(PAPERS),
+    help="Instead: reproduce a published result. Of the options, it takes the seeds, the engine, "
+    "the corpus and --json.",
+)
+@click.option("--seeds", type=AT_LEAST_ONE, help="How many seeds: 5, or what the paper needs.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="The first of them.")
+@click.option("--mask", type=click.Choice(["full", "causal"]), default="full", help="Attention's.")
+@click.option(
+    "--input",
+    "source",
+    type=click.Choice(["gaussian", "text"]),
+    default="gaussian",
+    help="Noise, or embedded text.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["both", *ENGINES]),
+    help="Both, side by side, unless said otherwise; the training runs in PyTorch.",
+)
+@click.option("--width", type=AT_LEAST_ONE, default=64, help="Channels C (d_model).")
+@click.option("--heads", type=AT_LEAST_ONE, default=4, help="Attention heads H.")
+@click.option("--feed-forward", type=AT_LEAST_ONE, default=256, help="Feed-forward width F.")
+@click.option("--tokens", type=click.IntRange(min=2), default=32, help="Tokens T.")
+@click.option("--activation", type=click.Choice(list(ACTIVATIONS)), default="relu")
+@click.option("--corpus", type=FilePath(), help="A UTF-8 text file, instead of Tiny Shakespeare.")
+@click.option("--json", "json_path", type=FilePath(), help="Write summaries and reading here.")
+@click.option("--csv", "csv_path", type=FilePath(), help="Write every norm of every layer here.")
+@click.option("--plots", "plots", type=FilePath(), help="Draw into this folder, SVG and PNG.")
+@click.pass_context
+def flow_command(
+    context: click.Context,
+    /,
+    paper: str | None,
+    json_path: Path | None,
+    csv_path: Path | None,
+    plots: Path | None,
+    **options: Any,
+) -> None:
+    """Study what becomes of the gradients in deep stacks: with and without residuals and norms.
+
+    Stacks of blocks at their initial weights, in six wirings: layer norm before (pre), after (post)
+    or none, with residual connections or without. Both engines run the same weights, and have to
+    agree. Ctrl-C ends a run early and keeps what was done.
+    """
+    if paper is not None:
+        run_paper(context, paper, json_path, **options)
+    console = make_console()
+    with user_mistakes():
+        for path in (json_path, csv_path):
+            if path is not None:
+                require_writable(path)
+        if plots is not None:
+            plots.mkdir(parents=True, exist_ok=True)
+            require_writable(plots / "picture")
+        study = _run(_plan(**options))
+        if json_path is not None:
+            write_json(study_to_dict(study), json_path)
+        if csv_path is not None:
+            write_whole(csv_path, study_to_csv(study).encode())
+        pictures = [] if plots is None else _draw(study, plots)
+    parts = study_parts(study, console)
+    if pictures:
+        parts.insert(-1, Text(f"\n{len(pictures)} pictures are in {plots}."))
+    print_parts(parts, console)
+    context.exit(_exit_code(study))
+
+
+def _plan(
+    depths: tuple[int, ...],
+    norms: tuple[str, ...],
+    residual: bool | None,
+    initialisations: tuple[str, ...],
+    seeds: int | None,
+    seed: int,
+    mask: str,
+    source: str,
+    engine: str | None,
+    corpus: Path | None,
+    tokens: int,
+    **model: Any,
+) -> Plan:
+    return Plan(
+        model=ModelOptions(context=tokens, **model),
+        depths=depths,
+        wirings=tuple(
+            wiring
+            for wiring in WIRINGS
+            if wiring.norm in (norms or NORMS) and residual in (None, wiring.residual)
+        ),
+        initialisations=tuple(i for i in INITIALISATIONS if i in (initialisations or [i])),
+        seeds=tuple(range(seed, seed + (seeds or SEEDS))),
+        engines=tuple(ENGINES) if engine in (None, "both") else (str(engine),),
+        causal=mask == "causal",
+        corpus=named_text(corpus) if source == "text" else None,
+    )
+
+
+def _run(plan: Plan) -> Study:
+    """The study, with a bar that counts blocks."""
+    with progress_bar("Forward and backward", "blocks", plan.blocks) as advance:
+        return run_study(plan, advance)
+
+
+def _draw(study: Study, directory: Path) -> list[Path]:
+    """All pictures. matplotlib is loaded here: it takes a second that other runs need not wait."""
+    from crosscheck.flow.plots import draw_study
+    from crosscheck.flow.positions import draw_positions
+
+    model = study.plan.model
+    return draw_study(study, directory) + draw_positions(directory, model.width, 64)
+
+
+def _exit_code(study: Study) -> int:
+    if not study.agrees:
+        return DISAGREE
+    return INTERRUPTED if study.interrupted else 0

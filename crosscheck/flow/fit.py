@@ -1,0 +1,48 @@
+"""Straight lines through logarithms: the factor per block, and the power of a depth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from crosscheck.flow.measure import SMALLEST
+
+
+def factor_per_block(gradients: Sequence[float]) -> float:
+    """By how much one block multiplies the gradient on its way back.
+
+    gradients: the norms at layers 0 to L. A line is fitted to their logarithms by least squares;
+    those that have left the range of float64 are left out. 0 if fewer than two are in it.
+    """
+    layers = [layer for layer, value in enumerate(gradients) if SMALLEST <= value < math.inf]
+    if len(layers) < 2:
+        return 0.0
+    return math.exp(-_slope(layers, [math.log(gradients[layer]) for layer in layers]))
+
+
+def halves(gradients: Sequence[float]) -> tuple[float, float]:
+    """The factor per block in the first half of the stack, and in the second.
+
+    Alike where the way back is one and the same multiplication, block after block; where it is a
+    power of the depth, or a matter of the ends, they differ.
+    """
+    middle = len(gradients) // 2
+    return factor_per_block(gradients[: middle + 1]), factor_per_block(gradients[middle:])
+
+
+def power(sizes: Sequence[float], values: Sequence[float]) -> float:
+    """p of the best fit values ~ sizes^p: the slope in a log-log plot."""
+    return _slope([math.log(size) for size in sizes], [math.log(value) for value in values])
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """The mean on a logarithmic scale; 0 if any is 0."""
+    if min(values) <= 0.0:
+        return 0.0
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def _slope(x: Sequence[float], y: Sequence[float]) -> float:
+    return float(np.polyfit(x, y, 1)[0])

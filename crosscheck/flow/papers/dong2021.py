@@ -1,0 +1,130 @@
+"""Dong, Cordonnier, Loukas (2021), "Attention is not all you need".
+
+arXiv:2103.03404. Without skip connections attention makes all tokens alike, doubly exponentially in
+depth (theorem 2.2); skips prevent it. What is left of their differences is res(X) = X - 1 m^T, here
+with m the mean over tokens, in the norm sqrt(|R|_1 |R|_inf).
+
+Under a causal mask the average of token t is over t tokens, not over all: where scores are equal,
+it is a triangular matrix with 1, 1/2, 1/3, ... on its diagonal, which are its eigenvalues. By the
+second of them differences shrink, once per layer: singly exponential, not doubly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from crosscheck.engines import Array
+from crosscheck.flow.agreement import Agreement, apart
+from crosscheck.flow.fit import factor_per_block, geometric_mean
+from crosscheck.flow.initial import draw_weights
+from crosscheck.flow.papers.result import Claim, Paper
+from crosscheck.flow.stacks import ENGINES, Stacks, Wiring
+from crosscheck.flow.study import Plan, draw_input
+from crosscheck.models import ModelOptions
+
+WIRING = Wiring("none", residual=False)
+KINDS = ("attention", "skip", "mlp", "both", "causal")
+LAYERS = 12
+COLLAPSED = 1e-4
+FIRST = 4  # layers of the causal stack before the fit: until then more eigenvalues have a say
+
+
+def dong2021(
+    seeds: Sequence[int], engines: Sequence[str], *, width: int = 64, tokens: int = 32
+) -> Paper:
+    """The residual measure, layer by layer: attention only, with skips, with an MLP, with both.
+
+    Weights have a standard deviation of 0.02, as BERT's and GPT-2's have at their start; with
+    Xavier's, which are larger, attention is less even, and the collapse takes longer: see notes.
+    Skips are tested with Xavier's: beside such small weights they would win with no effort.
+    """
+    model = ModelOptions(width=width, feed_forward=4 * width, context=tokens, activation="relu")
+    after, agreements = _after_each_layer("gpt2", model, seeds, engines)
+    xavier, more = _after_each_layer("xavier", model, seeds, engines)
+    attention, causal = after["attention"], after["causal"]
+    rate = 1 / factor_per_block(causal[FIRST:])  # forward, where the fit goes backward
+    layers = next((n for n, left in enumerate(xavier["attention"]) if left < COLLAPSED), LAYERS)
+    last = f"after layer {LAYERS}"
+    return Paper(
+        "dong2021",
+        "Attention without skips makes tokens alike in two layers",
+        "Dong et al. (2021), arXiv:2103.03404",
+        f"{LAYERS} layers of width {width}, {tokens} tokens, no norm, weights normal with standard "
+        f"deviation 0.02, {len(seeds)} seeds",
+        (
+            Claim("attention: residual after layer 1", attention[1], 0.0, 0.05),
+            Claim("attention: residual after layer 2", attention[2], 0.0, COLLAPSED),
+            Claim("attention, MLP: residual after layer 1", after["mlp"][1], 0.0, 0.05),
+            Claim("attention, MLP: residual after layer 2", after["mlp"][2], 0.0, COLLAPSED),
+            Claim(f"attention, skip (Xavier): residual {last}", xavier["skip"][-1], 0.05),
+            Claim(f"attention, skip, MLP (Xavier): residual {last}", xavier["both"][-1], 0.05),
+            Claim("attention, causal: residual after layer 2", causal[2], 0.05),
+            Claim("attention, causal: factor per layer", rate, 0.4, 0.6),
+        ),
+        (
+            f"with Xavier's weights, attention alone leaves {xavier['attention'][1]:.2g} after "
+            f"layer 1 and {xavier['attention'][2]:.2g} after layer 2, and is below {COLLAPSED:g} "
+            f"from layer {layers} on",
+        ),
+        tuple(agreements + more),
+    )
+
+
+def _after_each_layer(
+    initialisation: str, model: ModelOptions, seeds: Sequence[int], engines: Sequence[str]
+) -> tuple[dict[str, list[float]], list[Agreement]]:
+    """What is left of the differences, by kind and layer, the geometric mean of the seeds."""
+    stacks = Stacks(model, engines)
+    left: dict[str, list[list[float]]] = {kind: [] for kind in KINDS}
+    agreements = []
+    for seed in seeds:
+        x = draw_input(Plan(model), seed)
+        loaded = stacks.load(WIRING, draw_weights(initialisation, model, LAYERS, seed))
+        for kind in KINDS:
+            layers = {engine: forward(engine, stack, x, kind) for engine, stack in loaded.items()}
+            first, *others = layers.values()
+            left[kind].append([relative_residual(h) for h in first])
+            if others:
+                engine, stack = next(iter(loaded.items()))
+                moved = forward(engine, stack, np.nextafter(x, np.inf), kind)
+                pairs = (max(map(apart, layers, first)) for layers in (*others, moved))
+                agreements.append(Agreement(*pairs))
+    means = {
+        kind: [geometric_mean(layer) for layer in zip(*runs, strict=True)]
+        for kind, runs in left.items()
+    }
+    return means, agreements
+
+
+def forward(engine: str, stack: Any, x: Array, kind: str) -> list[Array]:
+    """The activations before and after every layer of one kind of network, made of a stack's parts.
+
+    kind: "attention" alone, with a "skip", with an "mlp", with "both" (each with a skip), or
+    attention alone under a "causal" mask.
+    """
+    side = ENGINES[engine]
+    h = side.tensor(x)
+    layers = [x]
+    for block in stack:
+        attended = block.self_attn(h, is_causal=kind == "causal")
+        h = h + attended if kind in ("skip", "both") else attended
+        if kind in ("mlp", "both"):
+            mixed = block.linear2(block.activation(block.linear1(h)))
+            h = h + mixed if kind == "both" else mixed
+        layers.append(side.array(h))
+    return layers
+
+
+def relative_residual(x: Array) -> float:
+    """sqrt(|R|_1 |R|_inf) of R = X - 1 m^T over the same of X. x (1, T, C).
+
+    |.|_1 is the largest sum of magnitudes in a column, |.|_inf in a row.
+    """
+    return _size(x[0] - x[0].mean(axis=0)) / _size(x[0])
+
+
+def _size(matrix: Array) -> float:
+    return float(np.sqrt(np.linalg.norm(matrix, 1) * np.linalg.norm(matrix, np.inf)))

@@ -1,0 +1,188 @@
+"""The pictures of a study: gradients, tokens and parameters, by layer and by depth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+from crosscheck.engines import Array
+from crosscheck.flow.measure import SMALLEST, Profile, ratio
+from crosscheck.flow.stacks import WIRINGS, Wiring
+from crosscheck.flow.study import Flow, Study
+from crosscheck.flow.style import legend_below, line_style, new_figure, save, settings
+
+KEY_BIAS = "self_attn.in_proj_bias[k]"  # its gradient is zero: softmax cannot see it
+TITLES = {
+    "default": "PyTorch's default",
+    "xavier": "Xavier",
+    "gpt2": "GPT-2, scaled",
+    "kaiming": "Kaiming",
+}
+
+
+def draw_study(study: Study, directory: Path) -> list[Path]:
+    """Write all pictures of a study into a directory; returns their paths."""
+    if not study.flows:
+        return []
+    drawn: list[tuple[str, Figure]] = []
+    with settings():
+        drawn.append(("gradient-by-layer", gradient_by_layer(study)))
+        drawn.append(("tokens-by-layer", tokens_by_layer(study)))
+        if len(study.plan.depths) > 1:
+            drawn.append(("gradient-by-depth", gradient_by_depth(study)))
+        if len(study.plan.engines) > 1:
+            drawn.append(("parameters-by-engine", parameters_by_engine(study)))
+        return [path for name, figure in drawn for path in save(figure, directory, name)]
+
+
+def gradient_by_layer(study: Study) -> Figure:
+    """|dL/dX_l| over that at the output, against the layer; the band spans the seeds."""
+    figure, panels = _panels(study)
+    for initialisation, axes in panels.items():
+        _draw_layers(axes, study, initialisation, _relative_gradient)
+    _finish(figure, panels, "layer", "gradient, relative to the output's")
+    return figure
+
+
+def tokens_by_layer(study: Study) -> Figure:
+    """Token variation against the layer; below 1e-16 it is rounding."""
+    figure, panels = _panels(study)
+    for initialisation, axes in panels.items():
+        _draw_layers(axes, study, initialisation, lambda found: found.variation)
+    _finish(figure, panels, "layer", "|X - mean over tokens| / |X|")
+    return figure
+
+
+def gradient_by_depth(study: Study) -> Figure:
+    """The gradient at the input over that at the output, against the depth of the stack."""
+    figure, panels = _panels(study)
+    for initialisation, axes in panels.items():
+        for wiring in study.plan.wirings:
+            by_depth = [
+                [ratio(f.profile.gradient[0], f.profile.gradient[-1]) for f in flows]
+                for depth in study.plan.depths
+                if (flows := _flows(study, initialisation, wiring, depth))
+            ]
+            _band(axes, study.plan.depths[: len(by_depth)], by_depth, wiring)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(study.plan.depths, [str(depth) for depth in study.plan.depths])
+    _finish(figure, panels, "blocks in the stack", "gradient, input over output")
+    return figure
+
+
+def parameters_by_engine(study: Study) -> Figure:
+    """Norms of the first block's gradients in both engines, for every wiring of one start."""
+    initialisation, depth = study.flows[0].initialisation, max(f.depth for f in study.flows)
+    wirings = [w for w in study.plan.wirings if _flows(study, initialisation, w, depth)]
+    flows = [_flows(study, initialisation, wiring, depth)[0] for wiring in wirings]
+    names = max((list(flow.profile.parameters) for flow in flows), key=len)
+    names.remove(KEY_BIAS)
+    columns = min(3, len(wirings))
+    rows = math.ceil(len(wirings) / columns)
+    figure = new_figure(1.6 + 2.7 * columns, 0.9 + 2.8 * rows)
+    figure.suptitle(
+        f"Gradients of the first of {depth} blocks ({TITLES[initialisation]}, one seed)"
+    )
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for axes, flow in zip(grid.flat, flows, strict=False):
+        _draw_engines(axes, flow, names)
+    for axes in grid.flat[len(flows) :]:
+        axes.set_visible(False)
+    for axes in grid[-1]:
+        axes.set_xlabel("norm of the gradient")
+    grid[0, 0].invert_yaxis()
+    legend_below(figure, grid[0, 0], 2)
+    return figure
+
+
+def _draw_engines(axes: Axes, flow: Flow, names: Sequence[str]) -> None:
+    """A pair of bars for each name; for one that this wiring has not got, none."""
+    places = np.arange(len(names))
+    bars = {"NumPy": ("#0072B2", ""), "PyTorch": ("#F0E4A0", "////")}
+    for found, (name, (colour, hatch)) in zip(flow.profiles.values(), bars.items(), strict=True):
+        values = [found.parameters[n][0] if n in found.parameters else np.nan for n in names]
+        shift = -0.2 if name == "NumPy" else 0.2
+        look: dict[str, Any] = {
+            "color": colour,
+            "hatch": hatch,
+            "edgecolor": "#555555",
+            "linewidth": 0.4,
+        }
+        axes.barh(places + shift, values, height=0.4, align="center", label=name, **look)
+    axes.set_yticks(places, [name.removeprefix("self_attn.") for name in names])
+    axes.set_title(flow.wiring.label)
+    axes.set_xscale("log")
+    axes.grid(visible=False, axis="y")
+    _few_ticks(axes, "x")
+
+
+def _panels(study: Study) -> tuple[Figure, dict[str, Axes]]:
+    """A panel for each initialisation that was run, in two columns."""
+    names = list(dict.fromkeys(flow.initialisation for flow in study.flows))
+    columns = min(2, len(names))
+    rows = math.ceil(len(names) / columns)
+    figure = new_figure(1.2 + 3.6 * columns, 0.9 + 2.6 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
+    for axes in grid.flat[len(names) :]:
+        axes.set_visible(False)
+    return figure, dict(zip(names, grid.flat, strict=False))
+
+
+def _finish(figure: Figure, panels: dict[str, Axes], xlabel: str, ylabel: str) -> None:
+    for name, axes in panels.items():
+        axes.set_title(TITLES[name])
+        axes.set_yscale("log")
+        _few_ticks(axes, "y")
+    for axes in list(panels.values())[-2:]:
+        axes.set_xlabel(xlabel)
+    figure.supylabel(ylabel, fontsize=9)
+    legend_below(figure, next(iter(panels.values())))
+
+
+def _few_ticks(axes: Axes, axis: str) -> None:
+    """At most six labels on a log axis, whatever it spans."""
+    chosen = axes.yaxis if axis == "y" else axes.xaxis
+    chosen.set_major_locator(LogLocator(numticks=6))
+    chosen.set_minor_locator(NullLocator())
+
+
+def _draw_layers(
+    axes: Axes, study: Study, initialisation: str, measure: Callable[[Profile], Sequence[float]]
+) -> None:
+    depth = max(flow.depth for flow in study.flows)
+    for wiring in WIRINGS:
+        if flows := _flows(study, initialisation, wiring, depth):
+            by_layer = list(zip(*(measure(flow.profile) for flow in flows), strict=True))
+            _band(axes, range(depth + 1), by_layer, wiring)
+
+
+def _band(
+    axes: Axes, places: Sequence[int], values: Sequence[Sequence[float]], wiring: Wiring
+) -> None:
+    """The geometric mean over the seeds as a line, and their span as a band around it.
+
+    values: for each place one of each seed; what is below SMALLEST is left out.
+    """
+    found = np.array(values, dtype=np.float64)
+    logs: Array = np.log(np.where(found >= SMALLEST, found, np.nan))
+    style = line_style(wiring)
+    every = max(1, len(places) // 8)
+    axes.plot(places, np.exp(logs.mean(axis=1)), markevery=every, **style)
+    low, high = np.exp(logs.min(axis=1)), np.exp(logs.max(axis=1))
+    axes.fill_between(places, low, high, color=style["color"], alpha=0.18, linewidth=0)
+
+
+def _relative_gradient(found: Profile) -> list[float]:
+    return [ratio(value, found.gradient[-1]) for value in found.gradient]
+
+
+def _flows(study: Study, initialisation: str, wiring: Wiring, depth: int) -> list[Flow]:
+    wanted = (initialisation, wiring, depth)
+    return [f for f in study.flows if (f.initialisation, f.wiring, f.depth) == wanted]

@@ -1,0 +1,140 @@
+"""A study in words, each chosen by a rule from the numbers; no sentence is there beforehand.
+
+A wiring's initialisations are read one by one, and those of which the same can be said are told
+together, with the range of their numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from crosscheck.flow.summary import Summary
+
+SLOW = 0.9  # a change by less than this factor (or its inverse) per block is called slow
+SMALL = 0.01  # and so is a change by less than this, of a shallow stack in all
+EVEN = 0.5  # halves whose logarithms differ by less than this share of the larger: one factor
+APART = 0.1  # tokens that vary by more than this, as a share of their size, stay apart
+COLLAPSED = 1e-3
+SILENT = 1e-6  # the gradient of W_Q over that of W_V, below which queries learn nothing
+
+UNDERFLOW = "is lost with the activations, which leave the range of float64"
+
+
+class Words(NamedTuple):
+    """What is said of one summary: of the gradient, how evenly, of the tokens, of the queries."""
+
+    gradient: str
+    evenly: str
+    tokens: str
+    queries: str
+
+
+def words(found: Summary) -> Words:
+    """The words for one summary: what each means is in the constants above."""
+    slowest = min(SLOW**found.depth, SMALL)
+    if found.activation == 0.0:
+        gradient = UNDERFLOW
+    elif slowest <= found.ratio <= 1 / slowest:
+        gradient = "changes slowly"
+    else:
+        gradient = "explodes" if found.ratio > 1 else "vanishes"
+    evenly = "" if gradient in ("changes slowly", UNDERFLOW) else _evenly(found)
+    if found.variation > APART:
+        tokens = "stay apart"
+    else:
+        tokens = "become alike" if found.variation < COLLAPSED else "draw together"
+    queries = "learn nothing" if found.queries < SILENT else ""
+    return Words(gradient, evenly, tokens, queries)
+
+
+def reading(summaries: Sequence[Summary]) -> list[tuple[str, list[str]]]:
+    """For each wiring, what it does at the largest depth: its label, and a line per kind."""
+    deepest = at_largest_depth(summaries)
+    wirings = dict.fromkeys(found.wiring for found in deepest)
+    return [
+        (wiring.label, _lines([found for found in deepest if found.wiring == wiring]))
+        for wiring in wirings
+    ]
+
+
+def conclusion(summaries: Sequence[Summary]) -> str:
+    """Counts, with residuals and without: where the gradient is lost, and where the tokens are."""
+    deepest = at_largest_depth(summaries)
+    groups = [[f for f in deepest if f.wiring.residual == residual] for residual in (True, False)]
+    return " ".join(_counts(group) for group in groups if group)
+
+
+def at_largest_depth(summaries: Sequence[Summary]) -> list[Summary]:
+    """The summaries of the deepest stacks."""
+    depth = max((found.depth for found in summaries), default=0)
+    return [found for found in summaries if found.depth == depth]
+
+
+def _evenly(found: Summary) -> str:
+    """Whether both halves of the stack multiply alike, or which of them does the most."""
+    if min(found.halves) <= 0.0:
+        return ""
+    first, second = np.log(found.halves)
+    if abs(first - second) <= EVEN * max(abs(first), abs(second)):
+        return "by about the same factor in every block"
+    return "mostly near the input" if abs(first) > abs(second) else "mostly near the output"
+
+
+def _lines(group: list[Summary]) -> list[str]:
+    kinds: dict[Words, list[Summary]] = {}
+    for found in group:
+        kinds.setdefault(words(found), []).append(found)
+    return [_line(said, members, len(kinds) == 1) for said, members in kinds.items()]
+
+
+def _line(said: Words, members: list[Summary], alone: bool) -> str:
+    depth = members[0].depth
+    names = ", ".join(member.initialisation for member in members)
+    who = "" if alone and len(members) > 1 else f"{names}: "
+    gradient = f"the gradient {said.gradient}"
+    if said.gradient != UNDERFLOW:
+        over = f"{depth} block{'s' if depth > 1 else ''}"
+        gradient += f" (times {_range([m.ratio for m in members])} over {over})"
+    if said.evenly:
+        gradient += f", {said.evenly} ({_range([f for m in members for f in m.factors])} each)"
+    queries = "; queries and keys of the last block learn nothing" if said.queries else ""
+    return f"{who}{gradient}; {_tokens(said, members)}{queries}."
+
+
+def _tokens(said: Words, members: list[Summary]) -> str:
+    layers = [m.alike_from for m in members if m.alike_from is not None]
+    share = _percent([m.variation for m in members])
+    if said.tokens != "become alike":
+        return f"tokens {said.tokens} (they differ by {share} of their size)"
+    low, high = min(layers), max(layers)
+    since = f"layer {low}" if low == high else f"layers {low} to {high}"
+    return f"tokens become alike (they differ by less than 1 % from {since} on, and end at {share})"
+
+
+def _counts(group: list[Summary]) -> str:
+    said = [words(found) for found in group]
+    lost = sum(w.gradient in ("vanishes", UNDERFLOW) for w in said)
+    exploded = sum(w.gradient == "explodes" for w in said)
+    alike = sum(w.tokens == "become alike" for w in said)
+    connected = "With" if group[0].wiring.residual else "Without"
+    stacks = f"{len(group)} stack{'s' if len(group) > 1 else ''}"
+    return (
+        f"{connected} residual connections, of {stacks}: the gradient vanishes in {lost} and "
+        f"explodes in {exploded}; the tokens become alike in {alike}."
+    )
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.2g}", f"{max(values):.2g}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _percent(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    if high < 1e-4:
+        return "less than 0.01 %"
+    shown = [f"{100 * value:.2g}" for value in (low, high)]
+    return f"{shown[0] if shown[0] == shown[1] else ' to '.join(shown)} %"

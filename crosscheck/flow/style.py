@@ -1,0 +1,75 @@
+"""How the pictures look: told apart by colour, by marker and by dash, so that grey will do.
+
+Colours from Okabe, Ito (2008), "Color universal design". One norm is one colour and marker;
+with residuals a line is whole, without them it is dashed.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from crosscheck.flow.stacks import Wiring
+from crosscheck.weights import write_whole
+
+COLOURS = {"pre": "#0072B2", "post": "#D55E00", "none": "#009E73"}
+MARKERS = {"pre": "o", "post": "s", "none": "^"}
+SETTINGS: Any = {  # its type is a list of all names there are
+    "svg.hashsalt": "crosscheck flow",  # the same picture is the same file
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.grid": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+}
+
+
+def line_style(wiring: Wiring) -> dict[str, Any]:
+    """Colour, marker and dashes of a wiring."""
+    return {
+        "color": COLOURS[wiring.norm],
+        "marker": MARKERS[wiring.norm],
+        "linestyle": "-" if wiring.residual else (0, (4, 2)),
+        "markerfacecolor": COLOURS[wiring.norm] if wiring.residual else "white",
+        "markersize": 4.5,
+        "linewidth": 1.4,
+        "label": wiring.label,
+    }
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, in inches, whose parts make room for each other."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def legend_below(figure: Figure, axes: Axes, columns: int = 3) -> None:
+    """One legend for all panels, under them."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def save(figure: Figure, directory: Path, name: str) -> list[Path]:
+    """Write the figure as SVG and PNG, each whole or not at all; returns where they are.
+
+    Nothing of the date or the machine is in them.
+    """
+    paths = []
+    for form, nothing in (("svg", {"Date": None}), ("png", {"Software": None})):
+        content = io.BytesIO()
+        figure.savefig(content, format=form, dpi=150, metadata=nothing)
+        paths.append(directory / f"{name}.{form}")
+        write_whole(paths[-1], content.getvalue())
+    return paths
+
+
+def settings() -> Any:
+    """The settings, for the time of a `with` block."""
+    return matplotlib.rc_context(SETTINGS)

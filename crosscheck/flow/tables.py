@@ -1,0 +1,223 @@
+"""A study on the terminal: what was run, the table, the reading, and for one stack every layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from crosscheck.flow.agreement import AGREEMENT
+from crosscheck.flow.measure import Profile
+from crosscheck.flow.reading import at_largest_depth, conclusion, reading
+from crosscheck.flow.study import Flow, Plan, Study
+from crosscheck.flow.summary import Summary, summarise
+from crosscheck.render import two_columns
+from crosscheck.tables import plain_table, unwrapped
+
+ENGINE_NAMES = {"numpy": "NumPy", "torch": "PyTorch"}
+PARAMETERS = {  # the matrices of a block, under the heads of their columns
+    "W_Q": "self_attn.in_proj_weight[q]",
+    "W_K": "self_attn.in_proj_weight[k]",
+    "W_V": "self_attn.in_proj_weight[v]",
+    "W_O": "self_attn.out_proj.weight",
+    "W_1": "linear1.weight",
+    "W_2": "linear2.weight",
+}
+
+
+def study_parts(study: Study, console: Console) -> list[RenderableType]:
+    """What the command prints of a study, part by part."""
+    summaries = summarise(study)
+    parts: list[RenderableType] = [heading(study.plan)]
+    if not summaries:
+        return [*parts, Text("\nInterrupted before the first pass was done.")]
+    columns = choose_columns(summaries, console)
+    table = depth_table(summaries, columns)
+    if (needed := unwrapped(table, console)) > console.width:
+        table.width = needed
+    parts += [table, legend(study, columns), *_reading(summaries)]
+    if len(study.plan.wirings) == len(study.plan.initialisations) == 1:
+        parts.append(layer_table(_deepest(study.flows), console))
+    return [*parts, verdict(study)]
+
+
+def heading(plan: Plan) -> Table:
+    """What is run, in terms and words."""
+    model = plan.model
+    source = "Gaussian" if plan.corpus is None else f"text, {plan.corpus.source}"
+    return two_columns(
+        {
+            "engines": " against ".join(ENGINE_NAMES[engine] for engine in plan.engines)
+            + ", float64, the same weights",
+            "stacks": f"{_list(plan.depths)} blocks of width {model.width}, {model.heads} heads, "
+            f"feed-forward {model.feed_forward}, {model.activation}",
+            "input": f"{source}, {model.context} tokens, {'causal' if plan.causal else 'no'} mask; "
+            "the gradient starts from a random cotangent",
+            "seeds": _list(plan.seeds),
+        },
+        "bold",
+    )
+
+
+class Columns(NamedTuple):
+    """What `depth_table` has room for: which depths, and the variation of gradients."""
+
+    depths: tuple[int, ...]
+    gradients_vary: bool
+
+
+def choose_columns(summaries: Sequence[Summary], console: Console) -> Columns:
+    """As many columns as fit: first the shallow depths are left out, one by one."""
+    depths = sorted({found.depth for found in summaries})
+    for gradients_vary in (True, False):
+        for first in range(len(depths)):
+            columns = Columns(tuple(depths[first:]), gradients_vary)
+            if unwrapped(depth_table(summaries, columns), console) <= console.width:
+                return columns
+    return columns
+
+
+def depth_table(summaries: Sequence[Summary], columns: Columns) -> Table:
+    """Every wiring and initialisation at the largest depth, and the gradient at others too."""
+    deepest = at_largest_depth(summaries)
+    depth = deepest[0].depth
+    ratios = {(f.initialisation, f.wiring, f.depth): f.ratio for f in summaries}
+    table = plain_table(f"Gradients and tokens in stacks of {depth}, at initialisation")
+    table.add_column("wiring", no_wrap=True)
+    for head in [
+        *(f"{'' if i else 'gradient'}\nL = {other}" for i, other in enumerate(columns.depths)),
+        "factor\nper block",
+        "tokens\nvary",
+        *(["gradients\nvary"] if columns.gradients_vary else []),
+        "dW_Q /\ndW_V",
+        *(["engines\napart"] if deepest[0].difference is not None else []),
+    ]:
+        table.add_column(head, justify="right", no_wrap=True)
+    initialisation = ""
+    for found in deepest:
+        if found.initialisation != initialisation:
+            initialisation = found.initialisation
+            table.add_row(Text(initialisation, style="bold"))
+        key = (found.initialisation, found.wiring)
+        cells = [number(ratios.get((*key, other))) for other in columns.depths]
+        table.add_row(f"  {found.wiring.label}", *cells, *_cells(found, columns))
+    return table
+
+
+def layer_table(flow: Flow, console: Console) -> Table:
+    """Every layer of one pass: the gradient, the variations, and the gradients of the matrices."""
+    names = [ENGINE_NAMES[engine] for engine in flow.profiles]
+    table = plain_table(
+        f"Layer by layer: {flow.wiring.label}, {flow.initialisation}, seed {flow.seed}"
+    )
+    heads = ["layer", *(f"gradient\n{name}" for name in names), "tokens\nvary", "gradients\nvary"]
+    for head in [*heads, *(f"d{letter}" for letter in PARAMETERS)]:
+        table.add_column(head, justify="right", no_wrap=True)
+    found = flow.profile
+    for layer in range(flow.depth + 1):
+        table.add_row(
+            "output" if layer == flow.depth else str(layer),
+            *(number(side.gradient[layer]) for side in flow.profiles.values()),
+            number(found.variation[layer]),
+            number(found.gradient_variation[layer]),
+            *_parameters(found, layer),
+        )
+    table.width = unwrapped(table, console)
+    return table
+
+
+def legend(study: Study, columns: Columns) -> Table:
+    """What the columns of `depth_table` mean."""
+    lines = {
+        "gradient": "norm at the stack's input over norm at its output: below 1 it shrank",
+        "tokens vary": "|X - mean over tokens| / |X| at the output: 0 where all tokens are alike",
+        **(
+            {"gradients vary": "the same of the gradient at the input"}
+            if columns.gradients_vary
+            else {}
+        ),
+        "factor": "fitted over all layers, the mean of the seeds ± half their range",
+        "dW_Q / dW_V": "of the last block, the largest of the seeds: 0 where queries learn nothing",
+    }
+    if len(study.plan.engines) > 1:
+        lines["engines apart"] = f"largest relative difference of any array, at most {AGREEMENT:g}"
+        if any(flow.agreement and flow.agreement.rounding for flow in study.flows):
+            lines["~"] = (
+                "more, but no more than the stack itself makes of rounding: moving the input by "
+                "its last digit does the same"
+            )
+    return two_columns(lines, style="dim")
+
+
+def verdict(study: Study) -> Text:
+    """The last line: how many passes there were, and whether the engines agree."""
+    done = f"{len(study.flows)} passes"
+    if study.interrupted:
+        done = f"INTERRUPTED after {done}"
+    compared = [flow.agreement for flow in study.flows if flow.agreement is not None]
+    if not compared:
+        return Text(f"\n{done}, in one engine: nothing was compared.", "bold")
+    if not study.agrees:
+        bad = sum(not agreement.good for agreement in compared)
+        return Text(f"\nDISAGREE: {done}; in {bad} of them the engines differ.", "bold red")
+    close = [agreement.difference for agreement in compared if agreement.difference <= AGREEMENT]
+    rounded = len(compared) - len(close)
+    words = f"in {len(close)} of them the engines differ by at most {max(close, default=0.0):.1e}"
+    if rounded:
+        words += f", in the other {rounded} by no more than rounding explains"
+    return Text(f"\nAGREE: {done}; {words}.", "bold green")
+
+
+def number(value: float | None) -> str:
+    """A number with two digits and no more than eight characters; what is not there is empty."""
+    if value is None:
+        return ""
+    if value == 0.0 or not math.isfinite(value):
+        return "0" if value == 0.0 else str(value)
+    if 100 <= abs(value) < 1000:
+        return f"{value:.0f}"
+    return f"{value:.2g}" if 0.001 <= abs(value) < 100 else f"{value:.0e}"
+
+
+def _cells(found: Summary, columns: Columns) -> list[str]:
+    factor = f"{found.factor:.3g} ±{_spread(found.factors):.1g}" if found.factor else "lost"
+    cells = [factor, number(found.variation)]
+    if columns.gradients_vary:
+        cells.append(number(found.gradient_variation))
+    cells.append(number(found.queries))
+    if found.difference is not None:
+        mark = "~" if found.agrees and found.difference > AGREEMENT else ""
+        cells.append(f"{mark}{found.difference:.0e}{'' if found.agrees else ' DIFFER'}")
+    return cells
+
+
+def _spread(factors: Sequence[float]) -> float:
+    """How far the seeds lie from their middle."""
+    return (max(factors) - min(factors)) / 2
+
+
+def _reading(summaries: Sequence[Summary]) -> list[RenderableType]:
+    parts: list[RenderableType] = [Text("\nWhat these numbers say\n", style="bold")]
+    for label, lines in reading(summaries):
+        parts.append(Text(label))
+        parts += [Padding(two_columns({"-": line}, gap=1), (0, 0, 0, 2)) for line in lines]
+    return [*parts, Text(f"\n{conclusion(summaries)}")]
+
+
+def _parameters(found: Profile, layer: int) -> list[str]:
+    if layer == found.depth:
+        return []
+    return [number(found.parameters[name][layer]) for name in PARAMETERS.values()]
+
+
+def _deepest(flows: Sequence[Flow]) -> Flow:
+    return max(flows, key=lambda flow: flow.depth)
+
+
+def _list(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values))

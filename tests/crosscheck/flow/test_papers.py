@@ -1,0 +1,170 @@
+"""Every reproduction at a small size: the shape of each result, not its last digit."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from crosscheck.corpus import Corpus
+from crosscheck.flow.initial import draw_weights
+from crosscheck.flow.measure import token_variation
+from crosscheck.flow.papers.catalogue import PAPERS, engines_of, reproduce, seeds_of, steps_of
+from crosscheck.flow.papers.dong2021 import dong2021, forward, relative_residual
+from crosscheck.flow.papers.noci2022 import alike, noci2022
+from crosscheck.flow.papers.plain import plain, predicted_factor
+from crosscheck.flow.papers.result import Claim, Paper
+from crosscheck.flow.papers.training import first_gradient, read, train, training
+from crosscheck.flow.papers.xiong2020 import POST, their_weights, xiong2020
+from crosscheck.flow.stacks import Stacks, Wiring
+from crosscheck.models import ModelOptions
+
+TEXT = "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer\n" * 9
+NUMPY = ("numpy",)
+
+
+def measured(paper: Paper) -> dict[str, float]:
+    return {claim.what: claim.measured for claim in paper.claims}
+
+
+def outside(paper: Paper) -> list[tuple[str, float]]:
+    return [(claim.what, claim.measured) for claim in paper.claims if not claim.holds]
+
+
+def test_plain() -> None:
+    found = plain((0, 1, 2, 3, 4, 5), NUMPY, width=32, depth=16)
+    assert [claim.what.split(":")[0] for claim in found.claims] == [
+        "default", "xavier", "gpt2", "kaiming",
+    ]  # fmt: skip
+    for claim in found.claims:  # at half the width of the command's, half as sure
+        assert 0.8 < claim.measured < 1.2, claim
+
+
+@pytest.mark.parametrize(
+    ("initialisation", "factor"),
+    [
+        # A = (D / 2D) (D / 3D) and M = (D / 3D) (F / 3F) / 2, whatever D and F are
+        ("default", math.sqrt(1 / 2 * 1 / 3 * 1 / 3 * 1 / 3 / 2)),
+        # A = 1 and M = D F (2 / (D + F))^2 / 2
+        ("xavier", math.sqrt(64 * 256 * (2 / 320) ** 2 / 2)),
+        ("kaiming", 1.0),
+        ("gpt2", 0.02**4 / 16 * 64 * math.sqrt(64 * 256 / 2)),
+    ],
+)
+def test_the_predicted_factor_is_that_of_the_formulas(initialisation: str, factor: float) -> None:
+    model = ModelOptions(activation="relu")
+    weights = draw_weights(initialisation, model, 8, 0)
+    assert predicted_factor(weights) == pytest.approx(factor, rel=0.02)
+
+
+def test_xiong2020() -> None:
+    found = xiong2020(range(6), NUMPY, width=32, depths=(8, 16, 32))
+    assert outside(found) == []
+    slopes = [claim.measured for claim in found.claims[:2]]
+    assert slopes[0] < slopes[1] - 0.3
+
+
+def test_their_attention_is_a_plain_average() -> None:
+    """W_Q = W_K = 0 and W_O = 1: the block's attention is the mean of W_V x."""
+    model = ModelOptions(width=6, heads=1, feed_forward=6, activation="relu")
+    weights = their_weights(model, 1, 0)
+    block = Stacks(model, NUMPY).load(POST, weights)["numpy"][0]
+    x = np.random.default_rng(0).standard_normal((1, 5, 6))
+    [_, attended] = forward("numpy", [block], x, "attention")
+    values = x @ weights["0.self_attn.in_proj_weight"][12:].T
+    np.testing.assert_allclose(attended, np.broadcast_to(values.mean(1, keepdims=True), x.shape))
+
+
+def test_dong2021() -> None:
+    found = dong2021((0, 1, 2), ("numpy", "torch"), width=32, tokens=16)
+    assert outside(found) == []
+    assert found.agrees
+    assert len(found.agreements) == 2 * 3 * 5
+
+
+def test_the_residual_measure_has_its_closed_form() -> None:
+    """X = [[1, 0], [0, 1]]: R = +-1/2 everywhere, so |R|_1 = |R|_inf = 1, as of X."""
+    assert relative_residual(np.eye(2)[None]) == pytest.approx(1.0)
+    x = np.array([[[3.0, 1.0], [3.0, 3.0]]])  # R = [[0, -1], [0, 1]]: 2 and 1; X: 6 and 6
+    assert relative_residual(x) == pytest.approx(math.sqrt(2 * 1) / 6)
+
+
+def test_noci2022() -> None:
+    found = noci2022((0, 1), ("numpy", "torch"), width=32, depth=48)
+    assert outside(found) == []
+    assert found.agrees
+
+
+@pytest.mark.parametrize("spread", [0.5, 1e-3])
+def test_alike_tokens_vary_by_their_spread(spread: float) -> None:
+    x = alike(np.random.default_rng(0).standard_normal((1, 32, 64)), spread, 0)
+    assert token_variation(x) == pytest.approx(spread / math.sqrt(1 + spread**2), rel=1e-6)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "torch"])
+def test_training(engine: str) -> None:
+    """On a text of two lines, residuals get below the unigram entropy, and their lack does not."""
+    model = ModelOptions(
+        layers=3, width=24, heads=2, feed_forward=48, context=12, activation="relu"
+    )
+    text = read(Corpus(TEXT, "here", complete=False))
+    with_residual, without = (
+        train(engine, text, model, Wiring("post", residual), 0, 100) for residual in (True, False)
+    )
+    assert with_residual < without - 0.5
+    assert without > text.unigram() - 0.2
+
+
+def test_both_engines_train_alike() -> None:
+    model = ModelOptions(layers=1, width=8, heads=2, feed_forward=12, context=6, activation="relu")
+    text = read(Corpus(TEXT, "here", complete=False))
+    wiring = Wiring("pre", residual=True)
+    for measure, options in ((train, (5,)), (first_gradient, ())):
+        ours, theirs = (
+            measure(engine, text, model, wiring, 0, *options) for engine in ("numpy", "torch")
+        )
+        assert ours == pytest.approx(theirs, rel=1e-4)
+
+
+def test_the_training_paper_claims_each_wiring() -> None:
+    model = ModelOptions(layers=1, width=8, heads=2, feed_forward=12, context=6, activation="relu")
+    steps: list[int] = []
+    text = Corpus(TEXT, "here", complete=False)
+    found = training((0,), ("torch",), text, steps=2, model=model, advance=steps.append)
+    assert len(found.claims) == 9
+    assert sum(steps) == 2 * 6
+    assert not found.holds  # two steps teach nothing
+    assert "1 seed," in found.setting
+
+
+def test_the_unigram_entropy_is_that_of_the_counts() -> None:
+    text = read(Corpus("ab" * 500, "here", complete=False))
+    assert text.unigram() == pytest.approx(math.log(2), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "value", "holds"),
+    [(0.0, 1.0, 0.5, True), (0.0, 1.0, 1.5, False), (0.0, 1.0, math.nan, False)],
+)
+def test_a_claim_holds_within_its_range(low: float, high: float, value: float, holds: bool) -> None:
+    assert Claim("x", value, low, high).holds is holds
+
+
+def test_the_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(PAPERS) == {"xiong2020", "dong2021", "noci2022", "plain", "training"}
+    assert seeds_of("plain", 7, None) == (7, 8, 9, 10, 11, 12)
+    assert seeds_of("training", 0, None) == (0,)
+    assert seeds_of("training", 1, 2) == (1, 2)
+    assert engines_of("training", None) == ("torch",)
+    assert engines_of("plain", None) == ("numpy", "torch")
+    assert engines_of("plain", "torch") == ("torch",)
+    with pytest.raises(ValueError, match="one engine"):
+        engines_of("training", "both")
+    assert steps_of((0, 1)) == 300 * 6 * 2
+
+    def no_text() -> Any:
+        raise AssertionError("only the training reads a text")
+
+    assert reproduce("dong2021", (0,), NUMPY, no_text, lambda steps: None).name == "dong2021"
