@@ -2,7 +2,8 @@
 
 `call.py` is what is recorded of an op, `torch_recorder.py` and `numpy_recorder.py` record it,
 `gap.py` measures how far two arrays are apart, `replay.py` runs one rule alone on the reference's
-values, and `localise.py` concludes where a bug was born. `fingerprints.py` recognises common ones.
+values, `search.py` asks of each op whether it was born wrong, and `localise.py` puts it all together.
+`fingerprints.py`, `arrangement.py` and `other_forms.py` recognise common mistakes.
 """
 
 from crosscheck.tape.finding import Finding, Localisation

@@ -14,10 +14,8 @@ import numpy as np
 
 from crosscheck.engines import Array
 from crosscheck.judge import frobenius
-
-EXPLAINED = 1e-4  # of the difference may be left over
-EXACT = 1e-12  # relative: equal but for rounding
-LARGE = 1 << 16  # entries; above it, orders are not searched for
+from crosscheck.tape.arrangement import in_places, masked, moved, other_shape
+from crosscheck.tape.gap import EXPLAINED, explains
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,11 @@ def hint(
     if wrong.dtype != right.dtype:
         return f"{name} is {wrong.dtype}, not {right.dtype}: has a constant promoted it?"
     if wrong.shape != right.shape:
-        return _other_shape(name, wrong, right)
+        return other_shape(name, wrong, right)
     if right.dtype.kind != "f":
         return ""
     if np.isneginf(wrong).any() or np.isneginf(right).any():
-        return _masked(name, wrong, right)
+        return masked(name, wrong, right)
     if not np.isfinite(wrong).all() or not np.isfinite(right).all():
         return ""
     others = {n: a for n, a in (at_hand or {}).items() if a.dtype.kind == "f"}
@@ -77,45 +75,13 @@ def hint(
         _zero(name, wrong, right)
         or _scaled(name, wrong, right, sizes)
         or _itself(name, wrong, right, others)
-        or _moved(name, wrong, right, sizes)
-        or _in_places(name, wrong, right)
+        or moved(name, wrong, right, sizes.H)
+        or in_places(name, wrong, right)
         or _part_of_the_sum(name, wrong, right, others)
         or _shifted(name, wrong, right)
         or _missing_term(name, wrong, right, others)
         or _scaled_by_line(name, wrong, right)
     )
-
-
-def same(a: Array, b: Array) -> bool:
-    """Whether two arrays are equal, but for rounding."""
-    return a.shape == b.shape and frobenius(a - b) <= EXACT * frobenius(b)
-
-
-def explains(mistake: Array, wrong: Array, right: Array) -> bool:
-    """Whether a mistake would have made just this wrong array: it leaves next to nothing over."""
-    if mistake.shape != wrong.shape:
-        return False
-    left_over = frobenius(wrong - mistake)
-    return left_over <= EXPLAINED * frobenius(wrong - right) + EXACT * frobenius(right)
-
-
-def _other_shape(name: str, wrong: Array, right: Array) -> str:
-    if wrong.ndim == 2 and same(wrong.T, right):
-        return f"{name} is transposed"
-    if wrong.size > right.size:
-        return f"{name} has shape {wrong.shape}: is it not summed to {right.shape}?"
-    if wrong.size == right.size:
-        return f"{name} has shape {wrong.shape}, not {right.shape}: are its axes in another order?"
-    return ""
-
-
-def _masked(name: str, wrong: Array, right: Array) -> str:
-    """A mask that hides other pairs of query and key."""
-    hidden, shown = np.isneginf(wrong), np.isneginf(right)
-    more, less = int((hidden & ~shown).sum()), int((shown & ~hidden).sum())
-    if not more and not less:
-        return ""
-    return f"{name} masks {more} entries that it should not, and leaves {less} that it should mask"
 
 
 def _zero(name: str, wrong: Array, right: Array) -> str:
@@ -152,60 +118,6 @@ def _itself(name: str, wrong: Array, right: Array, at_hand: Mapping[str, Array])
         )
         if fits and explains(np.broadcast_to(array, wrong.shape), wrong, right):
             return f"{name} is {other} itself: is a factor missing?"
-    return ""
-
-
-def _moved(name: str, wrong: Array, right: Array, sizes: Sizes) -> str:
-    """The right entries in other places."""
-    for first, second in itertools.combinations(range(right.ndim), 2):
-        swapped = right.swapaxes(first, second)
-        if same(wrong, swapped):
-            return f"{name} is transposed: axes {first} and {second} are swapped"
-        if same(wrong, swapped.reshape(wrong.shape)):
-            return f"{name} has its entries in another order: is a transpose missing?"
-    if right.ndim and right.shape[0] % 3 == 0:
-        thirds = dict(zip("qkv", np.split(right, 3), strict=True))
-        for order in itertools.permutations("qkv"):
-            if same(wrong, np.concatenate([thirds[letter] for letter in order])):
-                return f"{name} has its thirds q, k, v in the order {', '.join(order)}"
-    for axis, size in enumerate(right.shape):
-        if permuted := _order(wrong, right, axis):
-            what = "heads" if size == sizes.H else "entries"
-            return f"{name} has the {what} along axis {axis} permuted: {permuted}"
-    if right.size > 1 and same(np.sort(wrong, axis=None), np.sort(right, axis=None)):
-        return f"{name} has the right entries in the wrong places"
-    return ""
-
-
-def _order(wrong: Array, right: Array, axis: int) -> list[int] | None:
-    """The order in which the slices of right stand in wrong, if they do, and it is not theirs."""
-    if right.size * right.shape[axis] > LARGE or right.shape[axis] < 2:
-        return None
-    ours = np.moveaxis(wrong, axis, 0).reshape(right.shape[axis], -1)
-    theirs = np.moveaxis(right, axis, 0).reshape(right.shape[axis], -1)
-    distances = np.abs(ours[:, None] - theirs).max(axis=-1)
-    order = [int(i) for i in distances.argmin(axis=1)]
-    permuted = sorted(order) == list(range(len(order))) and order != sorted(order)
-    return order if permuted and same(ours, theirs[order]) else None
-
-
-def _in_places(name: str, wrong: Array, right: Array) -> str:
-    """Some entries are right, or all but for their signs."""
-    if same(np.abs(wrong), np.abs(right)):
-        return f"some entries of {name} have the wrong sign"
-    holes = (wrong == 0) & (right != 0)
-    if holes.any() and same(wrong[~holes], right[~holes]):
-        return f"{name} is right where it is not zero, and {holes.mean():.0%} of it is zero"
-    off = np.abs(wrong - right) > EXACT * np.abs(right).max()
-    for axis in range(right.ndim - 1):
-        others = tuple(i for i in range(right.ndim) if i != axis)
-        slices = np.flatnonzero(off.any(axis=others))
-        if 0 < len(slices) < right.shape[axis]:
-            question = ": are these used more than once, and = is written for +=?"
-            return (
-                f"{name} is wrong in {len(slices)} of {right.shape[axis]} slices along axis "
-                f"{axis}, {slices[:6].tolist()}{question if name != 'out' else ''}"
-            )
     return ""
 
 

@@ -1,4 +1,7 @@
-"""How far one array is from another: the numbers of a finding, and whether they pass."""
+"""How far one array is from another: the numbers of a finding, and whether they pass.
+
+And whether a mistake explains how far.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ import numpy as np
 
 from crosscheck.engines import Array
 from crosscheck.judge import RELATIVE, frobenius
+
+EXPLAINED = 1e-4  # of the difference may be left over
+EXACT = 1e-12  # relative: equal but for rounding
 
 
 @dataclass(frozen=True)
@@ -73,3 +79,16 @@ def _form(ours: Array | None, reference: Array | None) -> str:
 
 def _first(where: Array) -> tuple[int, ...]:
     return tuple(int(i) for i in np.argwhere(where)[0])
+
+
+def same(a: Array, b: Array) -> bool:
+    """Whether two arrays are equal, but for rounding."""
+    return a.shape == b.shape and frobenius(a - b) <= EXACT * frobenius(b)
+
+
+def explains(mistake: Array, wrong: Array, right: Array) -> bool:
+    """Whether a mistake would have made just this wrong array: it leaves next to nothing over."""
+    if mistake.shape != wrong.shape:
+        return False
+    left_over = frobenius(wrong - mistake)
+    return left_over <= EXPLAINED * frobenius(wrong - right) + EXACT * frobenius(right)

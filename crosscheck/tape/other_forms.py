@@ -12,7 +12,7 @@ import numpy as np
 
 import torch
 from crosscheck.engines import Array
-from crosscheck.tape.fingerprints import explains
+from crosscheck.tape.gap import explains
 from torch.nn import functional as F
 
 _attend = F.scaled_dot_product_attention

@@ -1,6 +1,6 @@
 """The catalogue of planted bugs: mistakes that people make, as patches on our own sources."""
 
-from crosscheck.mutants.catalogue import activations, attention, engine, layers, norms
+from crosscheck.mutants.catalogue import activations, attention, engine, layers, norms, optimisers
 from crosscheck.mutants.mutant import Mutant
 
 CATALOGUE: tuple[Mutant, ...] = (
@@ -9,6 +9,7 @@ CATALOGUE: tuple[Mutant, ...] = (
     *attention.MUTANTS,
     *layers.MUTANTS,
     *engine.MUTANTS,
+    *optimisers.MUTANTS,
 )
 
 __all__ = ["CATALOGUE"]

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from crosscheck.tape.fingerprints import Sizes, explains, hint, same
+from crosscheck.tape.fingerprints import Sizes, hint
+from crosscheck.tape.gap import explains, same
 from crosscheck.tape.other_forms import other_form
 
 B, T, H, K = 3, 5, 4, 7

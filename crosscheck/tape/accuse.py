@@ -1,0 +1,129 @@
+"""One finding at a time: what is said of an op that was born wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from crosscheck.engines import Array
+from crosscheck.tape.call import Call
+from crosscheck.tape.finding import Finding, Kind
+from crosscheck.tape.fingerprints import Sizes, hint
+from crosscheck.tape.gap import Gap, gap_between
+from crosscheck.tape.numpy_recorder import Pair
+from crosscheck.tape.other_forms import other_form
+from crosscheck.tape.replay import Replay, argument_name
+from crosscheck.tape.rounding import Rounding
+
+
+@dataclass(frozen=True)
+class Accuser:
+    """Puts a finding into numbers and words. pairs, tape: of our run, and of the reference's."""
+
+    pairs: Mapping[str, Pair]
+    tape: Mapping[str, Call]
+    sizes: Sizes
+    rounding: Rounding
+
+    def of_rule(self, pair: Pair, again: Replay) -> Finding:
+        """An output that is wrong on right inputs: a wrong rule, or a wrong constant."""
+        if again.error:
+            return self.finding(Kind.RAISED, pair, "", f"it raised {again.error}", None)
+        kind, what, partner = Kind.FORWARD, "its output is wrong, on right inputs", pair.partner
+        if partner is not None and len(pair.call.numbers) == len(partner.numbers):
+            for ours, theirs in zip(pair.call.numbers, partner.numbers, strict=True):
+                if ours != theirs:
+                    what = f"called with {ours:.10g}, the reference with {theirs:.10g}"
+                    kind = Kind.CONSTANT
+                    break
+        words = ""
+        if again.alone is not None and partner is not None:
+            words = self._hint(pair, "out", again.alone.output, partner.output)
+        return self.finding(kind, pair, "out", what, again.output, words)
+
+    def of_gradient(self, pair: Pair, again: Replay, i: int) -> Finding:
+        """A gradient that is wrong on right inputs and a right dout."""
+        name = f"d{argument_name(pair, i)}"
+        words = ""
+        if again.alone is not None and pair.partner is not None:
+            words = self._hint(pair, name, again.alone.dinputs[i], pair.partner.dinputs[i])
+        what = f"its {name} is wrong, on right inputs and a right dout"
+        return self.finding(Kind.BACKWARD, pair, name, what, again.dinputs[i], words)
+
+    def of_wiring(self, pair: Pair, i: int) -> Finding:
+        """An input that is wrong although what made it is right, or nothing made it."""
+        name = argument_name(pair, i)
+        ours = pair.call.inputs[i].origin
+        theirs = "nothing" if pair.partner is None else pair.partner.inputs[i].origin
+        what = f"its {name} comes from {ours}, the reference's from {theirs}"
+        words = self._wiring_hint(pair, i, name)
+        if ours == theirs and ours in self.pairs:
+            what = f"its {name} is not what {ours} was when it was made"
+            words = f"was {name} overwritten, by an op that computes in place?"
+        return self.finding(Kind.WIRING, pair, name, what, pair.inputs[i], words)
+
+    def _wiring_hint(self, pair: Pair, i: int, name: str) -> str:
+        """What the reference calls the array that was given, or what it does before."""
+        if pair.partner is None:
+            return ""
+        ours, source = pair.call.inputs[i].origin, pair.partner.inputs[i]
+        between = self.tape.get(source.origin)
+        if between is not None and ours in [s.origin for s in between.inputs]:
+            return f"the {between.op} that the reference has between {ours} and this is left out"
+        array = pair.arguments[pair.positions[i]]
+        for key, call in self.tape.items():
+            if call.output is not None and gap_between(array, call.output).agrees:
+                return f"the reference has this array as {key}: are the two confused?"
+        return hint(name, array, source.array, self.sizes)
+
+    def _hint(self, pair: Pair, name: str, wrong: Array | None, right: Array | None) -> str:
+        at_hand = _at_hand(pair)
+        return other_form(pair.call.op, name, wrong, right, _given(pair)) or hint(
+            name, wrong, right, self.sizes, at_hand
+        )
+
+    def finding(
+        self, kind: Kind, pair: Pair, argument: str, what: str, gap: Gap | None, words: str = ""
+    ) -> Finding:
+        """The finding, with where the rule stands, and the float32 errors."""
+        code = pair.rule.rule.__code__
+        ours, theirs = self.rounding.errors(pair.call.key, argument)
+        return Finding(
+            kind=kind,
+            op=pair.call.op,
+            path=pair.call.path,
+            key=pair.call.key,
+            argument=argument,
+            what=what,
+            rule=f"{code.co_filename}:{line_of(code, argument)}",
+            caller=pair.call.caller,
+            gap=gap,
+            rounding=ours,
+            rounding_reference=theirs,
+            hint=words,
+        )
+
+
+def _given(pair: Pair) -> dict[str, Any]:
+    """What the rule was given on the reference's side: its tensors by name, dout, its numbers."""
+    partner = pair.partner
+    if partner is None:
+        return {}
+    tensors = {argument_name(pair, i): s.array for i, s in enumerate(partner.inputs)}
+    return {**tensors, "dout": partner.dout, "numbers": partner.numbers}
+
+
+def _at_hand(pair: Pair) -> dict[str, Array]:
+    """The arrays among what the rule was given, and its output."""
+    given = {**_given(pair), "out": pair.partner.output if pair.partner else None}
+    return {name: a for name, a in given.items() if isinstance(a, np.ndarray)}
+
+
+def line_of(code: Any, argument: str) -> int:
+    """The line where a rule's backward begins if a gradient is meant, else where the rule does."""
+    nested = [c for c in code.co_consts if getattr(c, "co_name", "") == "backward"]
+    is_gradient = argument.startswith("d") and argument != "dout" and nested
+    return int(nested[0].co_firstlineno if is_gradient else code.co_firstlineno)
