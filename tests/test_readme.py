@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from crosscheck.check import run_check
 from crosscheck.cli import cli
 from crosscheck.corpus import load_corpus
+from crosscheck.models import ModelOptions
+from crosscheck.mutants.mutant import Mutant
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -53,6 +56,21 @@ def test_the_output_it_shows_is_that_of_a_run() -> None:
     assert len(rows(done.stdout)) > 15
     assert rows(shown[1]) == rows(done.stdout)
     assert done.stdout.splitlines()[-1].startswith("AGREE: ")
+
+
+def test_the_diagnosis_it_shows_is_that_of_a_run() -> None:
+    """The README's words for a changed sign; numbers that depend on rounding are left out."""
+    old, new = "(dx_hat - along_ones", "(dx_hat + along_ones"
+    module = "tinygrad_tf.ops.layer_norm"
+    mutant = Mutant("sign", "layer norm", "a sign", module, old, new, ("layer_norm",))
+    with mutant.planted():
+        check = run_check(ModelOptions(), load_corpus(None))
+    shown = re.search(r"```\n(  born here:.*?)```", README, re.S)
+    assert shown is not None
+    words = [re.sub(r"-?\d\S*e\S+|-?\d+\.\d+", "#", line) for line in shown[1].splitlines()]
+    said = [re.sub(r"-?\d\S*e\S+|-?\d+\.\d+", "#", line) for line in str(check.report).splitlines()]
+    assert words == said[1 : 1 + len(words)]
+    assert f"{check.failed} of {check.rows} rows fail" in README.replace("\n", " ")
 
 
 def test_every_link_leads_to_a_file() -> None:

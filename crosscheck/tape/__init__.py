@@ -2,7 +2,7 @@
 
 `call.py` is what is recorded of an op, `torch_recorder.py` and `numpy_recorder.py` record it,
 `gap.py` measures how far two arrays are apart, `replay.py` runs one rule alone on the reference's
-values, `search.py` asks of each op whether it was born wrong, and `localise.py` puts it all together.
+values, `search.py` asks of each op whether it was born wrong, `localise.py` puts it all together.
 `fingerprints.py`, `arrangement.py` and `other_forms.py` recognise common mistakes.
 """
 
