@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from tinygrad_tf.buffers import empty
 from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.kernels.vectors import filled
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, Backward] | Any:
@@ -22,15 +21,15 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, B
     outputs, inputs = weight.shape
     count = math.prod(x.shape[:-1])
     rows = x.reshape(count, inputs)
-    out = np.matmul(rows, weight.T, out=empty((count, outputs), x.dtype))
+    out = rows.dot(weight.T, empty((count, outputs), x.dtype))
     if bias is not None:
         out += bias
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
         dout = dout.reshape(count, outputs)
-        dbias = None if bias is None else np.ones(count, x.dtype) @ dout
-        dweight = np.matmul(dout.T, rows, out=empty(weight.shape, x.dtype))
-        dx = np.matmul(dout, weight, out=empty(rows.shape, x.dtype))
+        dbias = None if bias is None else filled(count, 1.0).dot(dout)
+        dweight = dout.T.dot(rows, empty(weight.shape, x.dtype))
+        dx = dout.dot(weight, empty(rows.shape, x.dtype))
         return dx.reshape(x.shape), dweight, dbias
 
     return out.reshape(*x.shape[:-1], outputs), backward
