@@ -15,7 +15,7 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-SMALLEST = 1 << 16  # bytes; below this NumPy's own allocation is as quick
+SMALLEST = 1 << 17  # bytes; below this malloc finds memory that was used before by itself
 KEPT = 1 << 28  # bytes that may lie idle, in each thread
 
 

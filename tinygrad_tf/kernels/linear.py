@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from tinygrad_tf.buffers import empty
 from tinygrad_tf.graph import Array, Backward
 from tinygrad_tf.kernels.vectors import filled
+
+FEW = 8  # where the outputs are so many times the rows, OpenBLAS is quicker with them transposed
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, Backward] | Any:
@@ -21,9 +25,13 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, B
     outputs, inputs = weight.shape
     count = math.prod(x.shape[:-1])
     rows = x.reshape(count, inputs)
-    out = rows.dot(weight.T, empty((count, outputs), x.dtype))
-    if bias is not None:
-        out += bias
+    out = empty((count, outputs), x.dtype)
+    if bias is not None and FEW * count <= outputs:
+        np.add(weight.dot(rows.T).T, bias, out)
+    else:
+        rows.dot(weight.T, out)
+        if bias is not None:
+            out += bias
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
         dout = dout.reshape(count, outputs)
