@@ -63,8 +63,9 @@ class _Pool(threading.local):
 
     def forget(self) -> None:
         """Let go of the idle blocks whose size nobody asked for lately: a model that is gone."""
-        self.idle = {size: blocks for size, blocks in self.idle.items() if size in self.asked}
-        self.bytes = sum(size * len(blocks) for size, blocks in self.idle.items())
+        for size in set(self.idle) - self.asked:  # a copy: blocks may come back at any moment
+            freed = size * len(self.idle.pop(size))
+            self.bytes -= freed
         self.asked.clear()
 
 
