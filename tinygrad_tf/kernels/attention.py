@@ -81,7 +81,7 @@ def scaled_dot_product_attention(
                 lines -= kept_of_tile
                 np.exp(lines, lines)
             average = np.vecdot(dcontext, context[tile.queries])
-            dscores = _keys_first(*probs.shape, dtype=q.dtype)
+            dscores = _keys_first(probs.shape, q.dtype)
             np.matmul(v[tile.keys], dcontext.swapaxes(2, 3), dscores)
             lines = _lines(dscores)
             lines -= average.reshape(-1)
@@ -105,7 +105,9 @@ def _covers(q: Array, k: Array, v: Array) -> bool:
 
 
 @functools.lru_cache(maxsize=8)
-def _tiles(queries: tuple[int, int, int], keys: int, is_causal: bool, size: int) -> tuple[Tile, ...]:
+def _tiles(
+    queries: tuple[int, int, int], keys: int, is_causal: bool, size: int
+) -> tuple[Tile, ...]:
     """Cut the queries (B, H, T) so that the scores of each tile take about `size` bytes."""
     B, H, T = queries
     if 4 * B * H * T * keys <= size:
@@ -137,15 +139,16 @@ def _tile(sequences: slice, heads: slice, rows: slice, keys: int, is_causal: boo
 def _scores(q: Array, k: Array, tile: Tile) -> Array:
     """The scores (b, h, s, t) of a tile; the queries are scaled already. The future is -inf."""
     queries, keys = q[tile.queries], k[tile.keys]
-    scores = _keys_first(*keys.shape[:3], queries.shape[2], dtype=q.dtype)
+    scores = _keys_first((*keys.shape[:3], queries.shape[2]), q.dtype)
     np.matmul(keys, queries.swapaxes(2, 3), scores)
     if tile.future is not None:
         np.copyto(scores[:, :, tile.first :], -np.inf, where=tile.future)
     return scores
 
 
-def _keys_first(b: int, h: int, s: int, t: int, dtype: np.dtype[Any]) -> Array:
+def _keys_first(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """An array (b, h, s, t) that lies in memory as (s, b, h, t)."""
+    b, h, s, t = shape
     return empty((s, b, h, t), dtype).transpose(1, 2, 0, 3)
 
 
