@@ -15,8 +15,9 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-SMALLEST = 1 << 16  # bytes; below this NumPy's own allocation is as quick
+SMALLEST = 1 << 17  # bytes; below this malloc finds memory that was used before by itself
 KEPT = 1 << 28  # bytes that may lie idle, in each thread
+LATELY = 1 << 12  # requests; a size that none of so many asked for is forgotten
 
 
 class _Block(np.ndarray[Any, Any]):
@@ -39,6 +40,8 @@ class _Pool(threading.local):
     def __init__(self) -> None:
         self.idle: dict[int, list[_Block]] = {}
         self.bytes = 0
+        self.requests = 0
+        self.asked: set[int] = set()  # the sizes of the latest requests, LATELY at most
 
     def give_back(self, block: _Block) -> None:
         """Called when the last view of a block is gone, in whichever thread that happens."""
@@ -48,11 +51,22 @@ class _Pool(threading.local):
 
     def take(self, size: int) -> _Block:
         """A block of this size: an idle one, or a new one."""
+        self.asked.add(size)
+        self.requests += 1
+        if self.requests % LATELY == 0:
+            self.forget()
         blocks = self.idle.get(size)
         if not blocks:
             return _Block(size, np.uint8)
         self.bytes -= size
         return blocks.pop()
+
+    def forget(self) -> None:
+        """Let go of the idle blocks whose size nobody asked for lately: a model that is gone."""
+        for size in set(self.idle) - self.asked:  # a copy: blocks may come back at any moment
+            freed = size * len(self.idle.pop(size))
+            self.bytes -= freed
+        self.asked.clear()
 
 
 _pool = _Pool()

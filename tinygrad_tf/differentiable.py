@@ -143,19 +143,19 @@ def _unwrap(
     edges: list[Edge | None] = []
     depth, constants = 0, False
     for x in inputs:
+        edge: Edge | None = None
         if isinstance(x, Variable):
             arrays.append(x.data)
             if like is None or (like.data.dtype.kind != "f" and x.data.dtype.kind == "f"):
                 like = x
             if x.requires_grad:
                 edge = x.node or x
-                edges.append(edge)
-                depth = max(depth, edge.depth + 1)
-                continue
+                if edge.depth >= depth:
+                    depth = edge.depth + 1
         else:
             arrays.append(x)
             constants = constants or x is not None
-        edges.append(None)
+        edges.append(edge)
     if like is None:
         kinds = ", ".join(type(x).__name__ for x in inputs)
         raise TypeError(f"{name}: expected a Tensor among its inputs, got ({kinds})")
@@ -166,7 +166,7 @@ def _unwrap(
             for x, a in zip(inputs, arrays, strict=True)
         ]
     for a in arrays:
-        if a is not None and a.dtype != dtype and a.dtype.kind == "f":
+        if a is not None and a.dtype is not dtype and a.dtype != dtype and a.dtype.kind == "f":
             raise _wrong_dtypes(name, arrays)
     return like, arrays, edges, depth
 

@@ -60,17 +60,17 @@ class _Arrived:
 
     def add(self, edge: Edge, gradient: Array | At, fresh: bool) -> None:
         """Add one more gradient that arrives at this edge."""
-        key = id(edge)
-        held = self._gradients.get(key)
+        key, gradients = id(edge), self._gradients
+        held = gradients.get(key)
         if held is not None:
-            self._gradients[key] = _sum(*held, gradient), True
+            gradients[key] = _sum(*held, gradient), True
             return
         if isinstance(gradient, At):
             total = np.zeros_like(gradient.like)
             total[gradient.index] = gradient.values
-            self._gradients[key] = total, True
+            gradients[key] = total, True
         else:
-            self._gradients[key] = gradient, fresh and owns_memory(gradient)
+            gradients[key] = gradient, fresh and owns_memory(gradient)
         if isinstance(edge, Node):
             self._count += 1
             heapq.heappush(self.waiting, (-edge.depth, self._count, edge))
@@ -125,8 +125,9 @@ def _backward_through(node: Node, dout: Array) -> tuple[Gradient, ...]:
     dinputs = node.backward(dout)
     count = len(node.inputs)
     # One gradient more may be None: that of an optional input which the call left out.
-    left_over = dinputs[count:]
-    if len(dinputs) < count or (left_over and any(dx is not None for dx in left_over)):
+    if len(dinputs) != count and (
+        len(dinputs) < count or any(dx is not None for dx in dinputs[count:])
+    ):
         raise RuntimeError(
             f"{node.op}: backward returned {len(dinputs)} gradients for {count} inputs"
         )

@@ -1,7 +1,8 @@
 """Each file makes one engine run the problem: `prepare(problem)` returns `(step, collect)`.
 
 `step()` runs forward and backward once, and is what is timed; all gradients are in its result.
-`collect(result)` turns that into float arrays: "out", "dx", and "d" + each weight's name.
+`collect(result)` turns that into float arrays: "out", "dx", and "d" + each weight's name; into none
+if there is nothing to prove, as for the limit, which computes products and no gradient.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ CONTENDERS: dict[str, tuple[str, dict[str, Any]]] = {
     "jax.jit": ("jax_jit", {}),
     "HIPS autograd": ("hips_autograd", {}),
     "mygrad": ("my_grad", {}),
+    "NumPy's products alone": ("products", {}),
 }
 REFERENCE = "PyTorch eager, SDPA"
 

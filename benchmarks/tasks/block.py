@@ -16,5 +16,5 @@ def prepare(
 ) -> tuple[Callable[[], Any], float | None]:
     """The contender's step at this size; mask "full" or "causal"; no reference file, no proof."""
     step, collect = prepare_contender(name, make_problem(SIZES[size], mask == "causal"))
-    result = step()
-    return step, check(collect(result), Path(reference)) if reference else None
+    measured = collect(step())
+    return step, check(measured, Path(reference)) if reference and measured else None

@@ -100,6 +100,25 @@ def test_no_more_lies_idle_than_agreed(pool: Any, monkeypatch: pytest.MonkeyPatc
     assert pool.bytes == 2 * 360_000
 
 
+def test_sizes_that_nobody_asks_for_are_forgotten(
+    pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buffers, "LATELY", 10)
+    old = [empty(LARGE, F4) for _ in range(3)]
+    del old
+    place = address(empty((500, 300), F4))
+    for _ in range(6):
+        assert address(empty((500, 300), F4)) == place
+    assert pool.bytes == 3 * 360_000 + 600_000  # the tenth request was among these: all are recent
+    for _ in range(10):
+        assert address(empty((500, 300), F4)) == place
+    assert pool.bytes == 600_000
+    assert list(pool.idle) == [600_000]
+    del_me = empty(LARGE, F4)  # an old size is welcome again
+    del del_me
+    assert pool.bytes == 960_000
+
+
 def test_an_array_may_die_in_another_thread(pool: Any) -> None:
     held = [empty(LARGE, F4)]
     thread = threading.Thread(target=held.clear)

@@ -1,15 +1,16 @@
 """Attention in float32, tile by tile, so that no (T, S) matrix of a long context is ever whole.
 
 A tile is a few heads, or some rows of one head, whose scores fit into the cache. Three savings over
-the page in `ops/attention.py`: a causal tile skips the keys it may not see; the context's rows are
-divided by the softmax's total instead of the scores; and the average that softmax's backward
-subtracts, sum(dprobs * probs), is taken as sum(dout * context), which is the same number (Dao et
-al. 2022, arXiv:2205.14135, appendix B.2). The exponentials are kept for the backward while they are
-few, and computed again when they are many.
+the page in `ops/attention.py`: a causal tile skips the keys it may not see; the keys are the first
+axis of the scores in memory, so that the softmax works along whole lines of queries; and the
+average that softmax's backward subtracts, sum(dprobs * probs), is taken as sum(dout * context),
+which is the same number (Dao et al. 2022, arXiv:2205.14135, appendix B.2). The probabilities are
+kept for the backward while they are few, and computed again when they are many.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -20,26 +21,20 @@ from tinygrad_tf.buffers import empty
 from tinygrad_tf.graph import Array, Backward
 
 TILE = 1 << 20  # bytes of scores in a tile
-KEPT = 1 << 24  # bytes of exponentials that are kept instead of computed again
+KEPT = 1 << 24  # bytes of probabilities that are kept instead of computed again
+
+Index = tuple[slice, slice, slice]
 
 
 class Tile(NamedTuple):
-    """Which queries: sequences, heads, rows; and which keys, from the first on."""
+    """A piece of the work: its index in arrays over queries (sequences, heads, rows), and in arrays
+    over keys. future: (keys, rows), which of the keys from `first` on a row may not see, or None.
+    """
 
-    sequences: slice
-    heads: slice
-    rows: slice
-    keys: slice
-
-    @property
-    def queries(self) -> tuple[slice, ...]:
-        """The index of the tile in arrays over queries."""
-        return self.sequences, self.heads, self.rows
-
-    @property
-    def seen(self) -> tuple[slice, ...]:
-        """The index of the tile in arrays over keys."""
-        return self.sequences, self.heads, self.keys
+    queries: Index
+    keys: Index
+    first: int
+    future: Array | None
 
 
 def scaled_dot_product_attention(
@@ -57,48 +52,43 @@ def scaled_dot_product_attention(
     if mask is not None or dropout_p or not _covers(q, k, v):
         return NotImplemented
     scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else scale
-    q = np.multiply(q, scale, out=empty(q.shape, q.dtype))
-    tiles = list(_tiles(q.shape, k.shape[2], is_causal))
-    whole_rows = slice(0, q.shape[2])
-    keep = math.prod(q.shape[:3]) * k.shape[2] * q.itemsize <= KEPT
+    q = np.multiply(q, scale, empty(q.shape, q.dtype))
+    tiles = _tiles(q.shape[:3], k.shape[2], is_causal, TILE)
+    keep = q.itemsize * math.prod(q.shape[:3]) * k.shape[2] <= KEPT
     context = _tokens_first((*q.shape[:3], v.shape[3]), q.dtype)
-    log_totals = np.empty((*q.shape[:3], 0 if keep else 1), q.dtype)
-    kept: list[tuple[Array, Array]] = []  # the exponentials of each tile, and their totals
+    kept: list[Array] = []  # the probabilities of each tile, or what makes them of the scores
     for tile in tiles:
-        scores = _scores(q, k, tile, is_causal)
-        peak = np.maximum.reduce(scores, axis=-1, keepdims=True)
-        scores -= peak
-        exponential = np.exp(scores, out=scores)
-        total = np.add.reduce(exponential, axis=-1, keepdims=True)
-        part = np.matmul(exponential, v[tile.seen], out=context[tile.queries])
-        part /= total
-        if keep:
-            kept.append((exponential, total))
-        else:
-            log_totals[tile.queries] = peak + np.log(total)
+        probs = _scores(q, k, tile)
+        lines = _lines(probs)
+        peak = np.maximum.reduce(lines, 0)
+        lines -= peak
+        np.exp(lines, lines)
+        total = np.add.reduce(lines, 0)
+        lines /= total
+        kept.append(probs if keep else peak + np.log(total))
+        np.matmul(probs.swapaxes(2, 3), v[tile.keys], context[tile.queries])
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
         dq, dk, dv = (_tokens_first(a.shape, a.dtype) for a in (q, k, v))
-        whole = all(tile.keys.stop == k.shape[2] for tile in tiles) and tiles[0].rows == whole_rows
+        whole = tiles[0].queries[2].stop == q.shape[2] and tiles[0].keys[2].stop == k.shape[2]
         if not whole:  # several tiles add to the same keys, or none does
             dk[...] = dv[...] = 0
-        for i, tile in enumerate(tiles):
-            dcontext = dout[tile.queries]
-            if kept:
-                probs, total = kept[i]
-                dcontext = dcontext / total
-            else:
-                probs = _scores(q, k, tile, is_causal)
-                probs -= log_totals[tile.queries]
-                np.exp(probs, out=probs)
+        for tile, kept_of_tile in zip(tiles, kept, strict=True):
+            dcontext, q_tile = dout[tile.queries], q[tile.queries]
+            probs = kept_of_tile if keep else _scores(q, k, tile)
+            if not keep:
+                lines = _lines(probs)
+                lines -= kept_of_tile
+                np.exp(lines, lines)
             average = np.vecdot(dcontext, context[tile.queries])
-            v_tile = v[tile.seen].swapaxes(-1, -2)
-            dscores = np.matmul(dcontext, v_tile, out=empty(probs.shape, probs.dtype))
-            dscores -= average[..., None]
-            dscores *= probs
-            np.matmul(dscores, k[tile.seen], out=dq[tile.queries])
-            _add_product(dk[tile.seen], dscores.swapaxes(-1, -2), q[tile.queries], whole)
-            _add_product(dv[tile.seen], probs.swapaxes(-1, -2), dcontext, whole)
+            dscores = _keys_first(probs.shape, q.dtype)
+            np.matmul(v[tile.keys], dcontext.swapaxes(2, 3), dscores)
+            lines = _lines(dscores)
+            lines -= average.reshape(-1)
+            lines *= _lines(probs)
+            np.matmul(dscores.swapaxes(2, 3), k[tile.keys], dq[tile.queries])
+            _add_product(dk[tile.keys], dscores, q_tile, whole)
+            _add_product(dv[tile.keys], probs, dcontext, whole)
         dq *= scale
         return dq, dk, dv, None
 
@@ -114,38 +104,57 @@ def _covers(q: Array, k: Array, v: Array) -> bool:
     return k.shape[2] == v.shape[2] and q.size > 0 and 0 not in k.shape
 
 
-def _tiles(shape: tuple[int, ...], keys: int, is_causal: bool) -> Iterator[Tile]:
-    """Cut the queries (B, H, T, K) so that the scores of each tile take about TILE bytes."""
-    B, H, T, _ = shape
-    if 4 * B * H * T * keys <= TILE:
-        everything = slice(None)
-        seen = min(T, keys) if is_causal else keys
-        yield Tile(everything, everything, slice(0, T), slice(0, seen))
-        return
-    rows = min(T, max(TILE // (4 * keys), 64))
-    heads = min(H, max(TILE // (4 * keys * rows), 1)) if rows == T else 1
-    sequences = min(B, max(TILE // (4 * keys * rows * heads), 1)) if heads == H else 1
-    for b in range(0, B, sequences):
-        for h in range(0, H, heads):
-            for t in range(0, T, rows):
-                end = min(t + rows, T)
-                seen = min(end, keys) if is_causal else keys
-                yield Tile(
-                    slice(b, min(b + sequences, B)), slice(h, min(h + heads, H)), slice(t, end),
-                    slice(0, seen),
-                )  # fmt: skip
+@functools.lru_cache(maxsize=8)
+def _tiles(
+    queries: tuple[int, int, int], keys: int, is_causal: bool, size: int
+) -> tuple[Tile, ...]:
+    """Cut the queries (B, H, T) so that the scores of each tile take about `size` bytes."""
+    B, H, T = queries
+    if 4 * B * H * T * keys <= size:
+        sequences, heads, rows = B, H, T
+    else:
+        rows = min(T, max(size // (4 * keys), 64))
+        heads = min(H, max(size // (4 * keys * rows), 1)) if rows == T else 1
+        sequences = min(B, max(size // (4 * keys * rows * heads), 1)) if heads == H else 1
+    return tuple(
+        _tile(b, h, t, keys, is_causal)
+        for b in _cut(B, sequences)
+        for h in _cut(H, heads)
+        for t in _cut(T, rows)
+    )
 
 
-def _scores(q: Array, k: Array, tile: Tile, is_causal: bool) -> Array:
-    """The scores of a tile; the queries are scaled already. Beyond the diagonal they are -inf."""
-    queries, keys = q[tile.queries], k[tile.seen]
-    shape = (*queries.shape[:3], keys.shape[2])
-    scores = np.matmul(queries, keys.swapaxes(-1, -2), out=empty(shape, q.dtype))
+def _cut(total: int, size: int) -> Iterator[slice]:
+    return (slice(start, min(start + size, total)) for start in range(0, total, size))
+
+
+def _tile(sequences: slice, heads: slice, rows: slice, keys: int, is_causal: bool) -> Tile:
+    seen, first, future = keys, 0, None
     if is_causal:
-        first, last = tile.rows.start, tile.keys.stop  # keys before `first` are seen by all rows
-        future = np.tri(tile.rows.stop - first, max(last - first, 0), dtype=bool)
-        np.copyto(scores[..., first:], -np.inf, where=~future)
+        seen, first = min(rows.stop, keys), rows.start  # all rows see the keys before `first`
+        future = np.tri(max(seen - first, 0), rows.stop - first, -1, dtype=bool)
+    return Tile((sequences, heads, rows), (sequences, heads, slice(0, seen)), first, future)
+
+
+def _scores(q: Array, k: Array, tile: Tile) -> Array:
+    """The scores (b, h, s, t) of a tile; the queries are scaled already. The future is -inf."""
+    queries, keys = q[tile.queries], k[tile.keys]
+    scores = _keys_first((*keys.shape[:3], queries.shape[2]), q.dtype)
+    np.matmul(keys, queries.swapaxes(2, 3), scores)
+    if tile.future is not None:
+        np.copyto(scores[:, :, tile.first :], -np.inf, where=tile.future)
     return scores
+
+
+def _keys_first(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """An array (b, h, s, t) that lies in memory as (s, b, h, t)."""
+    b, h, s, t = shape
+    return empty((s, b, h, t), dtype).transpose(1, 2, 0, 3)
+
+
+def _lines(scores: Array) -> Array:
+    """An array (b, h, s, t) that lies in memory as (s, b, h, t), as it lies: (s, b * h * t)."""
+    return scores.transpose(2, 0, 1, 3).reshape(scores.shape[2], -1)
 
 
 def _tokens_first(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -157,6 +166,6 @@ def _tokens_first(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 def _add_product(total: Array, x: Array, y: Array, replace: bool) -> None:
     """total += x @ y, or total = x @ y."""
     if replace:
-        np.matmul(x, y, out=total)
+        np.matmul(x, y, total)
     else:
         total += x @ y

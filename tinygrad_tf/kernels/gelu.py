@@ -8,14 +8,18 @@ import numpy as np
 
 from tinygrad_tf.buffers import empty
 from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.kernels.vectors import constant
 
 # erf(x / sqrt(2)) = tanh(x * P(x^2)) to within 1.3e-7: P of degree 6, fitted for the smallest
 # largest error of the tanh, on |x| <= 5.6; where x^2 is above BOUND the tanh is 1 whatever P is.
-P = (
-    7.97884941e-01, 3.63330844e-02, -3.25947415e-05, -5.53063182e-05, 3.96477343e-06,
-    -1.32266303e-07, 1.75627814e-09,
-)  # fmt: skip
-BOUND = 40.0
+P = [
+    constant(coefficient)
+    for coefficient in (
+        7.97884941e-01, 3.63330844e-02, -3.25947415e-05, -5.53063182e-05, 3.96477343e-06,
+        -1.32266303e-07, 1.75627814e-09,
+    )
+]  # fmt: skip
+BOUND, ONE, HALF, PEAK = map(constant, (40.0, 1.0, 0.5, 1.0 / math.sqrt(2.0 * math.pi)))
 BLOCK = 1 << 15  # entries; a few arrays of this size stay in the second-level cache
 
 
@@ -41,20 +45,20 @@ def gelu(x: Array) -> tuple[Array, Backward]:
 
 def _block(x: Array, out: Array, slope: Array, square: Array, t: Array) -> None:
     """out = x * cdf, slope = cdf + x * pdf, for a block; square and t are scratch."""
-    np.multiply(x, x, out=square)
+    np.multiply(x, x, square)
     np.minimum(square, BOUND, out=slope)
-    np.multiply(slope, P[6], out=t)
+    np.multiply(slope, P[6], t)
     for coefficient in P[5:0:-1]:
         t += coefficient
         t *= slope
     t += P[0]
     t *= x
-    np.tanh(t, out=t)  # erf(x / sqrt(2))
-    t += 1.0
-    t *= 0.5  # cdf
-    np.multiply(x, t, out=out)
-    square *= -0.5
-    np.exp(square, out=square)
-    square *= 1.0 / math.sqrt(2.0 * math.pi)  # pdf
+    np.tanh(t, t)  # erf(x / sqrt(2))
+    t += ONE
+    t *= HALF  # cdf
+    np.multiply(x, t, out)
+    square *= -HALF
+    np.exp(square, square)
+    square *= PEAK  # pdf
     square *= x
-    np.add(square, t, out=slope)
+    np.add(square, t, slope)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
 
 from tinygrad_tf.buffers import empty
 from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.kernels.vectors import filled
 
 
 def layer_norm(
@@ -22,46 +22,35 @@ def layer_norm(
             return NotImplemented
     shape, C = x.shape, x.shape[-1]
     rows = x.reshape(-1, C)
-    average = _filled(C, 1.0 / C)
-    mean = rows @ average
-    x_hat = np.subtract(rows, mean[:, None], out=empty(rows.shape, x.dtype))
+    average = filled(C, 1.0 / C)
+    mean = rows.dot(average)
+    x_hat = np.subtract(rows, mean[:, None], empty(rows.shape, x.dtype))
     variance = np.vecdot(x_hat, x_hat)
     variance /= C
     variance += eps
-    inv_std = 1.0 / np.sqrt(variance)
-    x_hat *= inv_std[:, None]
-    if weight is None:
-        out = x_hat.copy()
-    else:
-        out = np.multiply(x_hat, weight, out=empty(rows.shape, x.dtype))
+    inv_std = (variance**-0.5)[:, None]
+    x_hat *= inv_std
+    out = x_hat.copy() if weight is None else np.multiply(x_hat, weight, empty(rows.shape, x.dtype))
     if bias is not None:
         out += bias
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
         dout = dout.reshape(x_hat.shape)
-        ones = _filled(len(x_hat), 1.0)
-        dbias = None if bias is None else ones @ dout
+        ones = filled(len(x_hat), 1.0)
+        dbias = None if bias is None else ones.dot(dout)
         shares = average if weight is None else weight / C
-        product = np.multiply(dout, x_hat, out=empty(x_hat.shape, x_hat.dtype))
-        dweight = None if weight is None else ones @ product
-        along_x_hat = product @ shares
-        along_ones = dout @ shares
-        np.multiply(x_hat, along_x_hat[:, None], out=product)
+        product = np.multiply(dout, x_hat, empty(x_hat.shape, x_hat.dtype))
+        dweight = None if weight is None else ones.dot(product)
+        along_x_hat = product.dot(shares)
+        along_ones = dout.dot(shares)
+        np.multiply(x_hat, along_x_hat[:, None], product)
         product += along_ones[:, None]
         if weight is None:
-            dx = np.subtract(dout, product, out=product)
+            dx = np.subtract(dout, product, product)
         else:
-            dx = np.multiply(dout, weight, out=empty(x_hat.shape, x_hat.dtype))
+            dx = np.multiply(dout, weight, empty(x_hat.shape, x_hat.dtype))
             dx -= product
-        dx *= inv_std[:, None]
+        dx *= inv_std
         return dx.reshape(shape), dweight, dbias
 
     return out.reshape(shape), backward
-
-
-@functools.lru_cache(maxsize=64)
-def _filled(size: int, value: float) -> Array:
-    """A vector of one value: x @ it sums or averages the rows of x, and BLAS is quick at that."""
-    vector = np.full(size, value, np.float32)
-    vector.flags.writeable = False
-    return vector

@@ -161,10 +161,11 @@ class Module:
 
     def zero_grad(self) -> None:
         """Set every parameter's gradient to None."""
-        for module in self.modules():
-            for value in vars(module).values():
-                if isinstance(value, Parameter):
-                    value.grad = None
+        for value in vars(self).values():
+            if isinstance(value, Parameter):
+                value.grad = None
+            elif isinstance(value, Module):
+                value.zero_grad()
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Ask for the gradients of all parameters, or stop asking."""

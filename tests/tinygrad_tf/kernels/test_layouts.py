@@ -42,6 +42,7 @@ CASES: dict[str, tuple[Any, tuple[Any, ...], dict[str, Any]]] = {
     "layer_norm, one token": (layer_norm, ((1, 7),), {"eps": 1e-5}),
     "linear": (linear, ((B, T, 7), (4, 7), (4,)), {}),
     "linear, no bias": (linear, ((T, 7), (1, 7), None), {}),
+    "linear, many outputs": (linear, ((1, 2, 7), (24, 7), (24,)), {}),
     "linear, one row": (linear, ((1, 7), (4, 7), (4,)), {}),
     "embedding": (embedding, (IDS, (6, 7)), {}),
     "attention": (attention, ((B, H, T, K), (B, H, S, K), (B, H, S, 3)), {}),
