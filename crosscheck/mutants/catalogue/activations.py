@@ -41,8 +41,8 @@ MUTANTS = (
         "GELU",
         "the float32 kernel's slope uses exp(-x^2), not exp(-x^2 / 2)",
         "tinygrad_tf.kernels.gelu",
-        "square *= -0.5",
-        "square *= -1.0",
+        "square *= -HALF",
+        "square *= -ONE",
         ("gelu",),
     ),
     Mutant(

@@ -165,12 +165,12 @@ MUTANTS = (
         (FUSED,),
     ),
     Mutant(
-        "attention-float32-total",
+        "attention-float32-average",
         "attention",
-        "the float32 kernel forgets to divide dcontext by the total",
+        "the float32 kernel forgets the average that softmax's backward subtracts",
         "tinygrad_tf.kernels.attention",
-        "dcontext = dcontext / total",
-        "dcontext = dcontext * 1.0",
+        "            lines -= average.reshape(-1)\n",
+        "",
         (FUSED,),
     ),
 )

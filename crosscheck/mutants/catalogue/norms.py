@@ -150,8 +150,8 @@ MUTANTS = (
         "layer norm",
         "the float32 kernel averages dout instead of dx_hat",
         "tinygrad_tf.kernels.layer_norm",
-        "along_ones = dout @ shares",
-        "along_ones = dout @ average",
+        "along_ones = dout.dot(shares)",
+        "along_ones = dout.dot(average)",
         ("layer_norm",),
     ),
 )

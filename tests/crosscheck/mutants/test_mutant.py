@@ -55,7 +55,7 @@ def test_a_method_is_changed_for_objects_that_exist() -> None:
 
 
 def test_a_kernel_is_changed_for_float32_alone() -> None:
-    half = mutant("kernels.gelu", "square *= -0.5", "square *= -1.0")
+    half = mutant("kernels.gelu", "square *= -HALF", "square *= -ONE")
     x = np.array([0.5, 1.5])
 
     def slopes(dtype: str) -> np.ndarray:
