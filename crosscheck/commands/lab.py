@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
-from crosscheck.commands.common import DISAGREE, EXIT_CODES, user_mistakes
+from crosscheck.commands.common import DISAGREE, exit_codes, user_mistakes
 from crosscheck.mutants.catalogue import CATALOGUE
 from crosscheck.mutants.lab import Exercise, set_exercise
 from crosscheck.mutants.mutant import Mutant
@@ -18,7 +18,7 @@ from crosscheck.render import make_console
 TRIES = 3
 
 
-@click.command(name="lab", epilog=EXIT_CODES)
+@click.command(name="lab", epilog=exit_codes("the answer is right", "the answer is wrong"))
 @click.option(
     "--bug", metavar="ID", help="This one, instead of any; `crosscheck mutants` has them."
 )
@@ -28,10 +28,7 @@ TRIES = 3
 def lab_command(
     context: click.Context, bug: str | None, answer: str | None, seed: int | None
 ) -> None:
-    """Find a planted bug yourself: see what disagrees, name the op, then read the patch.
-
-    Exits with 1 if the answer was wrong.
-    """
+    """Find a planted bug yourself: see what disagrees, name the op, then read the patch."""
     console = make_console()
     with user_mistakes():
         exercise = set_exercise(_choose(bug, seed))
@@ -54,18 +51,18 @@ def _choose(bug: str | None, seed: int | None) -> Mutant:
 def _ask(exercise: Exercise, console: Console) -> bool:
     """Ask until the answer is right, or the tries are used up, or the reader gives up."""
     console.print(Text(f"\nOps that ran: {', '.join(exercise.ops)}"))
-    for left in range(TRIES - 1, -1, -1):
+    tries = TRIES
+    while tries:
         said = click.prompt("Which op is it? (an op, hint, or give up)", type=str).strip()
-        if said == "hint":
-            console.print(Text(exercise.hint or "There is no hint to this one."))
-            continue
         if said == "give up":
             return False
-        if exercise.accepts(said):
+        if said == "hint":
+            console.print(Text(exercise.hint or "There is no hint to this one."))
+        elif exercise.accepts(said):
             return True
-        console.print(
-            Text(f"No, {said} is right. {left} tries left." if left else f"No, not {said}.")
-        )
+        else:
+            tries -= 1
+            console.print(Text(f"No, not {said}. Tries left: {tries}."))
     return False
 
 

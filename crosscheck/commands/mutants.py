@@ -8,8 +8,8 @@ import click
 
 from crosscheck.commands.common import (
     DISAGREE,
-    EXIT_CODES,
     FilePath,
+    exit_codes,
     progress_bar,
     user_mistakes,
 )
@@ -24,7 +24,10 @@ from crosscheck.weights import require_writable
 FAMILIES = sorted({mutant.family for mutant in CATALOGUE})
 
 
-@click.command(name="mutants", epilog=EXIT_CODES)
+@click.command(
+    name="mutants",
+    epilog=exit_codes("every bug is caught", "a bug escapes, or an honest run is accused"),
+)
 @click.option("--family", type=click.Choice(FAMILIES), help="Only the bugs of one family.")
 @click.option("--bug", "ids", multiple=True, metavar="ID", help="Only this bug; may be repeated.")
 @click.option(
@@ -48,10 +51,7 @@ def mutants_command(
     json_path: Path | None,
     update: Path | None,
 ) -> None:
-    """Prove the check's own power: plant known bugs in our rules, and count what it finds.
-
-    Exits with 1 if a bug escapes, or an honest run is accused.
-    """
+    """Prove the check's own power: plant known bugs in our rules, and count what it finds."""
     console = make_console()
     with user_mistakes():
         chosen = _chosen(family, ids)

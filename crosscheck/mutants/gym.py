@@ -62,7 +62,7 @@ class _Gym:
         f = e.permute(2, 0, 1).permute(1, 2, 0) * x.var(dim=-1, keepdim=True)
         g = f - x.amax(dim=1, keepdim=True).expand(-1, x.shape[1], -1).mean(dim=-1, keepdim=True)
         loss = self.F.cross_entropy(g.flatten(0, -2), self.targets)
-        return self.attended(self.dropped(g)) + g * loss
+        return self.attended(self.dropped(g), f, g) + g * loss
 
     scale: Any
     targets: Any
@@ -85,12 +85,12 @@ class NumPyGym(_Gym, tinygrad_tf.nn.Module):
         """Dropout of the gym's draws."""
         return numpy_functional.dropout(x, DROPPED, generator=SameDraws())  # type: ignore[arg-type]
 
-    def attended(self, x: Any) -> Any:
+    def attended(self, q: Any, k: Any, v: Any) -> Any:
         """Attention with dropout of the gym's draws."""
         return numpy_functional.scaled_dot_product_attention(
-            x,
-            x,
-            x,
+            q,
+            k,
+            v,
             dropout_p=DROPPED,
             generator=SameDraws(),  # type: ignore[arg-type]
         )
@@ -111,6 +111,6 @@ class TorchGym(_Gym, torch.nn.Module):
         """Dropout of the gym's draws."""
         return dropout(x)
 
-    def attended(self, x: Any) -> Any:
+    def attended(self, q: Any, k: Any, v: Any) -> Any:
         """Attention with dropout of the gym's draws."""
-        return scaled_dot_product_attention(x, x, x)
+        return scaled_dot_product_attention(q, k, v)

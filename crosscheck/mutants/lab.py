@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.mutants.score import first_alarm
+from crosscheck.mutants.training import OPTIMISERS
 from crosscheck.tape import Localisation
 
 WITHOUT_ANSWER = 14  # lines of symptoms
+STAGES = ("zero_grad", "backward", "clip_grad_norm_", *OPTIMISERS)  # of training
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,7 @@ class Exercise:
 
     def accepts(self, answer: str) -> bool:
         """Whether this op may rightly be blamed."""
-        blamed = {*self.mutant.found, *(f.op for f in self.localisation.findings[:1])}
-        return answer.strip() in blamed
+        return answer.strip() in self.mutant.found
 
 
 def set_exercise(mutant: Mutant) -> Exercise:
@@ -40,7 +41,7 @@ def set_exercise(mutant: Mutant) -> Exercise:
     return Exercise(
         mutant=mutant,
         symptoms=f"In the {trial}:\n{_symptoms(outcome.said, where)}",
-        ops=tuple(sorted({*where.ops, *mutant.found})),
+        ops=tuple(sorted({*(where.ops or STAGES), *mutant.found})),
         hint=next((f.hint for f in where.findings if f.hint), ""),
         localisation=where,
         derivation=_derivation(mutant),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from crosscheck.comparison import DTYPES
 from crosscheck.mutants.acceptance import OTHER_RULES, caught_by_others
 from crosscheck.mutants.catalogue import CATALOGUE
 from crosscheck.mutants.mutant import Mutant
-from crosscheck.mutants.trials import TRIALS, Outcome, TrainingTrial
+from crosscheck.mutants.trials import TRIALS, VARIED, Outcome, TrainingTrial, Trial
+from crosscheck.tape import localise
 
 SCHEMA = 1
 HONEST_RUNS = 200
@@ -21,9 +22,10 @@ class Result:
     """What came of one planted bug.
 
     caught: something disagreed. trial: the first that did. placed: the first finding names an op
-    that is to blame. named: the hint that was expected is among those given; None where none is
-    expected. op, argument, hint: what was found. others: by rule of others, whether it would have
-    been caught by that.
+    that is to blame. named: the hint that was expected is among those given for such ops; None
+    where none is expected. op, argument, hint: of the first finding. innocent: other ops that were
+    named. others: by rule of others, whether it would have been caught by that; empty where only
+    training shows it, which they do not look at.
     """
 
     id: str
@@ -36,6 +38,7 @@ class Result:
     op: str
     argument: str
     hint: str
+    innocent: tuple[str, ...]
     others: dict[str, bool]
     why_not: str
 
@@ -70,6 +73,11 @@ class Score:
         missed = [r for r in self.results if not r.caught and not r.why_not]
         return not missed and not self.false_alarms
 
+    @property
+    def innocent(self) -> int:
+        """For how many an innocent op was named as well."""
+        return sum(bool(result.innocent) for result in self.results)
+
     def others(self) -> dict[str, tuple[int, int]]:
         """By rule of others, how many it catches, and of how many it was asked."""
         asked = [result.others for result in self.results if result.others]
@@ -78,11 +86,16 @@ class Score:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         total = len(self.results)
-        counts = {"mutants": total, "caught": self.caught, "placed": self.placed}
         return {
-            "schema": SCHEMA, **counts, "named": self.named, "others": self.others(),
+            "schema": SCHEMA,
+            "mutants": total,
+            "caught": self.caught,
+            "placed": self.placed,
+            "named": self.named,
+            "innocent": self.innocent,
+            "others": self.others(),
             **asdict(self),
-        }  # fmt: skip
+        }
 
 
 def score(
@@ -98,14 +111,27 @@ def score(
         progress(mutant.id)
         results.append(judge_mutant(mutant, seed))
     alarms = []
-    trials = itertools.cycle(TRIALS)
     for i in range(honest_runs):
         progress(f"honest run {i + 1}")
-        trial = next(trials)
-        outcome = trial.run(seed + i)
-        if not outcome.agrees:
-            alarms.append(f"seed {seed + i}, {trial.name}: {outcome.said}")
+        alarms += honest_run(seed + i)
     return Score(seed, tuple(results), honest_runs, tuple(alarms))
+
+
+def honest_run(seed: int) -> list[str]:
+    """Run without a bug, at options and a precision that the seed decides; what is said against it.
+
+    In turn one of the trials, or a language model of any wiring. Localisation, which otherwise runs
+    only when something disagrees, has to find nothing too.
+    """
+    trial = (*TRIALS, VARIED, VARIED, VARIED)[seed % (len(TRIALS) + 3)]
+    dtype = DTYPES[seed % len(DTYPES)]
+    outcome = trial.run(seed, dtype)
+    said = [] if outcome.agrees else [f"seed {seed}, {trial.name}, {dtype}: {outcome.said}"]
+    if isinstance(trial, Trial):
+        model, reference, batch = trial.build(seed)
+        where = localise(model, reference, batch, seed=seed)
+        said += [f"seed {seed}, {trial.name}: {finding}" for finding in where.findings]
+    return said
 
 
 def judge_mutant(mutant: Mutant, seed: int = 0) -> Result:
@@ -113,18 +139,20 @@ def judge_mutant(mutant: Mutant, seed: int = 0) -> Result:
     trial, outcome = first_alarm(mutant, seed)
     findings = outcome.localisation.findings if outcome.localisation else ()
     first = findings[0] if findings else None
-    hints = [finding.hint for finding in findings if finding.hint]
+    placed = [f for f in findings if {f.op, f.kind.value} & set(mutant.found)]
+    innocent = {f.op for f in findings} - {f.op for f in placed}
     return Result(
         id=mutant.id,
         family=mutant.family,
         what=mutant.what,
         caught=not outcome.agrees,
         trial=trial,
-        placed=first is not None and bool({first.op, first.kind.value} & set(mutant.found)),
-        named=any(mutant.hint in hint for hint in hints) if mutant.hint else None,
+        placed=placed[:1] == list(findings[:1]) != [],
+        named=any(mutant.hint in f.hint for f in placed) if mutant.hint else None,
         op=first.op if first else "",
         argument=first.argument if first else "",
-        hint=hints[0] if hints else "",
+        hint=first.hint if first else "",
+        innocent=tuple(sorted(innocent)),
         others={} if trial == TrainingTrial.name else caught_by_others(mutant, seed),
         why_not=mutant.why_not,
     )

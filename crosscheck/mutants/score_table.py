@@ -27,7 +27,7 @@ def _bugs(score: Score) -> Table:
     for name in ("planted bug", "caught", "place", "found in", "hint"):
         table.add_column(name, no_wrap=True)
     for name in OTHER_RULES:
-        table.add_column(name.replace(" ", "\n", 1), justify="center")
+        table.add_column(_short(name), justify="center")
     family = ""
     for result in score.results:
         if result.family != family:
@@ -42,6 +42,11 @@ def _bugs(score: Score) -> Table:
             *(_mark(result.others.get(name)) for name in OTHER_RULES),
         )
     return table
+
+
+def _short(rule: str) -> str:
+    """The last word of a rule's name; the totals below have all of it."""
+    return "1 %" if rule.endswith("1 %") else rule.split()[-1]
 
 
 def _mark(value: bool | None) -> Text:
@@ -65,8 +70,8 @@ def rows_of_totals(score: Score) -> Iterator[tuple[str, str, str, str]]:
 
 def _totals(score: Score) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("accepted by", "caught", "placed at the op", "named by a hint"):
-        table.add_column(name, justify="left" if name == "accepted by" else "right")
+    for name in ("judged by", "caught", "placed at the op", "named by a hint"):
+        table.add_column(name, justify="left" if name == "judged by" else "right")
     for row in rows_of_totals(score):
         table.add_row(*row)
     return table
@@ -76,6 +81,7 @@ def _words(score: Score) -> Iterator[str]:
     for result in score.results:
         if result.why_not:
             yield f"{result.id}: {result.why_not}"
+    yield f"Bugs for which innocent ops were named as well: {score.innocent}"
     if score.honest_runs:
         count = len(score.false_alarms)
         yield f"False alarms in {score.honest_runs} honest runs: {count}"
@@ -105,7 +111,11 @@ def markdown(score: Score) -> str:
             sum(bool(r.named) for r in results),
         )
         lines.append(f"| {family} | {' | '.join(map(str, counts))} |")
-    lines += ["", f"False alarms in {score.honest_runs} honest runs: {len(score.false_alarms)}."]
+    lines += [
+        "",
+        f"Bugs for which an innocent op was named as well: {score.innocent}.",
+        f"False alarms in {score.honest_runs} honest runs: {len(score.false_alarms)}.",
+    ]
     return "\n".join(lines)
 
 

@@ -115,6 +115,39 @@ def _masked_block(seed: int, initial: bool = False) -> tuple[Any, Any, Batch]:
     return *_with_weights(models, seed, initial), Batch(x, None, options)
 
 
+def _plain_block(seed: int, initial: bool = False) -> tuple[Any, Any, Batch]:
+    """One block, written out, without any mask."""
+    models = (
+        tinygrad_tf.transformer.TransformerBlock(C, H, F, 0.0, "relu", norm_first=True),
+        _seeded(lambda: torch_impl.TransformerBlock(C, H, F, 0.0, "relu", norm_first=True), seed),
+    )
+    x = np.random.default_rng((seed, 5)).standard_normal((B, T, C))
+    return *_with_weights(models, seed, initial), Batch(x)
+
+
+def _varied(seed: int, initial: bool = False) -> tuple[Any, Any, Batch]:
+    """A language model whose options the seed decides."""
+    choose = np.random.default_rng((seed, 6))
+
+    def one_of(*options: Any) -> Any:
+        return options[choose.integers(len(options))]
+
+    return _language_model(
+        seed,
+        initial,
+        num_layers=one_of(1, 2, 3),
+        nhead=one_of(1, 4, 7),
+        norm_first=one_of(True, False),
+        norm=one_of(True, True, False),
+        residual=one_of(True, True, False),
+        bias=one_of(True, False),
+        activation=one_of("gelu", "relu"),
+        position=one_of("sinusoidal", "learned"),
+        tie_weights=one_of(True, False),
+        fused=one_of(True, False),
+    )
+
+
 def _gym(seed: int, initial: bool = False) -> tuple[Any, Any, Batch]:
     x = np.random.default_rng((seed, 4)).standard_normal((B, T, 7))
     return *_with_weights((NumPyGym(7), TorchGym(7)), seed, initial), Batch(x)
@@ -138,9 +171,12 @@ def _seeded(build: Callable[[], Any], seed: int) -> Any:
 TRIALS: tuple[Trial | TrainingTrial, ...] = (
     Trial("language model, post-norm, written out", _post_norm),
     Trial("language model, pre-norm, fused, ReLU, tied, learned positions", _pre_norm),
+    Trial("block without a mask, written out", _plain_block),
     Trial("block with masks, small input", _masked_block),
     Trial("other ops, dropout", _gym),
     TrainingTrial(),
 )
+
+VARIED = Trial("language model of any wiring", _varied)
 
 __all__ = ["TRIALS", "Outcome", "Trial"]

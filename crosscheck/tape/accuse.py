@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,9 @@ from crosscheck.tape.fingerprints import Sizes, hint
 from crosscheck.tape.gap import Gap, gap_between
 from crosscheck.tape.numpy_recorder import Pair
 from crosscheck.tape.other_forms import other_form
-from crosscheck.tape.replay import Replay, argument_name
+from crosscheck.tape.replay import Replay, argument_name, gradient_name, line_of
 from crosscheck.tape.rounding import Rounding
+from tinygrad_tf import walk
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Accuser:
 
     def of_gradient(self, pair: Pair, again: Replay, i: int) -> Finding:
         """A gradient that is wrong on right inputs and a right dout."""
-        name = f"d{argument_name(pair, i)}"
+        name = gradient_name(pair, i)
         words = ""
         if again.alone is not None and pair.partner is not None:
             words = self._hint(pair, name, again.alone.dinputs[i], pair.partner.dinputs[i])
@@ -60,10 +62,19 @@ class Accuser:
         theirs = "nothing" if pair.partner is None else pair.partner.inputs[i].origin
         what = f"its {name} comes from {ours}, the reference's from {theirs}"
         words = self._wiring_hint(pair, i, name)
-        if ours == theirs and ours in self.pairs:
+        if ours == theirs and ours not in self.pairs:
+            what = f"its {name} is {ours}, and not the same as the reference's"
+        elif ours == theirs and self.pairs[ours].output is not None:
             what = f"its {name} is not what {ours} was when it was made"
             words = f"was {name} overwritten, by an op that computes in place?"
         return self.finding(Kind.WIRING, pair, name, what, pair.inputs[i], words)
+
+    def of_sum(self, pair: Pair, what: str) -> Finding:
+        """A dout that is wrong though all that it adds up is right: no rule's fault, the walk's."""
+        found = self.finding(Kind.SUM, pair, "dout", what, pair.dout, pair.dout_hint)
+        code = walk.run_backward.__code__
+        place = f"{code.co_filename}:{code.co_firstlineno}"
+        return dataclasses.replace(found, op=Kind.SUM.value, rule=place)
 
     def _wiring_hint(self, pair: Pair, i: int, name: str) -> str:
         """What the reference calls the array that was given, or what it does before."""
@@ -120,10 +131,3 @@ def _at_hand(pair: Pair) -> dict[str, Array]:
     """The arrays among what the rule was given, and its output."""
     given = {**_given(pair), "out": pair.partner.output if pair.partner else None}
     return {name: a for name, a in given.items() if isinstance(a, np.ndarray)}
-
-
-def line_of(code: Any, argument: str) -> int:
-    """The line where a rule's backward begins if a gradient is meant, else where the rule does."""
-    nested = [c for c in code.co_consts if getattr(c, "co_name", "") == "backward"]
-    is_gradient = argument.startswith("d") and argument != "dout" and nested
-    return int(nested[0].co_firstlineno if is_gradient else code.co_firstlineno)

@@ -72,7 +72,7 @@ def in_places(name: str, wrong: Array, right: Array) -> str:
             question = ": are these used more than once, and = is written for +=?"
             return (
                 f"{name} is wrong in {len(slices)} of {right.shape[axis]} slices along axis "
-                f"{axis}, {slices[:6].tolist()}{question if name != 'out' else ''}"
+                f"{axis}, {slices[:6].tolist()}{question if name.startswith('d') else ''}"
             )
     return ""
 

@@ -52,12 +52,18 @@ class Finding:
         """The smallest relative tolerance that would pass."""
         return None if self.gap is None else self.gap.error
 
+    @property
+    def place(self) -> str:
+        """The module, and if the op is not the first of its kind there, its number."""
+        _, _, number = self.key.partition("#")
+        return f"{self.path}#{number}" if number else self.path
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {**asdict(self), "tolerance": self.tolerance}
 
     def __str__(self) -> str:
-        lines = [f"born here: {self.op} in {self.path}: {self.what}"]
+        lines = [f"born here: {self.op} in {self.place}: {self.what}"]
         gap = self.gap
         if gap is not None and gap.form:
             lines.append(f"{self.argument}: {gap.form}")
@@ -106,8 +112,9 @@ class Localisation:
         for first, *others in self._alike():
             lines.append(str(first))
             if others:
-                places = ", ".join(other.path for other in others)
-                lines.append(f"  and so born in {len(others)} places more: {places}")
+                places = ", ".join(other.place for other in others)
+                count = f"{len(others)} places" if len(others) > 1 else "one place"
+                lines.append(f"  and so born in {count} more: {places}")
         if self.inherited:
             lines.append(f"inherited from there: {self.inherited} of {self.paired} ops are wrong")
         lines += [

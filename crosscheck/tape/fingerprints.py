@@ -78,6 +78,7 @@ def hint(
         or moved(name, wrong, right, sizes.H)
         or in_places(name, wrong, right)
         or _part_of_the_sum(name, wrong, right, others)
+        or _off_by_known(name, wrong, right, others)
         or _shifted(name, wrong, right)
         or _missing_term(name, wrong, right, others)
         or _scaled_by_line(name, wrong, right)
@@ -97,7 +98,9 @@ def _scaled(name: str, wrong: Array, right: Array, sizes: Sizes) -> str:
     if math.isclose(factor, -1.0, rel_tol=EXPLAINED):
         return f"{name} has the wrong sign"
     if math.isclose(factor, 2.0, rel_tol=EXPLAINED):
-        return f"{name} is twice what it should be: is it added up twice?"
+        is_gradient = name.startswith("d") or name.endswith(".grad")
+        question = ": is it added up twice?" if is_gradient else ""
+        return f"{name} is twice what it should be{question}"
     if math.isclose(factor, 0.5, rel_tol=EXPLAINED):
         return f"{name} is half of what it should be"
     for times, large, question in (
@@ -107,6 +110,8 @@ def _scaled(name: str, wrong: Array, right: Array, sizes: Sizes) -> str:
         names = [text for f, text in sizes.factors() if math.isclose(times, f, rel_tol=EXPLAINED)]
         if names:
             return f"{name} is {times:g}x too {large}, and that is {' or '.join(names)}: {question}"
+    if right.size == 1:
+        return ""  # any number is some multiple of another
     return f"{name} is {factor:.10g} times what it should be, in every entry"
 
 
@@ -135,6 +140,18 @@ def _part_of_the_sum(name: str, wrong: Array, right: Array, at_hand: Mapping[str
     return ""
 
 
+def _off_by_known(name: str, wrong: Array, right: Array, at_hand: Mapping[str, Array]) -> str:
+    """Something at hand, a bias for instance, has been added, left out, or taken with a sign."""
+    for other, array in at_hand.items():
+        if array.ndim < right.ndim and array.shape == right.shape[right.ndim - array.ndim :]:
+            for times in (-2, -1, 1):
+                if array.size > 1 and explains(right + times * array, wrong, right):
+                    return (
+                        f"{name} is off by {times} times {other}: has it the wrong sign, or none?"
+                    )
+    return ""
+
+
 def _shifted(name: str, wrong: Array, right: Array) -> str:
     """The same is added along a whole axis: a mean along it was, or was not, subtracted."""
     for axis in reversed(range(right.ndim)):
@@ -151,7 +168,7 @@ def _shifted(name: str, wrong: Array, right: Array) -> str:
 def _missing_term(name: str, wrong: Array, right: Array, at_hand: Mapping[str, Array]) -> str:
     """In each line along the last axis, the difference is a multiple of something at hand."""
     for other, array in at_hand.items():
-        if array.shape != right.shape or right.ndim == 0 or not np.isfinite(array).all():
+        if array.shape != right.shape or right.shape[-1:] < (2,) or not np.isfinite(array).all():
             continue
         for form, values in {
             other: array,

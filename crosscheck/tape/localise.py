@@ -7,15 +7,18 @@ told apart in one run, however much each of them taints.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+import itertools
+import traceback
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from crosscheck.judge import FLOOR, frobenius
 from crosscheck.runs import Batch, Run
-from crosscheck.tape.accuse import Accuser, line_of
+from crosscheck.tape.accuse import Accuser
+from crosscheck.tape.align import align
 from crosscheck.tape.call import Call
 from crosscheck.tape.finding import Finding, Kind, Localisation
 from crosscheck.tape.fingerprints import Sizes
@@ -24,6 +27,10 @@ from crosscheck.tape.numpy_recorder import Pair, Recorder
 from crosscheck.tape.rounding import Rounding
 from crosscheck.tape.search import Search
 from crosscheck.tape.taped_runs import TapedRuns
+from tinygrad_tf import differentiable, walk
+
+LIFTING = str(differentiable.__file__)
+NUMPY = str(Path(np.__file__).parent)
 
 
 def localise(
@@ -39,19 +46,22 @@ def localise(
     theirs, tape = runs.of_reference("float64")
     floor = FLOOR * _largest(theirs)
     ours, recorder, raised = runs.of_ours(tape, floor)
-    accused = None if raised is None else _raised(raised, recorder, tape)
+    if not recorder.pairs.keys() <= tape.keys() or (
+        raised is None and len(recorder.pairs) < len(tape)
+    ):
+        runs.alignment = align((pair.call for pair in recorder.pairs.values()), tape.values())
+        tape = runs.alignment.rename(tape)
+        ours, recorder, raised = runs.of_ours(tape, floor)
+        _part_strangers(recorder.pairs, tape, runs.alignment.unlike)
+    instead = {} if runs.alignment is None else runs.alignment.instead
+    accused = None if raised is None else _raised(raised, recorder)
     if accused is not None and recorder.going_back is None:  # the rest has not been reached
         tape = {key: call for key, call in tape.items() if key in recorder.pairs}
-    unlike = _unlike(recorder.pairs, tape)
-    for pair in recorder.pairs.values():
-        if pair.call.path in unlike:
-            pair.part()
     rounding = Rounding(recorder.pairs, tape, runs.of_reference)
     accuser = Accuser(recorder.pairs, tape, _sizes(model, batch), rounding)
-    search = Search(recorder.pairs, tape, floor, unlike, accuser)
+    search = Search(recorder.pairs, tape, floor, instead, accuser)
     findings = [
         *search.forward(),
-        *search.missing(),
         *search.backward(),
         *(search.sums(ours, theirs) if ours is not None else ()),
     ]
@@ -59,7 +69,7 @@ def localise(
         findings.append(accused)
     if not findings:
         differ = ours is not None and not _agree(ours, theirs, floor)
-        findings = list(search.unlike_modules() if differ else rounding.findings())
+        findings = list(search.unlike() if differ else rounding.findings())
     return _conclude(findings, search)
 
 
@@ -75,47 +85,55 @@ def _conclude(findings: list[Finding], search: Search) -> Localisation:
         "the model": tuple(key for key, pair in search.pairs.items() if pair.partner is None),
         "the reference": tuple(
             key
-            for key, call in search.tape.items()
-            if key not in search.pairs or call.path in search.unlike
+            for key in search.tape
+            if key not in search.pairs or search.pairs[key].partner is None
         ),
     }
     ops = tuple(sorted({pair.call.op for pair in search.pairs.values()}))
     return Localisation(tuple(findings), len(tainted), len(search.replays), unpaired, ops)
 
 
-def _raised(error: Exception, recorder: Recorder, tape: Mapping[str, Call]) -> Finding:
+def _raised(error: Exception, recorder: Recorder) -> Finding:
     """The exception as a finding. Going back, the op whose backward was called last has failed, if
     it was not the walk itself. Going forward, our engine's messages begin with the op; else it is
-    the one that comes next.
+    the function that was running.
     """
     what = f"it raised {type(error).__name__}: {error}"
+    # NumPy's own frames, if it has any, come last.
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if NUMPY not in f.filename]
+    frame = frames[-1]
+    rule = f"{frame.filename}:{frame.lineno}"
+    in_walk = frame.filename == walk.__file__ and frame.name != "_backward_through"
     pair = recorder.going_back
-    if pair is not None and not str(error).startswith("backward:"):
+    if pair is not None and not in_walk and not str(error).startswith("backward:"):
         call = pair.call
-        rule = f"{(code := pair.rule.rule.__code__).co_filename}:{line_of(code, 'dinputs')}"
         return Finding(Kind.RAISED, call.op, call.path, call.key, "", what, rule, call.caller)
     path, (op, _, _) = recorder.places.current, str(error).partition(":")
     if not op.isidentifier():
-        ahead = next((call for key, call in tape.items() if key not in recorder.pairs), None)
-        op = ahead.op if ahead is not None and ahead.path == path else "unknown"
-    return Finding(Kind.RAISED, op, path, recorder.places.key(op), "", what)
+        lifted = [
+            after for before, after in itertools.pairwise(frames) if before.filename == LIFTING
+        ]
+        op = lifted[-1].name if lifted else frame.name
+    return Finding(Kind.RAISED, op, path, recorder.places.key(op), "", what, rule)
 
 
-def _unlike(
-    pairs: Mapping[str, Pair], tape: Mapping[str, Call]
-) -> dict[str, tuple[list[str], list[str]]]:
-    """Modules that are written differently on the two sides: less than half of their calls have the
-    same key. By path, the ops that they call here and there.
+def _part_strangers(
+    pairs: Mapping[str, Pair], tape: Mapping[str, Call], unlike: Collection[str]
+) -> None:
+    """In modules that are written differently, calls of one op that are given other shapes were
+    aligned by chance; unless it is an op left out before them that makes the difference.
     """
-    calls: dict[str, tuple[dict[str, str], dict[str, str]]] = defaultdict(lambda: ({}, {}))
-    for side, all_calls in enumerate(([pair.call for pair in pairs.values()], tape.values())):
-        for call in all_calls:
-            calls[call.path][side][call.key] = call.op
-    return {
-        path: (list(ours.values()), list(theirs.values()))
-        for path, (ours, theirs) in calls.items()
-        if 2 * len(ours.keys() & theirs.keys()) < len(ours.keys() | theirs.keys())
-    }
+    for pair in pairs.values():
+        partner = pair.partner
+        if partner is None or pair.call.path not in unlike:
+            continue
+        strange = not pair.same_count
+        for gap, ours, theirs in zip(pair.inputs, pair.call.inputs, partner.inputs, strict=False):
+            before = tape.get(theirs.origin)
+            left_out = before is not None and ours.origin in [s.origin for s in before.inputs]
+            strange |= "shape" in gap.form and not left_out
+        if strange:
+            pair.part()
 
 
 def _agree(ours: Run, theirs: Run, floor: float) -> bool:

@@ -58,7 +58,7 @@ class Pair:
         return self.partner is not None and len(self.positions) == len(self.partner.inputs)
 
     def part(self) -> None:
-        """Forget the partner: it has the same key by chance."""
+        """Forget the partner: it was not the same call after all."""
         self.partner, self.output, self.dout = None, None, None
         self.inputs, self.dinputs, self.overwritten = [], [], ""
 

@@ -89,9 +89,23 @@ def _own_randomness(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def argument_name(pair: Pair, i: int) -> str:
-    """The name of the rule's argument that the i-th tensor of a call stands for."""
+    """The name of the rule's argument that the i-th tensor of a call stands for; all its names, if
+    it is given more than once: a+b.
+    """
     parameters = list(inspect.signature(pair.rule.rule).parameters.values())
-    position = pair.positions[i]
+    positions = [position for position, number in enumerate(pair.numbers) if number == i]
     if parameters[0].kind is inspect.Parameter.VAR_POSITIONAL:
-        return f"{parameters[0].name}[{position}]"
-    return parameters[position].name
+        return "+".join(f"{parameters[0].name}[{position}]" for position in positions)
+    return "+".join(parameters[position].name for position in positions)
+
+
+def gradient_name(pair: Pair, i: int) -> str:
+    """The name of the gradient of that argument: da+db, if it is given more than once."""
+    return "+".join(f"d{name}" for name in argument_name(pair, i).split("+"))
+
+
+def line_of(code: Any, argument: str) -> int:
+    """The line where a rule's backward begins if a gradient is meant, else where the rule does."""
+    nested = [c for c in code.co_consts if getattr(c, "co_name", "") == "backward"]
+    is_gradient = argument.startswith("d") and argument != "dout" and nested
+    return int(nested[0].co_firstlineno if is_gradient else code.co_firstlineno)

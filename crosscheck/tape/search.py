@@ -13,21 +13,21 @@ from crosscheck.tape.finding import Finding, Kind
 from crosscheck.tape.fingerprints import hint
 from crosscheck.tape.gap import Gap, gap_between
 from crosscheck.tape.numpy_recorder import Pair
-from crosscheck.tape.replay import Replay, argument_name, replay
+from crosscheck.tape.replay import Replay, gradient_name, replay
 
 
 @dataclass
 class Search:
     """Goes through the pairs and finds those that are born wrong.
 
-    tape: the reference's. floor: what a gradient may differ by, whatever its size. unlike: modules
-    that are written differently on the two sides, with the ops that they call here and there.
+    tape: the reference's. floor: what a gradient may differ by, whatever its size. instead: for
+    each of our calls without a partner, those that the reference makes in its place.
     """
 
     pairs: Mapping[str, Pair]
     tape: Mapping[str, Call]
     floor: float
-    unlike: Mapping[str, tuple[list[str], list[str]]]
+    instead: Mapping[str, tuple[str, ...]]
     accuser: Accuser
     replays: dict[str, Replay] = field(default_factory=dict)
 
@@ -49,38 +49,21 @@ class Search:
             if not again.output.agrees:
                 yield self.accuser.of_rule(pair, again)
                 continue
-            wrongly_given = [
-                i for i, gap in enumerate(pair.inputs) if self._by_nobody(pair, i, gap)
-            ]
-            for i in wrongly_given:
-                yield self.accuser.of_wiring(pair, i)
+            for i, gap in enumerate(pair.inputs):
+                if self._by_nobody(pair, i, gap):
+                    yield self._of_origin(pair, i)
             given_right = all(gap.agrees for gap in pair.inputs)
             if given_right and pair.output is not None and not pair.output.agrees:
                 yield self.accuser.finding(
                     Kind.STATE, pair, "out", "right alone, wrong in this run", pair.output
                 )
 
-    def missing(self) -> Iterator[Finding]:
-        """Ops on one tape only, in modules that are written alike."""
-        for key, call in self.tape.items():
-            if key not in self.pairs and call.path not in self.unlike:
-                what = f"the reference calls it at {call.caller}, this model does not"
-                yield Finding(Kind.MISSING, call.op, call.path, key, "", what)
-        for pair in self.pairs.values():
-            if pair.partner is None and pair.call.path not in self.unlike:
-                what = "this model calls it, the reference does not"
-                yield self.accuser.finding(Kind.MISSING, pair, "", what, None)
-
-    def unlike_modules(self) -> Iterator[Finding]:
-        """Modules whose ops could not be paired, where all the others are right."""
-        for path, (ours, theirs) in self.unlike.items():
-            if ours:
-                op, said = ours[0], ", ".join(theirs) or "nothing"
-                what = (
-                    f"all that could be paired is right, but here this model calls "
-                    f"{', '.join(ours)}, the reference {said}"
-                )
-                yield Finding(Kind.MISSING, op, path, f"{path}/{op}", "", what)
+    def unlike(self) -> Iterator[Finding]:
+        """Modules whose calls could not all be paired, where all that could be is right."""
+        for key, others in self.instead.items():
+            there = ", ".join(self.tape[other].op for other in others) or "nothing"
+            what = f"all that could be paired is right; here this model calls it, the other {there}"
+            yield self.accuser.finding(Kind.MISSING, self.pairs[key], "", what, None)
 
     def backward(self) -> Iterator[Finding]:
         """Ops whose gradients are wrong alone, from the last to the first; or only in this run."""
@@ -106,8 +89,11 @@ class Search:
         for key, pair in self.pairs.items():
             arriving = users.get(key, [])
             if pair.dout is not None and not pair.dout.agrees and self._all_agree(arriving):
-                what = f"the {len(arriving)} gradients of its output agree, their sum does not"
-                yield self.accuser.finding(Kind.SUM, pair, "dout", what, pair.dout, pair.dout_hint)
+                what = (
+                    f"the {len(arriving)} gradients that arrive at the output of {pair.call.key} "
+                    "agree, and their sum does not"
+                )
+                yield self.accuser.of_sum(pair, what)
         for name, right in theirs.gradients.items():
             wrong = ours.gradients.get(name)
             gap = gap_between(wrong, right, self.floor)
@@ -130,7 +116,7 @@ class Search:
         for i, gap in enumerate(pair.dinputs):
             if gap.agrees or not right_so_far:
                 continue
-            name = f"d{argument_name(pair, i)}"
+            name = gradient_name(pair, i)
             if gap.form == "missing here":
                 what = f"no {name} is wanted: its input is cut off from the graph"
                 words = f"{name} is missing: is there a detach, or data taken out of a tensor?"
@@ -140,9 +126,25 @@ class Search:
                 yield self.accuser.finding(Kind.STATE, pair, name, what, gap)
 
     def _by_nobody(self, pair: Pair, i: int, gap: Gap) -> bool:
-        """Whether an input is wrong although what made it is right, or nothing made it."""
+        """Whether an input is wrong although what made it is right, or has no partner."""
         maker = self.pairs.get(pair.call.inputs[i].origin)
         return not gap.agrees and (maker is None or maker.output is None or maker.output.agrees)
+
+    def _of_origin(self, pair: Pair, i: int) -> Finding:
+        """The op that made a wrong input, if the reference has another in its place or has none;
+        else the wiring.
+        """
+        maker = self.pairs.get(pair.call.inputs[i].origin)
+        if maker is None or maker.partner is not None or pair.partner is None:
+            return self.accuser.of_wiring(pair, i)
+        theirs = pair.partner.inputs[i].origin
+        if theirs in self.instead.get(maker.call.key, ()):
+            what = f"this model calls {maker.call.op}, where the reference calls {theirs}"
+        elif theirs in [source.origin for source in maker.call.inputs]:
+            what = "this model calls it, the reference does not"
+        else:
+            return self.accuser.of_wiring(pair, i)
+        return self.accuser.finding(Kind.MISSING, maker, "", what, None)
 
     def _all_agree(self, users: list[tuple[Pair, int]]) -> bool:
         gaps = [pair.dinputs[i] if i < len(pair.dinputs) else None for pair, i in users]

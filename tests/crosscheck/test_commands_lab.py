@@ -72,8 +72,12 @@ def test_what_is_no_ops_name_is_wrong(answer: str) -> None:
         ("layer_norm\n", 0, ["Ops that ran: ", "Right."]),
         ("  layer_norm \n", 0, ["Right."]),
         ("hint\nlayer_norm\n", 0, ["is a mean or a sum along it missing?", "Right."]),
-        ("gelu\nlayer_norm\n", 0, ["No, gelu is right. 2 tries left.", "Right."]),
-        ("gelu\nadd\nmul\n", 1, ["No, add is right. 1 tries left.", "No, not mul.", "Not found."]),
+        ("gelu\nlayer_norm\n", 0, ["No, not gelu. Tries left: 2.", "Right."]),
+        (
+            "gelu\nadd\nmul\n",
+            1,
+            ["No, not add. Tries left: 1.", "No, not mul. Tries left: 0.", "Not found."],
+        ),
         ("give up\n", 1, ["Not found."]),
     ],
 )

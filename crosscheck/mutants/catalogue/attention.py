@@ -146,6 +146,16 @@ MUTANTS = (
         "masks",
     ),
     Mutant(
+        "attention-averages-keys",
+        "attention",
+        "without a mask, the keys are averaged where the values should be",
+        MODULE,
+        "            return self._average(scores, v)",
+        "            return self._average(scores, k)",
+        ("matmul",),
+        "confused",
+    ),
+    Mutant(
         "attention-query-detached",
         "attention",
         "the scores are computed with queries that are cut off from the graph",

@@ -74,7 +74,7 @@ def test_the_rules_of_others_miss_what_ours_catch(scored: Score) -> None:
     for name, (caught, asked) in others.items():
         ours = sum(result.caught for result in scored.results if result.others)
         assert asked == ours
-        assert 0.3 * asked < caught < 0.95 * ours, name
+        assert 0.3 * asked < caught < ours, name
 
 
 def test_json_holds_all_of_it(scored: Score) -> None:
@@ -160,11 +160,12 @@ def test_a_false_alarm_is_told_with_its_seed_and_trial() -> None:
     bug = next(mutant for mutant in CATALOGUE if mutant.id == "layer-norm-no-mean-term")
     said: list[str] = []
     with bug.planted():
-        accused = score([], seed=4, honest_runs=2, progress=said.append)
+        accused = score([], seed=9, honest_runs=2, progress=said.append)
     assert said == ["honest run 1", "honest run 2"]
-    assert len(accused.false_alarms) == 2
-    assert accused.false_alarms[1].startswith(f"seed 5, {TRIALS[1].name}: ")
-    assert "born here: layer_norm" in accused.false_alarms[1]
+    alarm = accused.false_alarms[0]
+    assert alarm.startswith(f"seed 9, {TRIALS[0].name}, both: ")
+    assert "born here: layer_norm" in alarm
+    assert accused.false_alarms[-1].startswith(f"seed 10, {TRIALS[1].name}")
     assert not accused.good
 
 

@@ -174,7 +174,7 @@ def test_one_rule_in_many_places_is_one_paragraph(twins: Any, x: np.ndarray) -> 
     where = localise(*twins(thrice(lambda x: x.exp()), thrice(exp)), Batch(x))
     assert [f.key for f in where.findings] == ["model/exp#3", "model/exp#2", "model/exp"]
     assert str(where).count("born here:") == 1
-    assert "and so born in 2 places more: model, model" in str(where)
+    assert "and so born in 2 places more: model#2, model" in str(where)
 
 
 def test_a_wrong_constant_is_shown_beside_the_right_one(twins: Any, x: np.ndarray) -> None:
@@ -299,8 +299,11 @@ def test_a_sum_that_is_wrong_where_all_that_arrives_is_right(twins: Any, x: np.n
 
     where = localise(*twins(forward(None), forward(lambda dh: dh * 2.0)), Batch(x))
     found = only(where)
-    assert (found.kind, found.op, found.argument) == (Kind.SUM, "sin", "dout")
-    assert found.what == "the 2 gradients of its output agree, their sum does not"
+    assert (found.kind, found.op, found.argument) == (Kind.SUM, Kind.SUM.value, "dout")
+    assert (
+        found.what
+        == "the 2 gradients that arrive at the output of model/sin agree, and their sum does not"
+    )
     assert found.tolerance == pytest.approx(1.0)
     assert where.inherited == 0  # of what comes before, there is only the input
 
@@ -321,7 +324,7 @@ def test_one_of_two_gradients_that_is_lost_is_told(twins: Any, x: np.ndarray) ->
         return run
 
     found = only(localise(*twins(forward(None), forward(lambda dh: kept["share"])), Batch(x)))
-    assert (found.kind, found.op) == (Kind.SUM, "sin")
+    assert (found.kind, found.op) == (Kind.SUM, Kind.SUM.value)
     assert found.hint.startswith("it is what model/exp alone sends back: is = written for +=")
 
 

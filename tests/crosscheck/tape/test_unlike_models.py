@@ -123,8 +123,8 @@ def test_models_without_a_single_op_in_common(twins: Any, x: np.ndarray) -> None
     where = localise(*pair, Batch(x))
     assert where.unpaired == {"the model": ("model/div",), "the reference": ("model/mul",)}
     assert where.first is not None
-    assert (where.first.kind, where.first.op) == (Kind.WIRING, "mul")  # the loss is given it
-    assert "comes from model/div, the reference's from model/mul" in where.first.what
+    assert (where.first.kind, where.first.op) == (Kind.MISSING, "div")
+    assert where.first.what == "this model calls div, where the reference calls model/mul"
 
 
 def test_what_comes_after_an_exception_is_not_called_missing() -> None:
@@ -135,3 +135,25 @@ def test_what_comes_after_an_exception_is_not_called_missing() -> None:
         where = localise(block, layer, Batch(X))
     assert [(f.kind, f.op, f.path) for f in where.findings] == [(Kind.RAISED, "gelu", "model")]
     assert where.unpaired == NONE
+
+
+def test_one_op_for_another_is_named_and_nothing_else(twins: Any, x: np.ndarray) -> None:
+    pair = twins(
+        lambda e, self, x: x.sin() + x.tanh().exp(), lambda e, self, x: x.sin() - x.tanh().exp()
+    )
+    where = localise(*pair, Batch(x))
+    assert [(f.kind, f.op) for f in where.findings] == [(Kind.MISSING, "sub")]
+    assert where.findings[0].what == "this model calls sub, where the reference calls model/add"
+
+
+def test_attention_in_one_op_against_attention_written_out() -> None:
+    """An honest pair that is no mirror has no finding; and with a bug, just that one."""
+    layer = TORCH.models.TransformerBlock(12, 3, 20, activation="gelu")
+    block = NUMPY.models.TransformerBlock(12, 3, 20, activation="gelu", fused=True)
+    randomize(layer)
+    copy_weights(layer, block)
+    assert compare(block, layer, Batch(X)).agrees
+    assert localise(block, layer, Batch(X)).findings == ()
+    with planted("linear", "dx = dout @ weight  ", "dx = dout @ -weight  "):
+        where = localise(block, layer, Batch(X))
+    assert {(f.op, f.argument) for f in where.findings} == {("linear", "dx")}
