@@ -54,7 +54,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin with nothing compared."""
+    """Begin with nothing compared. Raises UsageError for a seed that is none."""
+    if config.getoption("crosscheck_seed") < 0:
+        raise pytest.UsageError("--crosscheck-seed is negative, expected 0 or more")
     config.stash[_session] = _Session()
 
 
@@ -90,13 +92,18 @@ class CrossCheck:
         from crosscheck.comparison import compare
         from crosscheck.runs import Batch
 
-        report = compare(
-            model,
-            reference,
-            batch if isinstance(batch, Batch) else Batch(batch),
-            dtype=dtype or self._config.getoption("crosscheck_dtype"),
-            seed=self._config.getoption("crosscheck_seed") if seed is None else seed,
-        )
+        try:
+            report = compare(
+                model,
+                reference,
+                batch if isinstance(batch, Batch) else Batch(batch),
+                dtype=dtype or self._config.getoption("crosscheck_dtype"),
+                seed=self._config.getoption("crosscheck_seed") if seed is None else seed,
+            )
+        except (TypeError, ValueError) as error:
+            if not str(error).startswith(("compare:", "crosscheck:")):
+                raise  # the model's own
+            pytest.fail(f"crosscheck: {error}", pytrace=False)
         reports = self._config.stash[_session].reports.setdefault(self._test, [])
         reports.append(report)
         self._save(report, len(reports))

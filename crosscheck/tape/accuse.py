@@ -34,7 +34,8 @@ class Accuser:
         """An output that is wrong on right inputs: a wrong rule, or a wrong constant."""
         if again.error:
             return self.finding(Kind.RAISED, pair, "", f"it raised {again.error}", None)
-        kind, what, partner = Kind.FORWARD, "its output is wrong, on right inputs", pair.partner
+        kind, partner = Kind.FORWARD, pair.partner
+        what = f"its output is wrong, on right inputs{_as_called(pair)}"
         if partner is not None and len(pair.call.numbers) == len(partner.numbers):
             for ours, theirs in zip(pair.call.numbers, partner.numbers, strict=True):
                 if ours != theirs:
@@ -116,6 +117,12 @@ class Accuser:
             rounding_reference=theirs,
             hint=words,
         )
+
+
+def _as_called(pair: Pair) -> str:
+    """The options of the call, for it may be these that are wrong, and not the rule."""
+    options = [f"{name}={x!r}" for name, x in pair.options.items() if not hasattr(x, "random")]
+    return f" (called with {', '.join(options)})" if options else ""
 
 
 def _given(pair: Pair) -> dict[str, Any]:
