@@ -1,8 +1,9 @@
 """Writes measured numbers into the chapters on gradient flow, from the results they quote.
 
 A number stands between `<!--=FILE:PLACE-->` and `<!--/-->`, a table between `<!--table:FIELD-->`
-and `<!--/table-->`. FILE is one of docs/results. PLACE is, of a study, its `depth`, said/N for the
-N-th number of its conclusion, or INITIALISATION/NORM/RESIDUAL/FIELD of its summaries at the largest
+and `<!--/table-->`. FILE is one of docs/results. PLACE is, of a study, its `depth`, limits/NAME,
+how many of its deepest stacks are `apart`, the most `roundings` any needs, said/N for the N-th
+number of its conclusion, or INITIALISATION/NORM/RESIDUAL/FIELD of its summaries at the largest
 depth (RESIDUAL is `residual` or `plain`); of a paper, the number of the claim. A format may follow
 after a semicolon: ;.3f, or ;% for a percentage.
 
@@ -23,7 +24,7 @@ NUMBER = re.compile(r"(<!--=(\S+?)-->)(.*?)(<!--/-->)", re.S)
 TABLE = re.compile(r"(<!--table:(\w+)-->\n).*?(<!--/table-->)", re.S)
 LABELS = {
     "en": ("wiring", "{}-norm", "no norm", "residual", "no residual"),
-    "pt": ("ligação", "{}-norm", "sem norm", "residual", "sem residual"),
+    "pt": ("arranjo", "{}-norm", "sem norm", "residual", "sem residual"),
 }
 
 
@@ -70,6 +71,14 @@ def value(place: str) -> float:
     if where.startswith("said/"):
         found: float = [int(n) for n in re.findall(r"\d+", content["conclusion"])][int(where[5:])]
         return found
+    if where.startswith("limits/"):
+        limit: float = content["limits"][where[7:]]
+        return limit
+    if where == "apart":
+        limit = content["limits"]["agreement"]
+        return sum(s["difference"] > limit for s in study(file).values())
+    if where == "roundings":
+        return max(float(s["roundings"] or 0.0) for s in content["summaries"])
     if where == "unigram":
         claim = next(claim for claim in content["claims"] if ", no residual: val" in claim["what"])
         return float(claim["low"] + claim["high"]) / 2

@@ -73,7 +73,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
     "--paper",
     type=click.Choice(PAPERS),
     help="Instead: reproduce a published result. Of the options, it takes the seeds, the engine, "
-    "the corpus and --json.",
+    "the corpus and --json. It is all or nothing: Ctrl-C keeps nothing of it.",
 )
 @click.option("--seeds", type=AT_LEAST_ONE, help="How many seeds: 5, or what the paper needs.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="The first of them.")
@@ -123,7 +123,10 @@ def flow_command(
             if path is not None:
                 require_writable(path)
         if plots is not None:
-            plots.mkdir(parents=True, exist_ok=True)
+            try:
+                plots.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ValueError(f"--plots needs a folder: {plots}: {error.strerror}") from error
             require_writable(plots / "picture")
         study = _run(_plan(**options))
         if json_path is not None:
@@ -133,7 +136,7 @@ def flow_command(
         pictures = [] if plots is None else _draw(study, plots)
     parts = study_parts(study, console)
     if pictures:
-        parts.insert(-1, Text(f"\n{len(pictures)} pictures are in {plots}."))
+        parts.insert(-1, Text(f"\n{len(pictures)} files, each picture twice, are in {plots}."))
     print_parts(parts, console)
     context.exit(_exit_code(study))
 

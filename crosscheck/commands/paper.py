@@ -58,7 +58,7 @@ def run_paper(
                 "engines": engines,
             }
             write_json(content | paper.to_dict(), json_path)
-    print_parts(paper_parts(paper, console), console)
+    print_parts(paper_parts(paper, console, len(chosen)), console)
     context.exit(0 if paper.holds else DISAGREE)
 
 

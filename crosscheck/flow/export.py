@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import torch
+from crosscheck.flow.agreement import AGREEMENT, CEILING, ROUNDINGS
 from crosscheck.flow.reading import conclusion, reading
 from crosscheck.flow.study import Flow, Plan, Study
 from crosscheck.flow.summary import summarise
@@ -29,6 +30,7 @@ def study_to_dict(study: Study) -> dict[str, Any]:
         "interrupted": study.interrupted,
         "versions": versions(),
         "plan": plan_to_dict(study.plan),
+        "limits": {"agreement": AGREEMENT, "roundings": ROUNDINGS, "ceiling": CEILING},
         "summaries": [found.to_dict() for found in summaries],
         "reading": dict(reading(summaries)),
         "conclusion": conclusion(summaries),

@@ -38,8 +38,8 @@ def power(sizes: Sequence[float], values: Sequence[float]) -> float:
 
 
 def geometric_mean(values: Sequence[float]) -> float:
-    """The mean on a logarithmic scale; 0 if any is 0."""
-    if min(values) <= 0.0:
+    """The mean on a logarithmic scale; 0 if any is 0, else not finite if any is not."""
+    if any(value <= 0.0 for value in values):
         return 0.0
     return math.exp(sum(map(math.log, values)) / len(values))
 

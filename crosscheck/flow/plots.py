@@ -103,19 +103,15 @@ def parameters_by_engine(study: Study) -> Figure:
 
 
 def _draw_engines(axes: Axes, flow: Flow, names: Sequence[str]) -> None:
-    """A pair of bars for each name; for one that this wiring has not got, none."""
+    """Two markers for each name, since a log axis has no zero for bars to start from."""
     places = np.arange(len(names))
-    bars = {"NumPy": ("#0072B2", ""), "PyTorch": ("#F0E4A0", "////")}
-    for found, (name, (colour, hatch)) in zip(flow.profiles.values(), bars.items(), strict=True):
+    looks = {"NumPy": ("o", "#0072B2"), "PyTorch": ("D", "#D55E00")}
+    for found, (name, (marker, colour)) in zip(flow.profiles.values(), looks.items(), strict=True):
         values = [found.parameters[n][0] if n in found.parameters else np.nan for n in names]
         shift = -0.2 if name == "NumPy" else 0.2
-        look: dict[str, Any] = {
-            "color": colour,
-            "hatch": hatch,
-            "edgecolor": "#555555",
-            "linewidth": 0.4,
-        }
-        axes.barh(places + shift, values, height=0.4, align="center", label=name, **look)
+        fill = colour if name == "NumPy" else "white"
+        look: dict[str, Any] = {"color": colour, "markerfacecolor": fill, "markersize": 4.0}
+        axes.plot(values, places + shift, marker, label=name, **look)
     axes.set_yticks(places, [name.removeprefix("self_attn.") for name in names])
     axes.set_title(flow.wiring.label)
     axes.set_xscale("log")
@@ -168,13 +164,14 @@ def _band(
 ) -> None:
     """The geometric mean over the seeds as a line, and their span as a band around it.
 
-    values: for each place one of each seed; what is below SMALLEST is left out.
+    values: for each place one of each seed; what is below SMALLEST or not finite is left out.
     """
     found = np.array(values, dtype=np.float64)
-    logs: Array = np.log(np.where(found >= SMALLEST, found, np.nan))
+    logs: Array = np.log(np.where((found >= SMALLEST) & np.isfinite(found), found, np.nan))
     style = line_style(wiring)
     every = max(1, len(places) // 8)
-    axes.plot(places, np.exp(logs.mean(axis=1)), markevery=every, **style)
+    start = WIRINGS.index(wiring) * every // len(WIRINGS)  # lines may coincide, markers do not
+    axes.plot(places, np.exp(logs.mean(axis=1)), markevery=(start, every), **style)
     low, high = np.exp(logs.min(axis=1)), np.exp(logs.max(axis=1))
     axes.fill_between(places, low, high, color=style["color"], alpha=0.18, linewidth=0)
 

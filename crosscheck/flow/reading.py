@@ -6,6 +6,7 @@ together, with the range of their numbers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ COLLAPSED = 1e-3
 SILENT = 1e-6  # the gradient of W_Q over that of W_V, below which queries learn nothing
 
 UNDERFLOW = "is lost with the activations, which leave the range of float64"
+OVERFLOW = "is lost: the activations or it leave the range of float64 upwards"
+LOST = (UNDERFLOW, OVERFLOW)
 
 
 class Words(NamedTuple):
@@ -35,13 +38,15 @@ class Words(NamedTuple):
 def words(found: Summary) -> Words:
     """The words for one summary: what each means is in the constants above."""
     slowest = min(SLOW**found.depth, SMALL)
+    if not (math.isfinite(found.ratio) and math.isfinite(found.activation)):
+        return Words(OVERFLOW, "", "", "")
     if found.activation == 0.0:
         gradient = UNDERFLOW
     elif slowest <= found.ratio <= 1 / slowest:
         gradient = "changes slowly"
     else:
         gradient = "explodes" if found.ratio > 1 else "vanishes"
-    evenly = "" if gradient in ("changes slowly", UNDERFLOW) else _evenly(found)
+    evenly = "" if gradient in ("changes slowly", *LOST) else _evenly(found)
     if found.variation > APART:
         tokens = "stay apart"
     else:
@@ -95,13 +100,14 @@ def _line(said: Words, members: list[Summary], alone: bool) -> str:
     names = ", ".join(member.initialisation for member in members)
     who = "" if alone and len(members) > 1 else f"{names}: "
     gradient = f"the gradient {said.gradient}"
-    if said.gradient != UNDERFLOW:
+    if said.gradient not in LOST:
         over = f"{depth} block{'s' if depth > 1 else ''}"
         gradient += f" (times {_range([m.ratio for m in members])} over {over})"
     if said.evenly:
         gradient += f", {said.evenly} ({_range([f for m in members for f in m.factors])} each)"
     queries = "; queries and keys of the last block learn nothing" if said.queries else ""
-    return f"{who}{gradient}; {_tokens(said, members)}{queries}."
+    tokens = f"; {_tokens(said, members)}" if said.tokens else ""
+    return f"{who}{gradient}{tokens}{queries}."
 
 
 def _tokens(said: Words, members: list[Summary]) -> str:
@@ -118,12 +124,14 @@ def _counts(group: list[Summary]) -> str:
     said = [words(found) for found in group]
     lost = sum(w.gradient in ("vanishes", UNDERFLOW) for w in said)
     exploded = sum(w.gradient == "explodes" for w in said)
+    overflowed = sum(w.gradient == OVERFLOW for w in said)
     alike = sum(w.tokens == "become alike" for w in said)
     connected = "With" if group[0].wiring.residual else "Without"
     stacks = f"{len(group)} stack{'s' if len(group) > 1 else ''}"
+    upwards = f" and leaves the range of float64 upwards in {overflowed}" if overflowed else ""
     return (
         f"{connected} residual connections, of {stacks}: the gradient vanishes in {lost} and "
-        f"explodes in {exploded}; the tokens become alike in {alike}."
+        f"explodes in {exploded}{upwards}; the tokens become alike in {alike}."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from crosscheck.corpus import Corpus
 from crosscheck.engines import Array
-from crosscheck.flow.agreement import AGREEMENT, Agreement, difference
+from crosscheck.flow.agreement import AGREEMENT, Agreement, difference, moved, overflow
 from crosscheck.flow.initial import INITIALISATIONS, draw_weights
 from crosscheck.flow.measure import Profile, Trace, profile, trace
 from crosscheck.flow.stacks import ENGINES, WIRINGS, Stacks, Wiring
@@ -119,10 +120,11 @@ def passes(
     if len(traces) < 2:
         return traces, None
     (first, one), (_, two) = traces.items()
-    apart = difference(one, two)
-    if apart <= AGREEMENT:
+    if overflow(one, two):
+        return traces, Agreement(math.inf, overflow=True)
+    if (apart := difference(one, two)) <= AGREEMENT:
         return traces, Agreement(apart)
-    return traces, Agreement(apart, difference(run(first, np.nextafter(x, np.inf)), one))
+    return traces, Agreement(apart, max(difference(run(first, near), one) for near in moved(x)))
 
 
 def draw_input(plan: Plan, seed: int) -> Array:

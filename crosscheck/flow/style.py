@@ -1,7 +1,8 @@
 """How the pictures look: told apart by colour, by marker and by dash, so that grey will do.
 
 Colours from Okabe, Ito (2008), "Color universal design". One norm is one colour and marker;
-with residuals a line is whole, without them it is dashed.
+with residuals a line is whole, without them it is dashed, each norm in its own way: where two lines
+coincide, the lower one shows in the gaps of the upper.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from crosscheck.weights import write_whole
 
 COLOURS = {"pre": "#0072B2", "post": "#D55E00", "none": "#009E73"}
 MARKERS = {"pre": "o", "post": "s", "none": "^"}
+DASHES = {"pre": (0, (8, 1.5)), "post": (0, (3, 4)), "none": (0, (1, 2))}
 SETTINGS: Any = {  # its type is a list of all names there are
     "svg.hashsalt": "crosscheck flow",  # the same picture is the same file
     "font.size": 9,
@@ -37,7 +39,7 @@ def line_style(wiring: Wiring) -> dict[str, Any]:
     return {
         "color": COLOURS[wiring.norm],
         "marker": MARKERS[wiring.norm],
-        "linestyle": "-" if wiring.residual else (0, (4, 2)),
+        "linestyle": "-" if wiring.residual else DASHES[wiring.norm],
         "markerfacecolor": COLOURS[wiring.norm] if wiring.residual else "white",
         "markersize": 4.5,
         "linewidth": 1.4,

@@ -13,6 +13,7 @@ from crosscheck.flow.study import Flow, Study
 
 QUERIES = "self_attn.in_proj_weight[q]"
 VALUES = "self_attn.in_proj_weight[v]"
+ENDS = 3  # blocks left out at each end: there, tokens or their gradients are not yet alike
 ALIKE = 0.01  # tokens that vary less than this, as a share of their size, are called alike
 
 
@@ -27,7 +28,10 @@ class Summary:
     alike_from: the first layer whose tokens are alike, if there is one. Means over seeds are
     geometric. queries: in the last block the gradient of W_Q over that of W_V, the largest of the
     seeds, for where softmax picks single tokens it is a matter of luck. difference: the largest
-    between the engines, None where there is one; rounding: see `agreement`; agrees: the verdict.
+    between the engines, None where there is one; rounding, roundings: see `agreement`, the largest
+    of the seeds; lost: whether one of them could not be compared; agrees: the verdict.
+    last: by how much the last block multiplies the gradient; first: the first two together; inner:
+    the factor per block without ENDS blocks at each end.
     """
 
     initialisation: str
@@ -43,7 +47,12 @@ class Summary:
     queries: float
     difference: float | None
     rounding: float | None
+    roundings: float | None
+    lost: bool
     agrees: bool
+    last: float
+    first: float
+    inner: float
 
     @property
     def factor(self) -> float:
@@ -82,7 +91,7 @@ def _summary(flows: list[Flow]) -> Summary:
         geometric_mean(layer) for layer in zip(*(p.variation for p in profiles), strict=True)
     ]
     agreements = [flow.agreement for flow in flows if flow.agreement is not None]
-    roundings = [a.rounding for a in agreements if a.rounding is not None]
+    tried = [a for a in agreements if a.rounding]
     return Summary(
         initialisation=first.initialisation,
         wiring=first.wiring,
@@ -96,6 +105,11 @@ def _summary(flows: list[Flow]) -> Summary:
         alike_from=next((layer for layer, v in enumerate(variation) if v < ALIKE), None),
         queries=max(ratio(found[QUERIES][-1], found[VALUES][-1]) for found in weights),
         difference=max((a.difference for a in agreements), default=None),
-        rounding=max(roundings, default=None),
+        rounding=max((a.rounding or 0.0 for a in tried), default=None),
+        roundings=max((a.roundings or 0.0 for a in tried), default=None),
+        lost=any(not a.comparable for a in agreements),
         agrees=all(a.good for a in agreements),
+        last=mean(lambda p: ratio(p.gradient[-2], p.gradient[-1])),
+        first=mean(lambda p: ratio(p.gradient[0], p.gradient[min(2, first.depth)])),
+        inner=mean(lambda p: factor_per_block(p.gradient[ENDS:-ENDS])),
     )

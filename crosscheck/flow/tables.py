@@ -11,9 +11,18 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from crosscheck.flow.agreement import AGREEMENT
+from crosscheck.flow.agreement import AGREEMENT, CEILING, ROUNDINGS, SHARE
 from crosscheck.flow.measure import Profile
-from crosscheck.flow.reading import at_largest_depth, conclusion, reading
+from crosscheck.flow.reading import (
+    APART,
+    COLLAPSED,
+    SILENT,
+    SLOW,
+    SMALL,
+    at_largest_depth,
+    conclusion,
+    reading,
+)
 from crosscheck.flow.study import Flow, Plan, Study
 from crosscheck.flow.summary import Summary, summarise
 from crosscheck.render import two_columns
@@ -142,14 +151,25 @@ def legend(study: Study, columns: Columns) -> Table:
             else {}
         ),
         "factor": "fitted over all layers, the mean of the seeds ± half their range",
+        "in words": f"slow: by less than {1 - SLOW:.0%} a block, or {1 / SMALL:.0f} times in all; "
+        f"apart: above {APART:g}; alike: below {COLLAPSED:g}; queries learn nothing: below "
+        f"{SILENT:g}",
         "dW_Q / dW_V": "of the last block, the largest of the seeds: 0 where queries learn nothing",
     }
     if len(study.plan.engines) > 1:
-        lines["engines apart"] = f"largest relative difference of any array, at most {AGREEMENT:g}"
+        lines["engines apart"] = (
+            f"largest relative difference of any array, at most {AGREEMENT:g}; a parameter's small "
+            f"gradient is measured against {SHARE:g} of the largest in its block"
+        )
         if any(flow.agreement and flow.agreement.rounding for flow in study.flows):
             lines["~"] = (
-                "more, but no more than the stack itself makes of rounding: moving the input by "
-                "its last digit does the same"
+                f"more than {AGREEMENT:g}, but within {ROUNDINGS:g} times what moving the input by "
+                f"its last digit does, and at most {CEILING:g}"
+            )
+        if any(flow.agreement and not flow.agreement.comparable for flow in study.flows):
+            lines["lost"] = (
+                "not to be compared: both engines leave the range of float64, or moving the input "
+                f"by its last digit alone does more than {CEILING:g}"
             )
     return two_columns(lines, style="dim")
 
@@ -160,16 +180,24 @@ def verdict(study: Study) -> Text:
     if study.interrupted:
         done = f"INTERRUPTED after {done}"
     compared = [flow.agreement for flow in study.flows if flow.agreement is not None]
+    lost = sum(not agreement.comparable for agreement in compared)
     if not compared:
         return Text(f"\n{done}, in one engine: nothing was compared.", "bold")
     if not study.agrees:
         bad = sum(not agreement.good for agreement in compared)
         return Text(f"\nDISAGREE: {done}; in {bad} of them the engines differ.", "bold red")
+    beyond = "overflow or rounding leaves nothing to compare"
+    if lost == len(compared):
+        return Text(f"\n{done}: {beyond}.", "bold yellow")
+    compared = [agreement for agreement in compared if agreement.comparable]
     close = [agreement.difference for agreement in compared if agreement.difference <= AGREEMENT]
     rounded = len(compared) - len(close)
     words = f"in {len(close)} of them the engines differ by at most {max(close, default=0.0):.1e}"
     if rounded:
-        words += f", in the other {rounded} by no more than rounding explains"
+        most = max(agreement.roundings or 0.0 for agreement in compared)
+        words += f", in {rounded} by at most {most:.2g} times what one rounding of the input does"
+    if lost:
+        words += f"; in {lost} {beyond}"
     return Text(f"\nAGREE: {done}; {words}.", "bold green")
 
 
@@ -190,7 +218,9 @@ def _cells(found: Summary, columns: Columns) -> list[str]:
     if columns.gradients_vary:
         cells.append(number(found.gradient_variation))
     cells.append(number(found.queries))
-    if found.difference is not None:
+    if found.lost and found.agrees:
+        cells.append("lost")
+    elif found.difference is not None:
         mark = "~" if found.agrees and found.difference > AGREEMENT else ""
         cells.append(f"{mark}{found.difference:.0e}{'' if found.agrees else ' DIFFER'}")
     return cells

@@ -2,7 +2,7 @@
 
 Once tokens are alike, attention hands each token the same average of values, and a gradient that
 is the same for every token goes back through W_V W_O alone. A matrix of independent entries
-multiplies the squared length of a vector by (its outputs) * variance on the way back, and a ReLU
+multiplies the squared length of a vector by (its inputs) * variance on the way back, and a ReLU
 lets half through. So, per block, the gradient's norm is multiplied by sqrt(A M):
 
     A = (D var W_V) (D var W_O),   M = (D var W_1) (F var W_2) / 2.
@@ -25,10 +25,10 @@ from crosscheck.flow.measure import profile
 from crosscheck.flow.papers.result import Claim, Paper, compared
 from crosscheck.flow.stacks import Stacks, Wiring
 from crosscheck.flow.study import Plan, draw_cotangent, draw_input, passes
+from crosscheck.flow.summary import ENDS
 from crosscheck.models import ModelOptions
 
 WIRING = Wiring("none", residual=False)
-ENDS = 3  # blocks left out at each end: there, tokens or their gradients are not yet alike
 
 
 def plain(

@@ -15,12 +15,16 @@ from crosscheck.flow.tables import number
 from crosscheck.render import two_columns
 from crosscheck.tables import plain_table, unwrapped
 
+FEW = 6  # seeds below which a figure outside its range may be luck
 
-def paper_parts(paper: Paper, console: Console) -> list[RenderableType]:
-    """What the command prints of a reproduction, part by part."""
+
+def paper_parts(paper: Paper, console: Console, seeds: int = 0) -> list[RenderableType]:
+    """What the command prints of a reproduction, part by part; seeds: how many, if known."""
     lines = {"paper": paper.source, "run": paper.setting}
     parts: list[RenderableType] = [two_columns(lines, "bold"), claim_table(paper, console)]
     parts += [Text(f"note: {note}") for note in paper.notes]
+    if 0 < seeds < FEW and not all(claim.holds for claim in paper.claims):
+        parts.append(Text("note: one seed proves nothing, and few prove little: give it more"))
     return [*parts, verdict(paper)]
 
 
@@ -60,7 +64,7 @@ def verdict(paper: Paper) -> Text:
         worst = max(agreement.difference for agreement in paper.agreements)
         first, second = (engine.name for engine in ENGINES.values())
         compared = f"; {first} and {second} differ by at most {number(worst)}"
-        compared += ", no more than rounding explains" if worst > AGREEMENT else ""
+        compared += ", as rounding does" if worst > AGREEMENT else ""
     return Text(
         f"\nREPRODUCED: {len(paper.claims)} of {len(paper.claims)} figures{compared}.", "bold green"
     )

@@ -9,8 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from crosscheck.flow.agreement import AGREEMENT, ROUNDINGS, Agreement, apart, difference
-from crosscheck.flow.stacks import WIRINGS, Wiring
+from crosscheck.flow.agreement import (
+    AGREEMENT,
+    CEILING,
+    ROUNDINGS,
+    Agreement,
+    apart,
+    difference,
+    moved,
+    overflow,
+)
+from crosscheck.flow.initial import draw_weights
+from crosscheck.flow.stacks import WIRINGS, Stacks, Wiring
+from crosscheck.flow.study import Plan, draw_cotangent, draw_input, passes
+from crosscheck.models import ModelOptions
 
 POST = Wiring("post", residual=True)
 VALUES = "self_attn.in_proj_weight[v]"
@@ -60,18 +72,55 @@ def test_apart_is_relative_and_knows_its_limits() -> None:
         (Agreement(2 * AGREEMENT, 1e-16), False),
         (Agreement(1e-4, 1e-4), True),
         (Agreement(1e-4, 0.5e-4 / ROUNDINGS), False),
-        (Agreement(math.inf, math.inf), False),
-        (Agreement(math.nan, 1.0), False),
+        (Agreement(0.9 * CEILING, 0.5 * CEILING), True),
+        (Agreement(1.1 * CEILING, 0.5 * CEILING), False),
+        (Agreement(0.5, 1.1 * CEILING), True),  # not comparable
+        (Agreement(math.inf, overflow=True), True),
+        (Agreement(math.inf, CEILING), False),
+        (Agreement(math.nan, CEILING), False),
     ],
 )
 def test_a_difference_is_good_if_small_or_explained(found: Agreement, good: bool) -> None:
     assert found.good is good
 
 
-def test_rounding_is_measured_where_a_stack_multiplies_it(pass_of: Any) -> None:
-    """Tokens of a large size, whose scores softmax turns into a choice: the last digit decides."""
-    x = 300.0 * np.random.default_rng(0).standard_normal((1, 5, 8))
-    _, agreement = pass_of(Wiring("none", residual=True), 24, x=x)
+@pytest.fixture(scope="module")
+def chaotic() -> Any:
+    """A pass whose scores grow until softmax picks single tokens: the last digit decides a lot."""
+    model = ModelOptions(width=32, feed_forward=128, context=16, activation="relu")
+    plan, wiring = Plan(model), Wiring("none", residual=True)
+    loaded = Stacks(model, plan.engines).load(wiring, draw_weights("default", model, 64, 1))
+    return passes(loaded, draw_input(plan, 1), draw_cotangent(plan, 1), wiring, causal=False)
+
+
+def test_rounding_is_measured_where_a_stack_multiplies_it(chaotic: Any) -> None:
+    _, agreement = chaotic
+    assert agreement.difference > AGREEMENT
+    assert agreement.rounding is not None
+    assert agreement.roundings == agreement.difference / agreement.rounding
+    assert agreement.roundings < 10
     assert agreement.good
-    if agreement.difference > AGREEMENT:
-        assert agreement.rounding > agreement.difference / ROUNDINGS
+
+
+def test_not_even_there_gradients_a_fifth_too_large_pass(chaotic: Any) -> None:
+    """The limit on multiples of rounding alone would let some of them through."""
+    traces, agreement = chaotic
+    one = traces["numpy"]
+    off = replace(one, gradients=[1.2 * gradient for gradient in one.gradients])
+    wrong = replace(agreement, difference=difference(off, traces["torch"]))
+    assert wrong.difference == pytest.approx(0.2, rel=0.1)
+    assert not wrong.good
+
+
+def test_an_input_is_moved_by_its_last_digits() -> None:
+    x = np.random.default_rng(0).standard_normal((1, 5, 8))
+    for near in moved(x):
+        assert (near != x).all()
+        assert (np.abs(near - x) <= np.spacing(np.abs(x))).all()
+
+
+def test_what_overflows_in_both_engines_could_not_be_compared(pass_of: Any) -> None:
+    traces, agreement = pass_of(Wiring("none", residual=True), x=np.full((1, 5, 8), 1e308))
+    assert agreement.overflow
+    assert agreement.good
+    assert not overflow(traces["numpy"], pass_of(POST)[0]["torch"])

@@ -81,7 +81,7 @@ def test_one_stack_is_shown_layer_by_layer() -> None:
 def test_one_engine_compares_nothing() -> None:
     result = flow(*SMALL, "--engine", "numpy", "--init", "gpt2")
     assert result.exit_code == 0
-    assert "apart" not in result.output.split("What these numbers say")[0]
+    assert "engines apart" not in result.output.split("What these numbers say")[0]
     assert result.output.splitlines()[-1] == "24 passes, in one engine: nothing was compared."
 
 
@@ -103,7 +103,7 @@ def test_files_are_written(tmp_path: Path) -> None:
     assert json.loads(files[0].read_text())["schema"] == 1
     assert files[1].read_text().startswith("initialisation,norm,residual,depth,seed,engine,layer,")
     assert len(list(pictures.iterdir())) == 10
-    assert f"10 pictures are in {pictures}." in " ".join(result.output.split())
+    assert f"10 files, each picture twice, are in {pictures}." in " ".join(result.output.split())
 
 
 def test_engines_that_disagree_exit_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +156,7 @@ def test_an_interrupted_run_prints_and_saves_what_was_done(
         (("--paper", "plain", "--depths", "4"), "--paper fixes --depths itself: leave it out"),
         (("--paper", "training", "--engine", "both"), "--paper training runs in one engine"),
         (("--json", "no/such/folder/x.json"), "cannot write no/such/folder/x.json"),
-        (("--plots", "/dev/null/x"), "Not a directory"),
+        (("--plots", "/dev/null/x"), "--plots needs a folder: /dev/null/x"),
         (("--input", "text", "--corpus", "no/such/file"), "no such file"),
     ],
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from crosscheck.flow.reading import UNDERFLOW, conclusion, reading, words
+from crosscheck.flow.reading import OVERFLOW, UNDERFLOW, conclusion, reading, words
 from crosscheck.flow.stacks import WIRINGS, Wiring
 from crosscheck.flow.study import Plan, Study, run_study
 from crosscheck.flow.summary import Summary, summarise
@@ -17,7 +18,7 @@ BASE = Summary(
     initialisation="xavier", wiring=Wiring("none", residual=False), depth=64,
     factors=(0.5, 0.6), halves=(0.55, 0.55), ratio=1e-17, activation=1e-15, variation=1e-15,
     gradient_variation=0.5, alike_from=2, queries=0.0, difference=1e-13, rounding=None,
-    agrees=True,
+    roundings=None, lost=False, agrees=True, last=0.5, first=0.5, inner=0.5,
 )  # fmt: skip
 
 
@@ -30,6 +31,10 @@ BASE = Summary(
         ({"ratio": 0.02, "depth": 8}, "gradient", "changes slowly"),  # 39 % a block, but 8 of them
         ({"ratio": 1e-4, "depth": 8}, "gradient", "vanishes"),
         ({"activation": 0.0, "ratio": 0.0}, "gradient", UNDERFLOW),
+        ({"activation": math.inf}, "gradient", OVERFLOW),
+        ({"ratio": math.nan}, "gradient", OVERFLOW),
+        ({"ratio": math.inf, "variation": math.nan}, "tokens", ""),
+        ({"ratio": math.nan}, "queries", ""),
         ({}, "evenly", "by about the same factor in every block"),
         ({"halves": (0.01, 0.9)}, "evenly", "mostly near the input"),
         ({"halves": (0.9, 0.01)}, "evenly", "mostly near the output"),
@@ -63,6 +68,15 @@ def test_the_conclusion_counts() -> None:
         "vanishes in 1 and explodes in 0; the tokens become alike in 2."
     )
     assert conclusion([]) == ""
+
+
+def test_an_overflow_is_no_vanishing() -> None:
+    lost = replace(BASE, ratio=math.nan, activation=math.inf)
+    assert conclusion([lost]) == (
+        "Without residual connections, of 1 stack: the gradient vanishes in 0 and explodes in 0 "
+        "and leaves the range of float64 upwards in 1; the tokens become alike in 0."
+    )
+    assert reading([lost])[0][1] == [f"xavier: the gradient {OVERFLOW}."]
 
 
 @pytest.fixture(scope="module", params=[0, 50])
