@@ -19,6 +19,7 @@ Rule: TypeAlias = Callable[..., tuple[Array, Backward]]
 Listener: TypeAlias = Callable[["Op", tuple[Any, ...], Mapping[str, Any], "Tensor"], None]
 
 FLOAT32 = np.dtype(np.float32)
+PLAIN = frozenset((bool, int, float, tuple, type(None)))  # what most options are
 
 _grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
 _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("listeners", default=())
@@ -64,24 +65,48 @@ def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
 
     @functools.wraps(rule)
     def op(*inputs: Any, **options: Any) -> Tensor:
-        like, arrays, edges, depth = _unwrap(name, inputs)
+        like: Any = None  # the first floating tensor, else the first tensor
+        dtype: Any = None
+        arrays: list[Any] = []
+        edges: list[Edge | None] = []
+        plain, wanted = True, False  # only tensors of one dtype? does one want a gradient?
+        for x in inputs:
+            if isinstance(x, Variable):
+                array = x.data
+                arrays.append(array)
+                if array.dtype is not dtype:
+                    if dtype is None or (dtype.kind != "f" and array.dtype.kind == "f"):
+                        like, dtype = x, array.dtype
+                    else:
+                        plain = False
+                if x.requires_grad:
+                    edges.append(x.node or x)
+                    wanted = True
+                else:
+                    edges.append(None)
+            else:
+                arrays.append(x)
+                edges.append(None)
+                if x is not None:
+                    plain = False
+        if not plain or like is None:
+            arrays = _convert(name, inputs, like)
         if options:
             options = _constants(name, options)
         try:
             computed: Any = NotImplemented
-            if fast is not None and like.data.dtype == FLOAT32:
+            if fast is not None and dtype is FLOAT32:
                 computed = fast(*arrays, **options)
             is_fast = computed is not NotImplemented
             out, backward = computed if is_fast else rule(*arrays, **options)
         except (ValueError, IndexError, TypeError) as error:
             raise _explain(name, arrays, error) from error
-        result = like.new_tensor(out)
-        dtype = result.data.dtype
-        if dtype != like.data.dtype and dtype.kind == "f" and "dtype" not in options:
-            raise _wrong_dtypes(name, arrays, f" gave {dtype}")
-        if depth and _grad_enabled.get():
+        result: Tensor = like.new_tensor(out)
+        if result.data.dtype is not dtype:
+            _check_result(name, arrays, dtype, result.data.dtype, options)
+        if wanted and _grad_enabled.get():
             result.requires_grad = True
-            result.node = Node(name, edges, depth, backward, result.data, is_fast)
+            result.node = Node(name, edges, backward, result.data, is_fast)
         for listener in _listeners.get():
             listener(lifted, inputs, options, result)
         return result
@@ -132,43 +157,17 @@ def observe(listener: Listener) -> Iterator[None]:
         _listeners.reset(token)
 
 
-def _unwrap(
-    name: str, inputs: tuple[Any, ...]
-) -> tuple[Variable, list[Any], list[Edge | None], int]:
-    """The first floating tensor (else the first tensor), the inputs as arrays, and where they come
-    from: the edges of the graph, and the depth of a node on them (0 if no input wants a gradient).
-    """
-    like: Variable | None = None
-    arrays: list[Any] = []
-    edges: list[Edge | None] = []
-    depth, constants = 0, False
-    for x in inputs:
-        edge: Edge | None = None
-        if isinstance(x, Variable):
-            arrays.append(x.data)
-            if like is None or (like.data.dtype.kind != "f" and x.data.dtype.kind == "f"):
-                like = x
-            if x.requires_grad:
-                edge = x.node or x
-                if edge.depth >= depth:
-                    depth = edge.depth + 1
-        else:
-            arrays.append(x)
-            constants = constants or x is not None
-        edges.append(edge)
+def _convert(name: str, inputs: tuple[Any, ...], like: Variable | None) -> list[Any]:
+    """Inputs that are not all tensors of one dtype, as arrays: numbers take the dtype of `like`."""
     if like is None:
         kinds = ", ".join(type(x).__name__ for x in inputs)
         raise TypeError(f"{name}: expected a Tensor among its inputs, got ({kinds})")
     dtype = like.data.dtype
-    if constants:
-        arrays = [
-            a if isinstance(x, Variable) else _constant(name, a, dtype)
-            for x, a in zip(inputs, arrays, strict=True)
-        ]
+    arrays = [x.data if isinstance(x, Variable) else _constant(name, x, dtype) for x in inputs]
     for a in arrays:
-        if a is not None and a.dtype is not dtype and a.dtype != dtype and a.dtype.kind == "f":
+        if a is not None and a.dtype != dtype and a.dtype.kind == "f":
             raise _wrong_dtypes(name, arrays)
-    return like, arrays, edges, depth
+    return arrays
 
 
 def _constant(name: str, value: Any, dtype: np.dtype[Any]) -> Array | None:
@@ -190,6 +189,8 @@ def _constant(name: str, value: Any, dtype: np.dtype[Any]) -> Array | None:
 def _constants(name: str, options: dict[str, Any]) -> dict[str, Any]:
     """The options, but NumPy's scalars as Python's numbers, which never promote."""
     for key, value in options.items():
+        if type(value) in PLAIN:
+            continue
         if isinstance(value, Variable):
             raise TypeError(
                 f"{name}: {key} is a Tensor given by keyword, where it would get no gradient; "
@@ -198,6 +199,12 @@ def _constants(name: str, options: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, np.generic):
             options = {**options, key: value.item()}
     return options
+
+
+def _check_result(name: str, arrays: list[Any], dtype: Any, found: Any, options: Any) -> None:
+    """Floats come out in the precision they went in, unless the op was told another."""
+    if found != dtype and found.kind == "f" and "dtype" not in options:
+        raise _wrong_dtypes(name, arrays, f" gave {found}")
 
 
 def _describe(arrays: list[Array | None]) -> str:

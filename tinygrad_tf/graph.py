@@ -15,6 +15,7 @@ The derivatives are in `ops/`, one rule a page. The operators that people write 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -39,9 +40,28 @@ class At(NamedTuple):
     index: Any
     values: Array
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the whole gradient."""
+        return self.like.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Its dtype."""
+        return self.values.dtype
+
+    def whole(self) -> Array:
+        """The gradient as an array."""
+        total = np.zeros_like(self.like)
+        total[self.index] = self.values
+        return total
+
 
 Gradient: TypeAlias = Array | At | None
 Backward: TypeAlias = Callable[[Array], tuple[Gradient, ...]]
+
+
+_numbers = itertools.count(1)
 
 
 class Node:
@@ -49,26 +69,25 @@ class Node:
 
     inputs: for each input the node that made it, or the variable itself if it is a leaf; None where
     no gradient is wanted. The tensor itself is not kept: it may go while its node is still needed.
-    depth: more than that of any input; a leaf has depth 0. hands_over: whether the arrays that
-    `backward` returns are nobody else's, and may be added to in place, or become a `.grad`.
+    number: higher than that of any node made before; a leaf has 0. hands_over: whether the arrays
+    that `backward` returns are nobody else's, and may be added to in place, or become a `.grad`.
     """
 
     __slots__ = (
-        "backward", "depth", "dtype", "hands_over", "hooks", "inputs", "keeper", "op", "shape",
+        "backward", "dtype", "hands_over", "hooks", "inputs", "keeper", "number", "op", "shape",
     )  # fmt: skip
 
     def __init__(
         self,
         op: str,
         inputs: list[Edge | None],
-        depth: int,
         backward: Backward,
         out: Array,
         hands_over: bool,
     ) -> None:
         self.op = op
         self.inputs = inputs
-        self.depth = depth
+        self.number = next(_numbers)
         self.backward: Backward | None = backward  # None once the graph has been freed
         self.hands_over = hands_over
         self.shape = out.shape
@@ -92,7 +111,7 @@ class Variable:
     """
 
     __slots__ = ("data", "grad", "hooks", "node", "requires_grad")
-    depth: int = 0  # as a leaf
+    number: int = 0  # as a leaf
 
     def __init__(self, data: Array, requires_grad: bool) -> None:
         self.data = data

@@ -1,18 +1,18 @@
 """The way back: reverse-mode differentiation, the second half, without a single derivative.
 
-A node lies deeper than everything it was computed from. So the deepest node that is waiting has
-received all it will receive: going from the deepest to the shallowest visits every node once, after
-all that used it.
+Nodes are numbered as they are made, and a node is made after everything it was computed from. So
+the node of the highest number that is waiting has received all it will receive: going from the
+highest to the lowest visits every node once, after all that used it.
 """
 
 from __future__ import annotations
 
-import heapq
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinygrad_tf.buffers import owns_memory
+from tinygrad_tf.buffers import empty, owns_memory
 from tinygrad_tf.graph import Array, At, Edge, Gradient, Node, Variable
 
 if TYPE_CHECKING:
@@ -20,76 +20,60 @@ if TYPE_CHECKING:
 
 
 def run_backward(root: Variable, gradient: Tensor | None, retain_graph: bool) -> None:
-    """The backward pass: `Tensor.backward` says what it does, and for what it raises."""
-    arrived = _Arrived()
-    arrived.add(root.node or root, _initial_gradient(root, gradient), fresh=False)
-    while arrived.waiting:
-        node = heapq.heappop(arrived.waiting)[-1]
-        dnode, _ = arrived.take(node)
+    """The backward pass: `Tensor.backward` says what it does, and for what it raises.
+
+    A gradient that has arrived is fresh if nobody else holds the array: then more may be added to
+    it in place, and it may become a `.grad` as it is. A rule may return anything (its dout, an
+    array it captured, one array twice), so its gradients are not; those of kernels are, but for
+    dout and its views.
+    """
+    start = root.node or root
+    # The gradients on their way, by the id of the place they have come to, and whether fresh.
+    arrived = {id(start): (_initial_gradient(root, gradient), False)}
+    waiting = [(-start.number, start)] if isinstance(start, Node) else []  # a heap
+    leaves = [start] if isinstance(start, Variable) else []
+    while waiting:
+        node = heappop(waiting)[1]
+        dnode, _ = arrived.pop(id(node))
         if node.hooks:
             dnode = _apply_hooks(root, node, dnode)
         if node.keeper is not None:
             _accumulate(node.keeper, dnode, fresh=False)
         dinputs = _backward_through(node, dnode)
-        for i, source in enumerate(node.inputs):
-            dsource = dinputs[i]
-            if source is not None and dsource is not None:
-                arrived.add(source, dsource, fresh=node.hands_over and dsource is not dnode)
+        for source, dsource in zip(node.inputs, dinputs, strict=False):
+            if source is None or dsource is None:
+                continue
+            if dsource.shape != source.shape or dsource.dtype != source.dtype:
+                raise _misfit(node, dinputs, source, dsource)
+            place = id(source)
+            if place in arrived:
+                arrived[place] = _sum(*arrived[place], dsource), True
+                continue
+            if isinstance(dsource, At):
+                arrived[place] = dsource.whole(), True
+            else:
+                arrived[place] = dsource, node.hands_over and dsource is not dnode
+            if isinstance(source, Node):
+                heappush(waiting, (-source.number, source))
+            else:
+                leaves.append(source)
         if not retain_graph:
             node.free()
-    for leaf in arrived.leaves:
-        dleaf, fresh = arrived.take(leaf)
+    for leaf in leaves:
+        dleaf, fresh = arrived.pop(id(leaf))
         if leaf.hooks:
             dleaf, fresh = _apply_hooks(root, leaf, dleaf), False
         _accumulate(leaf, dleaf, fresh)
 
 
-class _Arrived:
-    """The gradients on their way, by the place they have come to; gone when the pass ends.
-
-    A gradient is fresh if nobody else holds the array: then more may be added to it in place, and
-    it may become a `.grad` as it is. A rule may return anything (its dout, an array it captured,
-    one array twice), so its gradients are not; those of kernels are, but for dout and its views.
-    """
-
-    def __init__(self) -> None:
-        self.waiting: list[tuple[int, int, Node]] = []  # a heap: (-depth, order of arrival, node)
-        self.leaves: list[Variable] = []
-        self._count = 0
-        self._gradients: dict[int, tuple[Array, bool]] = {}  # and whether it is fresh
-
-    def add(self, edge: Edge, gradient: Array | At, fresh: bool) -> None:
-        """Add one more gradient that arrives at this edge."""
-        key, gradients = id(edge), self._gradients
-        held = gradients.get(key)
-        if held is not None:
-            gradients[key] = _sum(*held, gradient), True
-            return
-        if isinstance(gradient, At):
-            total = np.zeros_like(gradient.like)
-            total[gradient.index] = gradient.values
-            gradients[key] = total, True
-        else:
-            gradients[key] = gradient, fresh and owns_memory(gradient)
-        if isinstance(edge, Node):
-            self._count += 1
-            heapq.heappush(self.waiting, (-edge.depth, self._count, edge))
-        else:
-            self.leaves.append(edge)
-
-    def take(self, edge: Edge) -> tuple[Array, bool]:
-        """The sum of what has arrived, and whether it is a fresh array."""
-        return self._gradients.pop(id(edge))
-
-
 def _sum(held: Array, fresh: bool, gradient: Array | At) -> Array:
     """held + gradient, in held itself if that is fresh."""
-    total = held if fresh else np.array(held)
+    in_place = fresh and owns_memory(held)
     if isinstance(gradient, At):
+        total = held if in_place else np.array(held)
         total[gradient.index] += gradient.values
-    else:
-        total += gradient
-    return total
+        return total
+    return np.add(held, gradient, held if in_place else empty(held.shape, held.dtype))
 
 
 def _initial_gradient(root: Variable, gradient: Tensor | None) -> Array:
@@ -123,24 +107,28 @@ def _backward_through(node: Node, dout: Array) -> tuple[Gradient, ...]:
             "pass retain_graph=True to that one to walk it twice"
         )
     dinputs = node.backward(dout)
+    if len(dinputs) != len(node.inputs):
+        _check_count(node, dinputs)
+    return dinputs
+
+
+def _check_count(node: Node, dinputs: tuple[Gradient, ...]) -> None:
+    """One gradient more may be None: that of an optional input which the call left out."""
     count = len(node.inputs)
-    # One gradient more may be None: that of an optional input which the call left out.
-    if len(dinputs) != count and (
-        len(dinputs) < count or any(dx is not None for dx in dinputs[count:])
-    ):
+    if len(dinputs) < count or any(dx is not None for dx in dinputs[count:]):
         raise RuntimeError(
             f"{node.op}: backward returned {len(dinputs)} gradients for {count} inputs"
         )
-    for i, x in enumerate(node.inputs):
-        dx = dinputs[i]
-        if x is None or dx is None or isinstance(dx, At):
-            continue
-        if dx.shape != x.shape or dx.dtype != x.dtype:
-            raise RuntimeError(
-                f"{node.op}: backward returned {dx.shape} {dx.dtype} for input {i}, which is "
-                f"{x.shape} {x.dtype}; is a sum_to missing?"
-            )
-    return dinputs
+
+
+def _misfit(node: Node, dinputs: tuple[Gradient, ...], x: Edge, dx: Array | At) -> RuntimeError:
+    """A gradient that has not its input's shape or dtype, in words."""
+    pairs = enumerate(zip(node.inputs, dinputs, strict=False))
+    i = next(i for i, (source, dsource) in pairs if source is x and dsource is dx)
+    return RuntimeError(
+        f"{node.op}: backward returned {dx.shape} {dx.dtype} for input {i}, which is "
+        f"{x.shape} {x.dtype}; is a sum_to missing?"
+    )
 
 
 def _apply_hooks(root: Variable, edge: Edge, gradient: Array) -> Array:
@@ -172,6 +160,6 @@ def _accumulate(variable: Variable, gradient: Array, fresh: bool) -> None:
     held = variable.grad
     if held is not None:
         gradient = held.data + gradient
-    elif not fresh:
+    elif not (fresh and owns_memory(gradient)):
         gradient = np.array(gradient)
     variable.grad = variable.new_tensor(gradient)

@@ -103,8 +103,10 @@ def _raised(error: Exception, recorder: Recorder) -> Finding:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if NUMPY not in f.filename]
     frame = frames[-1]
     rule = f"{frame.filename}:{frame.lineno}"
-    in_walk = frame.filename == walk.__file__ and frame.name != "_backward_through"
     pair = recorder.going_back
+    # The walk's own complaints about a rule begin with the rule's name.
+    blamed = pair is not None and str(error).startswith(f"{pair.call.op}:")
+    in_walk = frame.filename == walk.__file__ and not blamed
     if pair is not None and not in_walk and not str(error).startswith("backward:"):
         call = pair.call
         return Finding(Kind.RAISED, call.op, call.path, call.key, "", what, rule, call.caller)
