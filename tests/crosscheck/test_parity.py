@@ -29,7 +29,11 @@ def test_both_sides_in_both_precisions(norm: str, activation: str, bias: bool) -
     ]
     for row in rows:
         assert row.agrees, row
-        assert row.limit == {"float32": 1e-5, "float64": 1e-12}[row.dtype]
+        # Whatever PyTorch itself rounds on this machine, which may raise float32's limit a little:
+        promised = {"float32": 1e-5, "float64": 1e-12}[row.dtype]
+        assert row.gradient is not None
+        assert max(row.output, row.gradient) < promised
+        assert promised <= row.limit < 2 * promised
 
 
 @pytest.mark.parametrize("norm", ["post", "pre"])
