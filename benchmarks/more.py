@@ -9,8 +9,8 @@ from benchmarks.duel import duel
 from benchmarks.results import Duel, keep, show
 from benchmarks.tasks.rule import RULES
 
-OURS = "ours, fused"
-NAMES = [OURS, "ours, written out", REFERENCE]
+OURS = "ours, packed"
+NAMES = [OURS, "ours, fused", "ours, written out", REFERENCE]
 DEPTHS = (1, 2, 4, 8)
 LENGTHS = (256, 512, 1024, 2048)
 

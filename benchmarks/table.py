@@ -11,7 +11,7 @@ from benchmarks.problem import SIZES
 from benchmarks.results import load
 
 ROOT = Path(__file__).parent.parent
-OURS = "ours, fused"
+OURS = "ours, packed"
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ LAYERS = [
     {"optim"},
     {"__init__"},
     {"transformer"},
+    {"packed"},
 ]
 
 

@@ -17,8 +17,9 @@ Contender = tuple[Callable[[], Any], Callable[[Any], Arrays]]
 
 # name -> (file, options of its `prepare`)
 CONTENDERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "ours, fused": ("ours", {"fused": True}),
-    "ours, written out": ("ours", {"fused": False}),
+    "ours, packed": ("ours", {"form": "packed"}),
+    "ours, fused": ("ours", {"form": "fused"}),
+    "ours, written out": ("ours", {"form": "written out"}),
     "PyTorch eager, SDPA": ("pytorch", {"form": "eager"}),
     "nn.TransformerEncoderLayer": ("pytorch", {"form": "layer"}),
     "torch.compile": ("pytorch", {"form": "compiled"}),

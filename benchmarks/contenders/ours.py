@@ -1,4 +1,4 @@
-"""`tinygrad_tf`, with attention fused or written out."""
+"""`tinygrad_tf`, with attention packed, fused or written out."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import Any
 import tinygrad_tf
 from benchmarks.contenders import Contender
 from benchmarks.problem import Arrays, Problem
+from tinygrad_tf.packed import pack_attention
 from tinygrad_tf.transformer import TransformerBlock
 
 
-def prepare(problem: Problem, fused: bool) -> Contender:
-    """Our block."""
+def prepare(problem: Problem, form: str) -> Contender:
+    """Our block. form: "packed", "fused" or "written out"."""
     size = problem.size
-    block = TransformerBlock(size.C, size.H, size.F, 0.0, "gelu", fused=fused)
+    block = TransformerBlock(size.C, size.H, size.F, 0.0, "gelu", fused=form != "written out")
+    if form == "packed":
+        pack_attention(block)
     block.load_state_dict(problem.weights)
     x = tinygrad_tf.Tensor(problem.x, requires_grad=True)
     dout = tinygrad_tf.Tensor(problem.dout)

@@ -8,13 +8,17 @@ import numpy as np
 
 
 class Engine(NamedTuple):
-    """tensor: array, requires_grad -> tensor. models: the Transformer. lib: its package."""
+    """tensor: array, requires_grad -> tensor. models: the Transformer. lib: its package.
+
+    finish: what is still to be done to a model, in place.
+    """
 
     lib: Any
     models: Any
     tensor: Any
     optim: Any
     clip: Any
+    finish: Any
 
 
 def engine(name: str) -> Engine:
@@ -23,14 +27,20 @@ def engine(name: str) -> Engine:
         import tinygrad_tf
         import tinygrad_tf.transformer
         from tinygrad_tf import optim
+        from tinygrad_tf.packed import pack_attention
 
-        return Engine(
-            tinygrad_tf, tinygrad_tf.transformer, tinygrad_tf.Tensor, optim, optim.clip_grad_norm_
-        )
+        finish = pack_attention if name == "ours, packed" else _as_it_is
+        models, clip = tinygrad_tf.transformer, optim.clip_grad_norm_
+        return Engine(tinygrad_tf, models, tinygrad_tf.Tensor, optim, clip, finish)
     import torch
     import torch_impl
 
     def tensor(array: Any, requires_grad: bool = False) -> Any:
         return torch.tensor(np.asarray(array), requires_grad=requires_grad)
 
-    return Engine(torch, torch_impl, tensor, torch.optim, torch.nn.utils.clip_grad_norm_)
+    clip = torch.nn.utils.clip_grad_norm_
+    return Engine(torch, torch_impl, tensor, torch.optim, clip, _as_it_is)
+
+
+def _as_it_is(model: Any) -> Any:
+    return model

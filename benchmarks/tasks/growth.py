@@ -14,7 +14,7 @@ def prepare(name: str, depth: str, tokens: str) -> tuple[Callable[[], Any], floa
     """Forward and backward of `depth` post-norm blocks over `tokens` tokens, causal."""
     side = engine(name)
     blocks = [
-        side.models.TransformerBlock(256, 4, 1024, 0.0, "gelu", fused=True)
+        side.finish(side.models.TransformerBlock(256, 4, 1024, 0.0, "gelu", fused=True))
         for _ in range(int(depth))
     ]
     generator = np.random.default_rng(0)

@@ -25,6 +25,7 @@ def prepare(name: str) -> tuple[Callable[[], Any], float | None]:
         V, T, 128, 4, 4, 512, 0.0, norm_first=True, bias=False, position="learned",
         tie_weights=True, fused=name != "ours, written out",
     )  # fmt: skip
+    side.finish(model)
     optimizer = side.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.1)
     batches = [tuple(side.tensor(a) for a in generator.integers(0, V, (2, B, T))) for _ in range(8)]
     count = 0

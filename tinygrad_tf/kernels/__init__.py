@@ -5,6 +5,13 @@ on extreme values. What is different here: results go into buffers that were use
 (`buffers.py`), temporaries are overwritten in place, and sums along rows are matrix products.
 """
 
-from tinygrad_tf.kernels import attention, embedding, gelu, layer_norm, linear
+from tinygrad_tf.kernels import (
+    attention,
+    embedding,
+    gelu,
+    layer_norm,
+    linear,
+    multi_head_attention,
+)
 
-__all__ = ["attention", "embedding", "gelu", "layer_norm", "linear"]
+__all__ = ["attention", "embedding", "gelu", "layer_norm", "linear", "multi_head_attention"]

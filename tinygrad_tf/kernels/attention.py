@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinygrad_tf.buffers import empty
 from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.kernels.vectors import constant, filled
 
 TILE = 1 << 20  # bytes of scores in a tile
 KEPT = 1 << 24  # bytes of probabilities that are kept instead of computed again
@@ -51,11 +52,25 @@ def scaled_dot_product_attention(
     """See `ops/attention.py`. NotImplemented for masks, dropout and unusual shapes."""
     if mask is not None or dropout_p or not _covers(q, k, v):
         return NotImplemented
-    scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else scale
-    q = np.multiply(q, scale, empty(q.shape, q.dtype))
+    context, backward_into = attend(q, k, v, is_causal, scale)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        dq, dk, dv = (tokens_first(a.shape, a.dtype) for a in (q, k, v))
+        backward_into(dout, dq, dk, dv)
+        return dq, dk, dv, None
+
+    return context, backward
+
+
+def attend(
+    q: Array, k: Array, v: Array, is_causal: bool, scale: float | None = None
+) -> tuple[Array, Callable[[Array, Array, Array, Array], None]]:
+    """The context, and a function that writes the gradients: backward_into(dout, dq, dk, dv)."""
+    factor = _factor(q.shape[3], scale)
+    q = np.multiply(q, factor, empty(q.shape, q.dtype))
     tiles = _tiles(q.shape[:3], k.shape[2], is_causal, TILE)
     keep = q.itemsize * math.prod(q.shape[:3]) * k.shape[2] <= KEPT
-    context = _tokens_first((*q.shape[:3], v.shape[3]), q.dtype)
+    context = tokens_first((*q.shape[:3], v.shape[3]), q.dtype)
     kept: list[Array] = []  # the probabilities of each tile, or what makes them of the scores
     for tile in tiles:
         probs = _scores(q, k, tile)
@@ -63,13 +78,12 @@ def scaled_dot_product_attention(
         peak = np.maximum.reduce(lines, 0)
         lines -= peak
         np.exp(lines, lines)
-        total = np.add.reduce(lines, 0)
+        total = filled(len(lines), 1.0).dot(lines)
         lines /= total
         kept.append(probs if keep else peak + np.log(total))
         np.matmul(probs.swapaxes(2, 3), v[tile.keys], context[tile.queries])
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
-        dq, dk, dv = (_tokens_first(a.shape, a.dtype) for a in (q, k, v))
+    def backward_into(dout: Array, dq: Array, dk: Array, dv: Array) -> None:
         whole = tiles[0].queries[2].stop == q.shape[2] and tiles[0].keys[2].stop == k.shape[2]
         if not whole:  # several tiles add to the same keys, or none does
             dk[...] = dv[...] = 0
@@ -89,19 +103,24 @@ def scaled_dot_product_attention(
             np.matmul(dscores.swapaxes(2, 3), k[tile.keys], dq[tile.queries])
             _add_product(dk[tile.keys], dscores, q_tile, whole)
             _add_product(dv[tile.keys], probs, dcontext, whole)
-        dq *= scale
-        return dq, dk, dv, None
+        dq *= factor
 
-    return context, backward
+    return context, backward_into
 
 
 def _covers(q: Array, k: Array, v: Array) -> bool:
     """Whether they are (B, H, T, K), (B, H, S, K), (B, H, S, Kv) of one dtype, and none empty."""
-    if not q.ndim == k.ndim == v.ndim == 4 or not q.dtype == k.dtype == v.dtype:
+    if not q.ndim == k.ndim == v.ndim == 4 or not q.dtype is k.dtype is v.dtype:
         return False
-    if not q.shape[:2] == k.shape[:2] == v.shape[:2] or q.shape[3] != k.shape[3]:
-        return False
-    return k.shape[2] == v.shape[2] and q.size > 0 and 0 not in k.shape
+    B, H, S, K = k.shape
+    fit = q.shape[:2] == (B, H) and q.shape[3] == K and v.shape[:3] == (B, H, S)
+    return fit and q.size > 0 and k.size > 0
+
+
+@functools.lru_cache(maxsize=64)
+def _factor(head_size: int, scale: float | None) -> Array:
+    """What the scores are scaled by."""
+    return constant(1.0 / math.sqrt(head_size) if scale is None else scale)
 
 
 @functools.lru_cache(maxsize=8)
@@ -157,7 +176,7 @@ def _lines(scores: Array) -> Array:
     return scores.transpose(2, 0, 1, 3).reshape(scores.shape[2], -1)
 
 
-def _tokens_first(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+def tokens_first(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """An array (B, H, T, K) that lies in memory as (B, T, H, K): to merge its heads is no copy."""
     B, H, T, K = shape
     return empty((B, T, H, K), dtype).swapaxes(1, 2)

@@ -19,28 +19,32 @@ P = [
         -1.32266303e-07, 1.75627814e-09,
     )
 ]  # fmt: skip
+MIDDLE = P[5:0:-1]
 BOUND, ONE, HALF, PEAK = map(constant, (40.0, 1.0, 0.5, 1.0 / math.sqrt(2.0 * math.pi)))
 BLOCK = 1 << 15  # entries; a few arrays of this size stay in the second-level cache
 
 
 def gelu(x: Array) -> tuple[Array, Backward]:
     """See `ops/gelu.py`. The slope is made while x is at hand, and is all that is kept."""
-    flat = x.reshape(-1)  # a copy only if x is not contiguous
     out, slope = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
-    flat_out, flat_slope = out.reshape(-1), slope.reshape(-1)
-    size = min(BLOCK, flat.size)
-    square, t = np.empty(size, x.dtype), np.empty(size, x.dtype)
-    for start in range(0, flat.size, BLOCK):
-        end = min(start + BLOCK, flat.size)
-        count = end - start
-        _block(
-            flat[start:end], flat_out[start:end], flat_slope[start:end], square[:count], t[:count]
-        )
+    if x.size <= BLOCK:
+        _block(x, out, slope, np.empty_like(out), np.empty_like(out))
+    else:
+        _blocks(x.reshape(-1), out.reshape(-1), slope.reshape(-1))
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
-        return (np.multiply(dout, slope, out=empty(slope.shape, slope.dtype)),)
+        return (np.multiply(dout, slope, empty(slope.shape, slope.dtype)),)
 
     return out, backward
+
+
+def _blocks(x: Array, out: Array, slope: Array) -> None:
+    """Block by block, on arrays of one axis."""
+    square, t = np.empty(BLOCK, x.dtype), np.empty(BLOCK, x.dtype)
+    for start in range(0, x.size, BLOCK):
+        end = min(start + BLOCK, x.size)
+        count = end - start
+        _block(x[start:end], out[start:end], slope[start:end], square[:count], t[:count])
 
 
 def _block(x: Array, out: Array, slope: Array, square: Array, t: Array) -> None:
@@ -48,7 +52,7 @@ def _block(x: Array, out: Array, slope: Array, square: Array, t: Array) -> None:
     np.multiply(x, x, square)
     np.minimum(square, BOUND, out=slope)
     np.multiply(slope, P[6], t)
-    for coefficient in P[5:0:-1]:
+    for coefficient in MIDDLE:
         t += coefficient
         t *= slope
     t += P[0]

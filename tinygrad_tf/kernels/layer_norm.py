@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
 from tinygrad_tf.buffers import empty
 from tinygrad_tf.graph import Array, Backward
-from tinygrad_tf.kernels.vectors import filled
+from tinygrad_tf.kernels.vectors import constant, filled
 
 
 def layer_norm(
     x: Array, weight: Array | None = None, bias: Array | None = None, *, eps: float
 ) -> tuple[Array, Backward] | Any:
     """See `ops/layer_norm.py`, which also says what is wrong with shapes that do not fit."""
-    if x.size == 0 or x.ndim == 0:
-        return NotImplemented
+    shape = x.shape[-1:]
     for a in (weight, bias):
-        if a is not None and (a.shape != x.shape[-1:] or a.dtype != x.dtype):
+        if a is not None and (a.shape != shape or a.dtype is not x.dtype):
             return NotImplemented
-    shape, C = x.shape, x.shape[-1]
+    if x.size == 0 or not shape:
+        return NotImplemented
+    C = shape[0]
     rows = x.reshape(-1, C)
-    average = filled(C, 1.0 / C)
+    average, share, smallest = _constants(C, eps)
     mean = rows.dot(average)
     x_hat = np.subtract(rows, mean[:, None], empty(rows.shape, x.dtype))
-    variance = np.vecdot(x_hat, x_hat)
-    variance /= C
-    variance += eps
-    inv_std = (variance**-0.5)[:, None]
+    inv_std = np.vecdot(x_hat, x_hat)
+    inv_std *= share
+    inv_std += smallest  # the variance, and eps
+    np.sqrt(inv_std, inv_std)
+    inv_std = np.reciprocal(inv_std, inv_std)[:, None]
     x_hat *= inv_std
     out = x_hat.copy() if weight is None else np.multiply(x_hat, weight, empty(rows.shape, x.dtype))
     if bias is not None:
@@ -38,7 +41,7 @@ def layer_norm(
         dout = dout.reshape(x_hat.shape)
         ones = filled(len(x_hat), 1.0)
         dbias = None if bias is None else ones.dot(dout)
-        shares = average if weight is None else weight / C
+        shares = average if weight is None else weight * share
         product = np.multiply(dout, x_hat, empty(x_hat.shape, x_hat.dtype))
         dweight = None if weight is None else ones.dot(product)
         along_x_hat = product.dot(shares)
@@ -51,6 +54,13 @@ def layer_norm(
             dx = np.multiply(dout, weight, empty(x_hat.shape, x_hat.dtype))
             dx -= product
         dx *= inv_std
-        return dx.reshape(shape), dweight, dbias
+        return dx.reshape(x.shape), dweight, dbias
 
-    return out.reshape(shape), backward
+    return out.reshape(x.shape), backward
+
+
+@functools.lru_cache(maxsize=64)
+def _constants(channels: int, eps: float) -> tuple[Array, Array, Array]:
+    """A vector of 1 / C in each of C channels; 1 / C; eps."""
+    share = 1.0 / channels
+    return filled(channels, share), constant(share), constant(eps)

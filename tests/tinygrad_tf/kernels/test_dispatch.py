@@ -14,9 +14,10 @@ from tinygrad_tf.ops.embedding import embedding
 from tinygrad_tf.ops.gelu import gelu
 from tinygrad_tf.ops.layer_norm import layer_norm
 from tinygrad_tf.ops.linear import linear
+from tinygrad_tf.ops.multi_head_attention import multi_head_attention
 
 Array = np.ndarray[Any, Any]
-OPS = (attention, embedding, gelu, layer_norm, linear)
+OPS = (attention, embedding, gelu, layer_norm, linear, multi_head_attention)
 
 
 def drawn(*shape: int, dtype: str = "f4") -> Array:
@@ -118,6 +119,11 @@ ONES = {dtype: np.ones((4, 4), dtype) for dtype in ("f4", "i8", "i2", "?")}
         (attention, [*heads(4, 6, 1, 1), causal()], {"is_causal": True}),
         (attention, [ONES["f4"][None, None], *[ONES["i8"][None, None]] * 2], {}),
         (attention, [*[ONES["f4"][None, None]] * 2, ONES["i2"][None, None]], {}),
+        (multi_head_attention, [drawn(5, 12)], {"num_heads": 2}),
+        (multi_head_attention, [drawn(2, 5, 12)], {"num_heads": 3}),
+        (multi_head_attention, [drawn(2, 5, 12)], {"num_heads": 0}),
+        (multi_head_attention, [drawn(0, 5, 12)], {"num_heads": 2}),
+        (multi_head_attention, [drawn(2, 0, 12)], {"num_heads": 2}),
     ],
 )
 def test_the_ops_result_or_error_is_the_pages(op: Any, arrays: Any, options: Any) -> None:
@@ -141,6 +147,8 @@ def call(op: Any, dtype: str) -> Tensor:
     x = Tensor(drawn(2, 5, 4, 4, dtype=dtype))
     if op is attention:
         return op(x, x, x)
+    if op is multi_head_attention:
+        return op(x.reshape(2, 5, 16)[..., :12], num_heads=2)
     if op is embedding:
         return op(Tensor(np.array([3, 0])), x[0, 0])
     if op is gelu:

@@ -18,6 +18,7 @@ from tinygrad_tf.ops.embedding import embedding
 from tinygrad_tf.ops.gelu import gelu
 from tinygrad_tf.ops.layer_norm import layer_norm
 from tinygrad_tf.ops.linear import linear
+from tinygrad_tf.ops.multi_head_attention import multi_head_attention
 
 Array = np.ndarray[Any, Any]
 Layout = Callable[[Array], Array]
@@ -60,6 +61,12 @@ CASES: dict[str, tuple[Any, tuple[Any, ...], dict[str, Any]]] = {
         attention,
         ((B, H, T, K), (B, H, S, K), (B, H, S, K)),
         {"scale": -0.7},
+    ),
+    "heads": (multi_head_attention, ((B, T, 3 * H * K),), {"num_heads": H}),
+    "causal heads": (
+        multi_head_attention,
+        ((B, T, 3 * H * K),),
+        {"num_heads": H, "is_causal": True},
     ),
     "attention, one query": (attention, ((B, H, 1, K), (B, H, S, K), (B, H, S, K)), {}),
 }

@@ -1,0 +1,53 @@
+"""Multi-head attention: the channels in H shares, each of which attends for itself."""
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_tf import kernels
+from tinygrad_tf.differentiable import differentiable
+from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.ops.attention import scaled_dot_product_attention
+
+
+@differentiable(fast=kernels.multi_head_attention.multi_head_attention)
+def multi_head_attention(
+    qkv: Array, *, num_heads: int, is_causal: bool = False
+) -> tuple[Array, Backward]:
+    """Split the heads, attend, merge the heads. out = merge(attention(*split(qkv))).
+
+    qkv (B, T, 3C), H heads -> out (B, T, C), C = H * K.   The last axis holds first all queries,
+    then all keys, then all values, and within each of them head after head.
+
+    Backward. Splitting and merging only move entries, so their gradients move back: the gradient
+    of a head's context is that head's share of dout, and dq, dk, dv are laid side by side where q,
+    k, v were taken from. All arithmetic is in attention's own rule, which is called here on arrays:
+    a rule made of rules is the chain rule by hand.
+    Fact: heads do not mix. Where dout is zero but in one head's share, so is dqkv.
+    Source: Vaswani et al. (2017), arXiv:1706.03762, section 3.2.2.
+    Mirrors: torch.nn.functional.multi_head_attention_forward, between its two projections.
+    """
+    B, T, K = *qkv.shape[:2], _head_size(qkv, num_heads)
+    q, k, v = qkv.reshape(B, T, 3, num_heads, K).transpose(2, 0, 3, 1, 4)    # 1  (B, H, T, K)
+    attend: Any = scaled_dot_product_attention.rule
+    context, attend_backward = attend(q, k, v, is_causal=is_causal)          # 2  (B, H, T, K)
+    out = context.swapaxes(1, 2).reshape(B, T, num_heads * K)                # 3  (B, T, C)
+
+    def backward(dout: Array) -> tuple[Array | None, ...]:
+        dcontext = dout.reshape(B, T, num_heads, K).swapaxes(1, 2)           # 3  (B, H, T, K)
+        dq, dk, dv, _ = attend_backward(dcontext)                            # 2  (B, H, T, K)
+        dqkv = np.stack((dq, dk, dv)).transpose(1, 3, 0, 2, 4)               # 1  (B, T, 3, H, K)
+        return (dqkv.reshape(qkv.shape),)
+
+    return out, backward
+
+
+def _head_size(qkv: Array, num_heads: int) -> int:
+    if qkv.ndim != 3:
+        raise ValueError(f"multi_head_attention: qkv has shape {qkv.shape}, expected (B, T, 3C)")
+    if num_heads < 1 or qkv.shape[2] % (3 * num_heads):
+        raise ValueError(
+            f"multi_head_attention: the last axis of qkv {qkv.shape} does not split into queries, "
+            f"keys and values of {num_heads} heads"
+        )
+    return int(qkv.shape[2]) // (3 * num_heads)
