@@ -12,11 +12,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.contenders import REFERENCE
+from benchmarks.contenders import REFERENCE, environment
 
 BURST_SECONDS = 0.3
 PAUSE_SECONDS = 0.25  # longer than the idle threads of BLAS and OpenMP keep spinning
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class NotAvailableError(Exception):
@@ -27,11 +26,10 @@ class Worker:
     """The process of one contender."""
 
     def __init__(self, task: str, name: str, arguments: list[str], threads: int) -> None:
-        environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
         command = [sys.executable, "-m", "benchmarks.worker", task, str(threads), name, *arguments]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, env=environment,
+            text=True, env={**os.environ, **environment(name, threads)},
         )  # fmt: skip
         self.name = name
         self.error: float | None = self._answer()["error"]

@@ -16,7 +16,7 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[Any]]
 
 SMALLEST = 1 << 17  # bytes; below this malloc finds memory that was used before by itself
-KEPT = 1 << 28  # bytes that may lie idle, in each thread
+KEPT = 1 << 28  # bytes that may lie idle
 LATELY = 1 << 12  # requests; a size that none of so many asked for is forgotten
 
 
@@ -34,10 +34,13 @@ class _Lease(np.ndarray[Any, Any]):
             _pool.give_back(self.base)
 
 
-class _Pool(threading.local):
-    """The idle blocks of one thread, by their size in bytes."""
+class _Pool:
+    """The idle blocks, by their size in bytes: of all threads, for an array may die in another one
+    than it was made in. While the lock is held, an array that dies may call `give_back`.
+    """
 
     def __init__(self) -> None:
+        self.lock = threading.RLock()
         self.idle: dict[int, list[_Block]] = {}
         self.bytes = 0
         self.requests = 0
@@ -45,21 +48,22 @@ class _Pool(threading.local):
 
     def give_back(self, block: _Block) -> None:
         """Called when the last view of a block is gone, in whichever thread that happens."""
-        if self.bytes + block.nbytes <= KEPT:
-            self.idle.setdefault(block.nbytes, []).append(block)
-            self.bytes += block.nbytes
+        with self.lock:
+            if self.bytes + block.nbytes <= KEPT:
+                self.idle.setdefault(block.nbytes, []).append(block)
+                self.bytes += block.nbytes
 
     def take(self, size: int) -> _Block:
         """A block of this size: an idle one, or a new one."""
-        self.asked.add(size)
-        self.requests += 1
-        if self.requests % LATELY == 0:
-            self.forget()
-        blocks = self.idle.get(size)
-        if not blocks:
-            return _Block(size, np.uint8)
-        self.bytes -= size
-        return blocks.pop()
+        with self.lock:
+            self.asked.add(size)
+            self.requests += 1
+            if self.requests % LATELY == 0:
+                self.forget()
+            if blocks := self.idle.get(size):
+                self.bytes -= size
+                return blocks.pop()
+        return _Block(size, np.uint8)
 
     def forget(self) -> None:
         """Let go of the idle blocks whose size nobody asked for lately: a model that is gone."""

@@ -13,11 +13,14 @@ from typing import Any
 
 from benchmarks.problem import Arrays, Problem
 
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
 Contender = tuple[Callable[[], Any], Callable[[Any], Arrays]]
 
 # name -> (file, options of its `prepare`)
 CONTENDERS: dict[str, tuple[str, dict[str, Any]]] = {
     "ours, packed": ("ours", {"form": "packed"}),
+    "ours, packed, own threads": ("ours", {"form": "packed"}),
     "ours, fused": ("ours", {"form": "fused"}),
     "ours, written out": ("ours", {"form": "written out"}),
     "PyTorch eager, SDPA": ("pytorch", {"form": "eager"}),
@@ -29,6 +32,14 @@ CONTENDERS: dict[str, tuple[str, dict[str, Any]]] = {
     "NumPy's products alone": ("products", {}),
 }
 REFERENCE = "PyTorch eager, SDPA"
+
+
+def environment(name: str, threads: int) -> dict[str, str]:
+    """What a contender's process finds in its environment."""
+    numbers = dict.fromkeys(THREAD_VARIABLES, str(threads))
+    if name.endswith("own threads"):
+        numbers |= {"OPENBLAS_NUM_THREADS": "1", "TINYGRAD_TF_NUM_THREADS": str(threads)}
+    return numbers
 
 
 def prepare(name: str, problem: Problem) -> Contender:

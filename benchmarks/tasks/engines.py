@@ -29,7 +29,7 @@ def engine(name: str) -> Engine:
         from tinygrad_tf import optim
         from tinygrad_tf.packed import pack_attention
 
-        finish = pack_attention if name == "ours, packed" else _as_it_is
+        finish = pack_attention if name.startswith("ours, packed") else _as_it_is
         models, clip = tinygrad_tf.transformer, optim.clip_grad_norm_
         return Engine(tinygrad_tf, models, tinygrad_tf.Tensor, optim, clip, finish)
     import torch

@@ -19,6 +19,7 @@ import numpy as np
 
 from tinygrad_tf.buffers import empty
 from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.kernels.threads import each
 from tinygrad_tf.kernels.vectors import constant, filled
 
 TILE = 1 << 20  # bytes of scores in a tile
@@ -36,6 +37,9 @@ class Tile(NamedTuple):
     keys: Index
     first: int
     future: Array | None
+
+
+Group = tuple[Tile, ...]
 
 
 def scaled_dot_product_attention(
@@ -68,44 +72,60 @@ def attend(
     """The context, and a function that writes the gradients: backward_into(dout, dq, dk, dv)."""
     factor = _factor(q.shape[3], scale)
     q = np.multiply(q, factor, empty(q.shape, q.dtype))
-    tiles = _tiles(q.shape[:3], k.shape[2], is_causal, TILE)
+    groups = _groups(q.shape[:3], k.shape[2], is_causal, TILE)
     keep = q.itemsize * math.prod(q.shape[:3]) * k.shape[2] <= KEPT
     context = tokens_first((*q.shape[:3], v.shape[3]), q.dtype)
-    kept: list[Array] = []  # the probabilities of each tile, or what makes them of the scores
-    for tile in tiles:
-        probs = _scores(q, k, tile)
-        lines = _lines(probs)
-        peak = np.maximum.reduce(lines, 0)
-        lines -= peak
-        np.exp(lines, lines)
-        total = filled(len(lines), 1.0).dot(lines)
-        lines /= total
-        kept.append(probs if keep else peak + np.log(total))
-        np.matmul(probs.swapaxes(2, 3), v[tile.keys], context[tile.queries])
+
+    def forward(group: Group) -> list[Array]:
+        return [_forward(q, k, v, context, tile, keep) for tile in group]
+
+    # Of each tile the probabilities, or what makes them of the scores.
+    kept = each(forward, groups)
 
     def backward_into(dout: Array, dq: Array, dk: Array, dv: Array) -> None:
-        whole = tiles[0].queries[2].stop == q.shape[2] and tiles[0].keys[2].stop == k.shape[2]
+        whole = len(groups[0]) == 1 and groups[0][0].keys[2].stop == k.shape[2]
         if not whole:  # several tiles add to the same keys, or none does
             dk[...] = dv[...] = 0
-        for tile, kept_of_tile in zip(tiles, kept, strict=True):
-            dcontext, q_tile = dout[tile.queries], q[tile.queries]
-            probs = kept_of_tile if keep else _scores(q, k, tile)
-            if not keep:
-                lines = _lines(probs)
-                lines -= kept_of_tile
-                np.exp(lines, lines)
-            average = np.vecdot(dcontext, context[tile.queries])
-            dscores = _keys_first(probs.shape, q.dtype)
-            np.matmul(v[tile.keys], dcontext.swapaxes(2, 3), dscores)
-            lines = _lines(dscores)
-            lines -= average.reshape(-1)
-            lines *= _lines(probs)
-            np.matmul(dscores.swapaxes(2, 3), k[tile.keys], dq[tile.queries])
-            _add_product(dk[tile.keys], dscores, q_tile, whole)
-            _add_product(dv[tile.keys], probs, dcontext, whole)
+
+        def backward(group: Group, kept_of_group: list[Array]) -> None:
+            for tile, kept_of_tile in zip(group, kept_of_group, strict=True):
+                probs = kept_of_tile if keep else _again(_scores(q, k, tile), kept_of_tile)
+                dcontext, k_tile = dout[tile.queries], k[tile.keys]
+                average = np.vecdot(dcontext, context[tile.queries])
+                dscores = _keys_first(probs.shape, q.dtype)
+                np.matmul(v[tile.keys], dcontext.swapaxes(2, 3), dscores)
+                lines = _lines(dscores)
+                lines -= average.reshape(-1)
+                lines *= _lines(probs)
+                np.matmul(dscores.swapaxes(2, 3), k_tile, dq[tile.queries])
+                _add_product(dk[tile.keys], dscores, q[tile.queries], whole)
+                _add_product(dv[tile.keys], probs, dcontext, whole)
+
+        each(backward, groups, kept)
         dq *= factor
 
     return context, backward_into
+
+
+def _forward(q: Array, k: Array, v: Array, context: Array, tile: Tile, keep: bool) -> Array:
+    """Fill a tile of the context. The probabilities, or the logarithms that make them anew."""
+    probs = _scores(q, k, tile)
+    lines = _lines(probs)
+    peak = np.maximum.reduce(lines, 0)
+    lines -= peak
+    np.exp(lines, lines)
+    total = filled(len(lines), 1.0).dot(lines)
+    lines /= total
+    np.matmul(probs.swapaxes(2, 3), v[tile.keys], context[tile.queries])
+    return probs if keep else peak + np.log(total)
+
+
+def _again(scores: Array, logs: Array) -> Array:
+    """The probabilities of a tile from its scores, in place."""
+    lines = _lines(scores)
+    lines -= logs
+    np.exp(lines, lines)
+    return scores
 
 
 def _covers(q: Array, k: Array, v: Array) -> bool:
@@ -124,10 +144,12 @@ def _factor(head_size: int, scale: float | None) -> Array:
 
 
 @functools.lru_cache(maxsize=8)
-def _tiles(
+def _groups(
     queries: tuple[int, int, int], keys: int, is_causal: bool, size: int
-) -> tuple[Tile, ...]:
-    """Cut the queries (B, H, T) so that the scores of each tile take about `size` bytes."""
+) -> tuple[Group, ...]:
+    """Cut the queries (B, H, T) so that the scores of each tile take about `size` bytes. A group
+    are the tiles that share their keys, whose gradients add up.
+    """
     B, H, T = queries
     if 4 * B * H * T * keys <= size:
         sequences, heads, rows = B, H, T
@@ -136,10 +158,9 @@ def _tiles(
         heads = min(H, max(size // (4 * keys * rows), 1)) if rows == T else 1
         sequences = min(B, max(size // (4 * keys * rows * heads), 1)) if heads == H else 1
     return tuple(
-        _tile(b, h, t, keys, is_causal)
+        tuple(_tile(b, h, t, keys, is_causal) for t in _cut(T, rows))
         for b in _cut(B, sequences)
         for h in _cut(H, heads)
-        for t in _cut(T, rows)
     )
 
 

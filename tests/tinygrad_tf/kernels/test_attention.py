@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -74,8 +75,12 @@ def test_tiles_cover_every_pair_that_may_attend_once() -> None:
         for t, s in TOKENS:
             for is_causal in (False, True):
                 visits = np.zeros((2, 3, t, s), dtype=int)
-                for tile in kernel._tiles((2, 3, t), s, is_causal, size):
+                groups = kernel._groups((2, 3, t), s, is_causal, size)
+                for tile in itertools.chain(*groups):
                     visits[(*tile.queries, tile.keys[2])] += 1
+                keys = [{(str(t.keys[0]), str(t.keys[1])) for t in group} for group in groups]
+                assert all(len(k) == 1 for k in keys)  # none adds to another group's keys
+                assert len(set.union(*keys)) == len(groups)
                 allowed = np.tri(t, s, dtype=bool) if is_causal else True
                 assert (visits[np.broadcast_to(allowed, visits.shape)] == 1).all()
                 assert visits.max() == 1

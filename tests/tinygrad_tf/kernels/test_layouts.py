@@ -83,9 +83,14 @@ def _dirty_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
 
-@pytest.fixture(params=["whole", "pieces", "pieces, computed again"])
+@pytest.fixture(params=["whole", "pieces", "pieces, computed again", "pieces in three threads"])
 def _memory(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """GELU in blocks of 16 entries; attention in tiles of one head, or of two."""
+    if "threads" in request.param:
+        monkeypatch.setattr(kernels.threads, "NUMBER", 3)
+        monkeypatch.setattr(kernels.threads, "ENOUGH", 0)
+        monkeypatch.setattr(kernels.linear, "dot", kernels.threads.shared_dot)
+        monkeypatch.setattr(kernels.attention, "each", kernels.threads.side_by_side)
     if request.param != "whole":
         monkeypatch.setattr(kernels.gelu, "BLOCK", 16)
         monkeypatch.setattr(kernels.attention, "TILE", 4 * T * S * 2)

@@ -1,0 +1,146 @@
+"""Shared kernels: the layouts they must bear are in test_layouts.py."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_tf.kernels import threads
+
+ROOT = Path(__file__).parents[3]
+SECONDS = 20  # a deadlock is a failure, not a wait
+
+
+@pytest.fixture(autouse=True)
+def _three(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(threads, "NUMBER", 3)
+    monkeypatch.setattr(threads, "ENOUGH", 0)
+    threads._pool.cache_clear()
+    yield
+    threads._pool.cache_clear()
+
+
+@pytest.mark.parametrize("shape", [(7, 4, 5), (2, 4, 5), (1, 1, 1), (3, 1, 9)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_product_in_pieces(shape: tuple[int, int, int], turned: bool) -> None:
+    rows, inner, columns = shape
+    generator = np.random.default_rng(0)
+    x = generator.standard_normal((inner, rows)).T if turned else generator.random((rows, inner))
+    y, out = generator.standard_normal((inner, columns)), np.full((rows, columns), np.nan)
+    assert threads.shared_dot(x, y, out) is out
+    np.testing.assert_allclose(out, x @ y, rtol=1e-14)
+
+
+def test_results_come_in_order_and_three_work_at_once() -> None:
+    together = threading.Barrier(3, timeout=SECONDS)
+
+    def work(x: int, y: str) -> str:
+        together.wait()
+        return y * x
+
+    assert threads.side_by_side(work, [1, 2, 3], "abc") == ["a", "bb", "ccc"]
+    assert threads.one_by_one(lambda x, y: y * x, [1, 2, 3], "abc") == ["a", "bb", "ccc"]
+
+
+@pytest.mark.parametrize("bad", [0, 1, 2, 3])
+def test_an_error_in_any_thread_is_raised_when_all_rest(bad: int) -> None:
+    together = threading.Barrier(3, timeout=SECONDS)
+    ended = []
+
+    def work(i: int) -> None:
+        if i < 3:
+            together.wait()
+        if i == bad:
+            raise ZeroDivisionError(i)
+        ended.append(i)
+
+    with pytest.raises(ZeroDivisionError):
+        threads.side_by_side(work, range(4))
+    assert set(range(3)) - {bad} <= set(ended)
+
+
+def test_numpys_error_state_holds_over_there() -> None:
+    together = threading.Barrier(3, timeout=SECONDS)
+
+    def work(_: int) -> Any:
+        together.wait()
+        return np.geterr()["over"]
+
+    with np.errstate(over="raise"):
+        assert threads.side_by_side(work, range(3)) == ["raise"] * 3
+
+
+def test_kernels_called_from_many_threads() -> None:
+    x = np.random.default_rng(0).standard_normal((60, 60))
+    right: list[bool] = []
+
+    def call() -> None:
+        for _ in range(20):
+            out = threads.shared_dot(x, x, np.empty_like(x))
+            right.append(np.allclose(out, x @ x))
+
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(SECONDS)
+    assert (len(right), all(right)) == (80, True)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_makes_threads_of_its_own() -> None:
+    threads.side_by_side(lambda i: i, range(3))
+    child = os.fork()
+    if child == 0:
+        os._exit(sum(threads.side_by_side(lambda i: i, range(3))))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+
+
+STEP = """
+import numpy as np
+from tinygrad_tf import Tensor
+from tinygrad_tf.kernels import attention, linear, threads
+from tinygrad_tf.nn import init
+from tinygrad_tf.packed import pack_attention
+from tinygrad_tf.transformer import TransformerBlock
+block = pack_attention(TransformerBlock(192, 3, 768, 0.0, "gelu", fused=True))
+generator = np.random.default_rng(0)
+for p in block.parameters():
+    init.normal_(p, std=0.1, generator=generator)
+x, dout = generator.standard_normal((2, 2, 300, 192)).astype("f4")
+x = Tensor(x, requires_grad=True)
+block(x, is_causal=True).backward(Tensor(dout))
+print(threads.NUMBER, linear.dot.__name__, attention.each.__name__)
+print(*(float(np.abs(p.grad.data).sum()) for p in [x, *block.parameters()]))
+"""
+
+
+def run(number: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", threads.VARIABLE: number}
+    return subprocess.run(
+        [sys.executable, "-c", STEP], cwd=ROOT, env=environment, capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+
+
+def test_a_step_in_two_threads_is_the_step_in_one() -> None:
+    one, two = run("1"), run("2")
+    assert (one.stderr, two.stderr) == ("", "")
+    assert one.stdout.splitlines()[0] == "1 dot one_by_one"
+    assert two.stdout.splitlines()[0] == "2 shared_dot side_by_side"
+    sums = [[float(word) for word in o.stdout.splitlines()[1].split()] for o in (one, two)]
+    assert len(sums[0]) == 13
+    np.testing.assert_allclose(*sums, rtol=1e-5)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "two", ""])
+def test_a_number_that_is_none(number: str) -> None:
+    with pytest.raises(ValueError, match=f"TINYGRAD_TF_NUM_THREADS is '{number}', expected a"):
+        threads._number(number)
