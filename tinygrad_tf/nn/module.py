@@ -33,8 +33,8 @@ class Module:
 
     def __init__(self) -> None:
         self.training = True
-        self._forward_hooks: Hooks = {}
-        self._forward_pre_hooks: Hooks = {}
+        self._forward_hooks = Hooks()
+        self._forward_pre_hooks = Hooks()
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output; every subclass says how."""
