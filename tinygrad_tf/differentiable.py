@@ -91,8 +91,9 @@ def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
                     plain = False
         if not plain or like is None:
             arrays = _convert(name, inputs, like)
-        if options:
-            options = _constants(name, options)
+        for value in options.values():
+            if type(value) not in PLAIN:
+                options = _constants(name, options)
         try:
             computed: Any = NotImplemented
             if fast is not None and dtype is FLOAT32:
@@ -102,11 +103,12 @@ def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
         except (ValueError, IndexError, TypeError) as error:
             raise _explain(name, arrays, error) from error
         result: Tensor = like.new_tensor(out)
-        if result.data.dtype is not dtype:
-            _check_result(name, arrays, dtype, result.data.dtype, options)
+        data = result.data
+        if data.dtype is not dtype:
+            _check_result(name, arrays, dtype, data.dtype, options)
         if wanted and _grad_enabled.get():
             result.requires_grad = True
-            result.node = Node(name, edges, backward, result.data, is_fast)
+            result.node = Node(name, edges, backward, data.shape, data.dtype, is_fast)
         for listener in _listeners.get():
             listener(lifted, inputs, options, result)
         return result

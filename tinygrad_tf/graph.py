@@ -81,7 +81,8 @@ class Node:
         op: str,
         inputs: Sequence[Edge | None],
         backward: Backward,
-        out: Array,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
         hands_over: bool,
     ) -> None:
         self.op = op
@@ -89,8 +90,8 @@ class Node:
         self.number = next(_numbers)
         self.backward: Backward | None = backward  # None once the graph has been freed
         self.hands_over = hands_over
-        self.shape = out.shape
-        self.dtype = out.dtype
+        self.shape = shape
+        self.dtype = dtype
         self.hooks: Hooks | None = None
 
 

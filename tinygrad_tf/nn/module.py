@@ -31,10 +31,10 @@ class Parameter(Tensor):
 class Module:
     """Base class of all layers. Subclasses set attributes in `__init__` and define `forward`."""
 
-    def __init__(self) -> None:
-        self.training = True
-        self._forward_hooks = Hooks()
-        self._forward_pre_hooks = Hooks()
+    # What every module starts with. One that differs has attributes of its own that say so.
+    training: bool = True
+    _forward_hooks: Hooks | None = None
+    _forward_pre_hooks: Hooks | None = None
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output; every subclass says how."""
@@ -54,10 +54,14 @@ class Module:
 
     def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, inputs, output)` after each forward; what it returns is the output."""
+        if self._forward_hooks is None:
+            self._forward_hooks = Hooks()
         return RemovableHandle(self._forward_hooks, hook)
 
     def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, inputs)` before each forward; it only looks on."""
+        if self._forward_pre_hooks is None:
+            self._forward_pre_hooks = Hooks()
         return RemovableHandle(self._forward_pre_hooks, hook)
 
     # The tree

@@ -3,6 +3,8 @@
 The results of reshape, permute and expand may share memory with their input.
 """
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
