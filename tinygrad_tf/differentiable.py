@@ -118,6 +118,34 @@ def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
     return lifted
 
 
+def moves(rule: Rule) -> Op:
+    """`differentiable` for rules that only move the entries of one array: the short way.
+
+    There are no numbers to convert here, no dtype that could change, and no second form.
+    """
+    name = rule.__name__
+
+    @functools.wraps(rule)
+    def op(x: Any, /, **options: Any) -> Tensor:
+        if not isinstance(x, Variable):
+            raise _no_tensor(name, (x,))
+        try:
+            out, backward = rule(x.data, **options)
+        except (ValueError, IndexError, TypeError) as error:
+            raise _explain(name, [x.data], error) from error
+        result = x.new_tensor(out)
+        if x.requires_grad and _grad_enabled.get():
+            result.requires_grad = True
+            result.node = Node(name, (x.node or x,), backward, out.shape, out.dtype, False)
+        for listener in _listeners.get():
+            listener(lifted, (x,), options, result)
+        return result
+
+    lifted = cast(Op, op)
+    lifted.rule, lifted.fast = rule, None
+    return lifted
+
+
 def sum_to(array: Array, shape: tuple[int, ...]) -> Array:
     """Undo broadcasting: sum `array` over the axes along which `shape` was stretched to it.
 
@@ -162,8 +190,7 @@ def observe(listener: Listener) -> Iterator[None]:
 def _convert(name: str, inputs: tuple[Any, ...], like: Variable | None) -> list[Any]:
     """Inputs that are not all tensors of one dtype, as arrays: numbers take the dtype of `like`."""
     if like is None:
-        kinds = ", ".join(type(x).__name__ for x in inputs)
-        raise TypeError(f"{name}: expected a Tensor among its inputs, got ({kinds})")
+        raise _no_tensor(name, inputs)
     dtype = like.data.dtype
     arrays = [x.data if isinstance(x, Variable) else _constant(name, x, dtype) for x in inputs]
     for a in arrays:
@@ -218,6 +245,11 @@ def _explain(name: str, arrays: list[Array | None], error: Exception) -> Excepti
     if str(error).startswith(f"{name}:"):
         return error
     return type(error)(f"{name}: {error} (inputs: {_describe(arrays)})")
+
+
+def _no_tensor(name: str, inputs: tuple[Any, ...]) -> TypeError:
+    kinds = ", ".join(type(x).__name__ for x in inputs)
+    return TypeError(f"{name}: expected a Tensor among its inputs, got ({kinds})")
 
 
 def _wrong_dtypes(name: str, arrays: list[Array | None], result: str = "") -> TypeError:

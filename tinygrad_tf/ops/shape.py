@@ -10,22 +10,25 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_tf.differentiable import differentiable, sum_to
+from tinygrad_tf.differentiable import differentiable, moves, sum_to
 from tinygrad_tf.graph import Array, At, Backward, Gradient
 
 
-@differentiable
+@moves
 def reshape(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
     """The same entries, in the same order, under another shape; one size may be -1.
 
     Backward. dx is dout under x's shape.   Mirrors: torch.reshape, also view, flatten, unflatten,
     squeeze and unsqueeze.
     """
-    if -1 not in shape and math.prod(shape) != x.size:
+    try:
+        out = x.reshape(shape)
+    except ValueError as error:
+        if -1 in shape or math.prod(shape) == x.size:
+            raise
         raise ValueError(
             f"reshape: x {x.shape} has {x.size} entries, shape {shape} has {math.prod(shape)}"
-        )
-    out = x.reshape(shape)
+        ) from error
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
         return (dout.reshape(x.shape),)
@@ -33,7 +36,7 @@ def reshape(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
     return out, backward
 
 
-@differentiable
+@moves
 def permute(x: Array, *, dims: tuple[int, ...]) -> tuple[Array, Backward]:
     """Axes in another order: axis i of the output is axis dims[i] of x.
 
@@ -53,7 +56,7 @@ def permute(x: Array, *, dims: tuple[int, ...]) -> tuple[Array, Backward]:
     return out, backward
 
 
-@differentiable
+@moves
 def transpose(x: Array, *, dim0: int, dim1: int) -> tuple[Array, Backward]:
     """Two axes change places.
 
@@ -67,7 +70,7 @@ def transpose(x: Array, *, dim0: int, dim1: int) -> tuple[Array, Backward]:
     return out, backward
 
 
-@differentiable
+@moves
 def expand(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
     """Repeat x along new leading axes and along axes of size 1; -1 keeps a size.
 
@@ -101,7 +104,7 @@ def cat(*arrays: Array, dim: int) -> tuple[Array, Backward]:
     return out, backward
 
 
-@differentiable
+@moves
 def getitem(x: Array, *, index: Any) -> tuple[Array, Backward]:
     """out = x[index]: slices, integers, None, ..., and integer or boolean arrays.
 
