@@ -91,9 +91,10 @@ def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
                     plain = False
         if not plain or like is None:
             arrays = _convert(name, inputs, like)
-        for value in options.values():
-            if type(value) not in PLAIN:
-                options = _constants(name, options)
+        if options:
+            for value in options.values():
+                if type(value) not in PLAIN:
+                    options = _constants(name, options)
         try:
             computed: Any = NotImplemented
             if fast is not None and dtype is FLOAT32:

@@ -13,6 +13,8 @@ import numpy as np
 from tinygrad_tf.differentiable import differentiable, moves, sum_to
 from tinygrad_tf.graph import Array, At, Backward, Gradient
 
+READ_ONCE = frozenset((int, slice, type(None), type(...)))  # an index of these repeats no place
+
 
 @moves
 def reshape(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
@@ -62,7 +64,11 @@ def transpose(x: Array, *, dim0: int, dim1: int) -> tuple[Array, Backward]:
 
     Backward. They change back.   Mirrors: torch.transpose.
     """
-    out = x.swapaxes(dim0, dim1)
+    try:
+        out = x.swapaxes(dim0, dim1)
+    except np.exceptions.AxisError as error:
+        wrong = dim1 if -x.ndim <= dim0 < x.ndim else dim0
+        raise out_of_range("transpose", wrong, x.ndim) from error
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
         return (dout.swapaxes(dim0, dim1),)
@@ -113,14 +119,17 @@ def getitem(x: Array, *, index: Any) -> tuple[Array, Backward]:
     keep the last. Slices read every place once at most.   Mirrors: torch.Tensor.__getitem__.
     """
     out = x[index]
-    parts = index if isinstance(index, tuple) else (index,)
-    may_repeat = any(isinstance(part, np.ndarray) for part in parts)
 
     def backward(dout: Array) -> tuple[Gradient, ...]:
-        if not may_repeat:
+        if READ_ONCE.issuperset(map(type, index if type(index) is tuple else (index,))):
             return (At(x, index, dout),)
         dx = np.zeros_like(x)
         np.add.at(dx, index, dout)
         return (dx,)
 
     return out, backward
+
+
+def out_of_range(op: str, dim: int, ndim: int) -> IndexError:
+    """There is no such axis, in words."""
+    return IndexError(f"{op}: dim {dim} is out of range for a tensor of {ndim} axes")
