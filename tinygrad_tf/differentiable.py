@@ -91,10 +91,8 @@ def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
                     plain = False
         if not plain or like is None:
             arrays = _convert(name, inputs, like)
-        if options:
-            for value in options.values():
-                if type(value) not in PLAIN:
-                    options = _constants(name, options)
+        if options and not PLAIN.issuperset(map(type, options.values())):
+            options = _constants(name, options)
         try:
             computed: Any = NotImplemented
             if fast is not None and dtype is FLOAT32:
@@ -110,8 +108,9 @@ def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
         if wanted and _grad_enabled.get():
             result.requires_grad = True
             result.node = Node(name, edges, backward, data.shape, data.dtype, is_fast)
-        for listener in _listeners.get():
-            listener(lifted, inputs, options, result)
+        if listeners := _listeners.get():
+            for listener in listeners:
+                listener(lifted, inputs, options, result)
         return result
 
     lifted = cast(Op, op)
@@ -138,8 +137,9 @@ def moves(rule: Rule) -> Op:
         if x.requires_grad and _grad_enabled.get():
             result.requires_grad = True
             result.node = Node(name, (x.node or x,), backward, out.shape, out.dtype, False)
-        for listener in _listeners.get():
-            listener(lifted, (x,), options, result)
+        if listeners := _listeners.get():
+            for listener in listeners:
+                listener(lifted, (x,), options, result)
         return result
 
     lifted = cast(Op, op)
