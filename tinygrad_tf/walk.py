@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_tf.buffers import empty, owns_memory
 from tinygrad_tf.graph import Array, At, Edge, Gradient, Node, Variable
+from tinygrad_tf.hooks import Hooks
 
 if TYPE_CHECKING:
     from tinygrad_tf.tensor import Tensor
@@ -37,8 +38,7 @@ def run_backward(root: Variable, gradient: Tensor | None, retain_graph: bool) ->
         dnode = arrived.pop(node)[0]
         if node.hooks is not None:
             dnode = _apply_hooks(root, node, dnode)
-            if node.hooks.keeper is not None:
-                _accumulate(node.hooks.keeper, dnode, fresh=False)
+            _keep(node.hooks, dnode, retain_graph)
         if node.backward is None:
             raise _freed(node)
         dinputs = node.backward(dnode)
@@ -150,6 +150,14 @@ def _replacement(replacement: Variable, gradient: Array) -> Array:
             f"{gradient.shape} {gradient.dtype}"
         )
     return new
+
+
+def _keep(hooks: Hooks, gradient: Array, retain_graph: bool) -> None:
+    """Give the gradient to the tensor that asked for it by `retain_grad()`."""
+    if hooks.keeper is not None:
+        _accumulate(hooks.keeper, gradient, fresh=False)
+        if not retain_graph:
+            hooks.keeper = None  # it holds the node, which holds the hooks
 
 
 def _accumulate(variable: Variable, gradient: Array, fresh: bool) -> None:
