@@ -18,6 +18,7 @@ THIRD_PARTY = {"tinygrad_tf": {"numpy", "scipy"}, "torch_impl": {"torch"}}
 LAYERS = [
     {"buffers", "hooks"},
     {"graph"},
+    {"complaints"},
     {"differentiable", "kernels", "walk"},
     {"ops"},
     {"operators", "shaping"},

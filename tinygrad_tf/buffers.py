@@ -7,15 +7,16 @@ the last array that looks into it has died, whoever held it.
 
 from __future__ import annotations
 
-import math
 import threading
+from math import prod
 from typing import Any
 
 import numpy as np
+from numpy import empty as new
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-SMALLEST = 1 << 17  # bytes; below this malloc finds memory that was used before by itself
+SMALLEST = 1 << 15  # entries; below this malloc finds memory that was used before by itself
 KEPT = 1 << 28  # bytes that may lie idle
 LATELY = 1 << 12  # requests; a size that none of so many asked for is forgotten
 
@@ -78,10 +79,10 @@ _pool = _Pool()
 
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Like np.empty, in C order. Entries are arbitrary."""
-    size = math.prod(shape) * dtype.itemsize
-    if size < SMALLEST:
-        return np.empty(shape, dtype)
-    return np.ndarray(shape, dtype, buffer=_pool.take(size).view(_Lease))
+    count = prod(shape)
+    if count < SMALLEST:
+        return new(shape, dtype)
+    return np.ndarray(shape, dtype, buffer=_pool.take(count * dtype.itemsize).view(_Lease))
 
 
 def owns_memory(array: Array) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, overload
 
 import numpy as np
 
+from tinygrad_tf.complaints import explain, no_tensor, wrong_dtypes
 from tinygrad_tf.graph import Array, Backward, Edge, Node, Variable
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
                     plain = False
         if not plain or like is None:
             arrays = _convert(name, inputs, like)
-        if options:
+        if options and not PLAIN.issuperset(map(type, options.values())):
             options = _constants(name, options)
         try:
             computed: Any = NotImplemented
@@ -100,19 +101,50 @@ def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
             is_fast = computed is not NotImplemented
             out, backward = computed if is_fast else rule(*arrays, **options)
         except (ValueError, IndexError, TypeError) as error:
-            raise _explain(name, arrays, error) from error
+            raise explain(name, arrays, error) from error
         result: Tensor = like.new_tensor(out)
-        if result.data.dtype is not dtype:
-            _check_result(name, arrays, dtype, result.data.dtype, options)
+        data = result.data
+        if data.dtype is not dtype:
+            _check_result(name, arrays, dtype, data.dtype, options)
         if wanted and _grad_enabled.get():
             result.requires_grad = True
-            result.node = Node(name, edges, backward, result.data, is_fast)
-        for listener in _listeners.get():
-            listener(lifted, inputs, options, result)
+            result.node = Node(name, edges, backward, data.shape, data.dtype, is_fast)
+        if listeners := _listeners.get():
+            for listener in listeners:
+                listener(lifted, inputs, options, result)
         return result
 
     lifted = cast(Op, op)
     lifted.rule, lifted.fast = rule, fast
+    return lifted
+
+
+def moves(rule: Rule) -> Op:
+    """`differentiable` for rules that only move the entries of one array: the short way.
+
+    There are no numbers to convert here, no dtype that could change, and no second form.
+    """
+    name = rule.__name__
+
+    @functools.wraps(rule)
+    def op(x: Any, /, **options: Any) -> Tensor:
+        if not isinstance(x, Variable):
+            raise no_tensor(name, (x,))
+        try:
+            out, backward = rule(x.data, **options)
+        except (ValueError, IndexError, TypeError) as error:
+            raise explain(name, [x.data], error) from error
+        result = x.new_tensor(out)
+        if x.requires_grad and _grad_enabled.get():
+            result.requires_grad = True
+            result.node = Node(name, (x.node or x,), backward, out.shape, out.dtype, False)
+        if listeners := _listeners.get():
+            for listener in listeners:
+                listener(lifted, (x,), options, result)
+        return result
+
+    lifted = cast(Op, op)
+    lifted.rule, lifted.fast = rule, None
     return lifted
 
 
@@ -160,13 +192,12 @@ def observe(listener: Listener) -> Iterator[None]:
 def _convert(name: str, inputs: tuple[Any, ...], like: Variable | None) -> list[Any]:
     """Inputs that are not all tensors of one dtype, as arrays: numbers take the dtype of `like`."""
     if like is None:
-        kinds = ", ".join(type(x).__name__ for x in inputs)
-        raise TypeError(f"{name}: expected a Tensor among its inputs, got ({kinds})")
+        raise no_tensor(name, inputs)
     dtype = like.data.dtype
     arrays = [x.data if isinstance(x, Variable) else _constant(name, x, dtype) for x in inputs]
     for a in arrays:
         if a is not None and a.dtype != dtype and a.dtype.kind == "f":
-            raise _wrong_dtypes(name, arrays)
+            raise wrong_dtypes(name, arrays)
     return arrays
 
 
@@ -204,23 +235,4 @@ def _constants(name: str, options: dict[str, Any]) -> dict[str, Any]:
 def _check_result(name: str, arrays: list[Any], dtype: Any, found: Any, options: Any) -> None:
     """Floats come out in the precision they went in, unless the op was told another."""
     if found != dtype and found.kind == "f" and "dtype" not in options:
-        raise _wrong_dtypes(name, arrays, f" gave {found}")
-
-
-def _describe(arrays: list[Array | None]) -> str:
-    return ", ".join("None" if a is None else f"{a.shape} {a.dtype}" for a in arrays)
-
-
-def _explain(name: str, arrays: list[Array | None], error: Exception) -> Exception:
-    """NumPy's complaint with the op and its shapes put before it; our own errors as they are."""
-    if str(error).startswith(f"{name}:"):
-        return error
-    return type(error)(f"{name}: {error} (inputs: {_describe(arrays)})")
-
-
-def _wrong_dtypes(name: str, arrays: list[Array | None], result: str = "") -> TypeError:
-    """float32 stays float32: mixing it with float64 is an error rather than a promotion."""
-    advice = "the floating dtypes must be the same: convert one side with .to(dtype)"
-    if not any(a is not None and a.dtype.kind == "f" for a in arrays):
-        advice = "integers have no place here: convert them with .to(float32)"
-    return TypeError(f"{name}: inputs {_describe(arrays)}{result}; {advice}")
+        raise wrong_dtypes(name, arrays, f" gave {found}")

@@ -16,8 +16,8 @@ The derivatives are in `ops/`, one rule a page. The operators that people write 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # the class that users see; at run time this file only needs 
 Array: TypeAlias = npt.NDArray[Any]
 
 
+@final
 class At(NamedTuple):
     """A gradient that is `values` at `index` and zero elsewhere, of the shape of `like`.
 
@@ -51,15 +52,15 @@ class At(NamedTuple):
         return self.values.dtype
 
     def whole(self) -> Array:
-        """The gradient as an array."""
-        total = np.zeros_like(self.like)
+        """The gradient as an array, which lies in memory as `like` does."""
+        total = np.empty_like(self.like)
+        total.fill(0)
         total[self.index] = self.values
         return total
 
 
 Gradient: TypeAlias = Array | At | None
 Backward: TypeAlias = Callable[[Array], tuple[Gradient, ...]]
-
 
 _numbers = itertools.count(1)
 
@@ -73,16 +74,15 @@ class Node:
     that `backward` returns are nobody else's, and may be added to in place, or become a `.grad`.
     """
 
-    __slots__ = (
-        "backward", "dtype", "hands_over", "hooks", "inputs", "keeper", "number", "op", "shape",
-    )  # fmt: skip
+    __slots__ = ("backward", "dtype", "hands_over", "hooks", "inputs", "number", "op", "shape")
 
     def __init__(
         self,
         op: str,
-        inputs: list[Edge | None],
+        inputs: Sequence[Edge | None],
         backward: Backward,
-        out: Array,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
         hands_over: bool,
     ) -> None:
         self.op = op
@@ -90,16 +90,9 @@ class Node:
         self.number = next(_numbers)
         self.backward: Backward | None = backward  # None once the graph has been freed
         self.hands_over = hands_over
-        self.shape = out.shape
-        self.dtype = out.dtype
+        self.shape = shape
+        self.dtype = dtype
         self.hooks: Hooks | None = None
-        self.keeper: Variable | None = None  # the tensor, if it asked to keep its gradient
-
-    def free(self) -> None:
-        """Forget everything that is only needed to go back, above all the arrays a rule kept."""
-        self.backward = None
-        self.inputs = []
-        self.keeper = None
 
 
 class Variable:
@@ -145,7 +138,7 @@ class Variable:
             raise RuntimeError("register_hook: the tensor does not require grad")
         edge = self.node or self
         if edge.hooks is None:
-            edge.hooks = {}
+            edge.hooks = Hooks()
         return RemovableHandle(edge.hooks, hook)
 
     def retain_grad(self) -> None:
@@ -153,7 +146,9 @@ class Variable:
         if not self.requires_grad:
             raise RuntimeError("retain_grad: the tensor does not require grad")
         if self.node is not None:
-            self.node.keeper = self
+            if self.node.hooks is None:
+                self.node.hooks = Hooks()
+            self.node.hooks.keeper = self
 
 
 Edge: TypeAlias = Node | Variable

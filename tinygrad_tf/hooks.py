@@ -8,7 +8,13 @@ from typing import Any
 
 _keys = itertools.count()
 
-Hooks = dict[int, Callable[..., Any]]
+
+class Hooks(dict[int, Callable[..., Any]]):
+    """Hooks, in the order they were registered. keeper: the tensor whose `retain_grad()` asked for
+    the gradient that they leave.
+    """
+
+    keeper: Any = None
 
 
 class RemovableHandle:

@@ -27,9 +27,7 @@ class Shaping(Variable):
         """The same entries under another shape; one size may be -1."""
         return rules.reshape(self, shape=sizes(shape))
 
-    def view(self, *shape: Any) -> Tensor:
-        """The same as reshape: copies where PyTorch would refuse to make a view."""
-        return self.reshape(*shape)
+    view = reshape  # copies where PyTorch would refuse to make a view
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         """Join the axes from start_dim to end_dim into one."""
@@ -37,8 +35,9 @@ class Shaping(Variable):
         start, end = _axis("flatten", start_dim, len(shape)), _axis("flatten", end_dim, len(shape))
         if start > end:
             raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
-        joined = math.prod(shape[start : end + 1])
-        return self.reshape(*shape[:start], joined, *shape[end + 1 :])
+        end += 1
+        joined = math.prod(shape[start:end])
+        return rules.reshape(self, shape=(*shape[:start], joined, *shape[end:]))
 
     def unflatten(self, dim: int, into: Sequence[int]) -> Tensor:
         """Split axis dim into axes of the sizes `into`, whose product it is; one may be -1."""
@@ -71,9 +70,7 @@ class Shaping(Variable):
 
     def transpose(self, dim0: int, dim1: int) -> Tensor:
         """Swap two axes."""
-        ndim = self.data.ndim
-        first, second = _axis("transpose", dim0, ndim), _axis("transpose", dim1, ndim)
-        return rules.transpose(self, dim0=first, dim1=second)
+        return rules.transpose(self, dim0=dim0, dim1=dim1)
 
     def expand(self, *shape: Any) -> Tensor:
         """Repeat along axes of size 1 and along new leading axes; -1 keeps a size."""
@@ -104,9 +101,9 @@ class Shaping(Variable):
 
     def unbind(self, dim: int = 0) -> tuple[Tensor, ...]:
         """The slices along dim, without that axis."""
-        before = (slice(None),) * _axis("unbind", dim, self.data.ndim)
-        slices = range(self.data.shape[dim])
-        return tuple(rules.getitem(self, index=(*before, i)) for i in slices)
+        shape = self.data.shape
+        before = (slice(None),) * _axis("unbind", dim, len(shape))
+        return tuple([rules.getitem(self, index=(*before, i)) for i in range(shape[dim])])
 
     def __getitem__(self, index: Any) -> Tensor:
         parts = tuple(_as_index(part) for part in (index if isinstance(index, tuple) else (index,)))
@@ -137,7 +134,7 @@ def sizes(arguments: tuple[Any, ...]) -> tuple[int, ...]:
 def _axis(op: str, dim: int, ndim: int) -> int:
     """The axis counted from the front. Raises IndexError when there is no such axis."""
     if not -ndim <= dim < ndim:
-        raise IndexError(f"{op}: dim {dim} is out of range for a tensor of {ndim} axes")
+        raise rules.out_of_range(op, dim, ndim)
     return dim % ndim
 
 

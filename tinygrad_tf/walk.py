@@ -8,12 +8,13 @@ highest to the lowest visits every node once, after all that used it.
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinygrad_tf.buffers import empty, owns_memory
 from tinygrad_tf.graph import Array, At, Edge, Gradient, Node, Variable
+from tinygrad_tf.hooks import Hooks
 
 if TYPE_CHECKING:
     from tinygrad_tf.tensor import Tensor
@@ -28,40 +29,40 @@ def run_backward(root: Variable, gradient: Tensor | None, retain_graph: bool) ->
     dout and its views.
     """
     start = root.node or root
-    # The gradients on their way, by the id of the place they have come to, and whether fresh.
-    arrived = {id(start): (_initial_gradient(root, gradient), False)}
+    # The gradients on their way, by the place they have come to, and whether each is fresh. (To be
+    # a key only identity matters: two tensors are never taken for one another.)
+    arrived: dict[Any, tuple[Array, bool]] = {start: (_initial_gradient(root, gradient), False)}
     waiting = [(-start.number, start)] if isinstance(start, Node) else []  # a heap
-    leaves = [start] if isinstance(start, Variable) else []
     while waiting:
         node = heappop(waiting)[1]
-        dnode, _ = arrived.pop(id(node))
-        if node.hooks:
+        dnode = arrived.pop(node)[0]
+        if node.hooks is not None:
             dnode = _apply_hooks(root, node, dnode)
-        if node.keeper is not None:
-            _accumulate(node.keeper, dnode, fresh=False)
-        dinputs = _backward_through(node, dnode)
-        for source, dsource in zip(node.inputs, dinputs, strict=False):
+            _keep(node.hooks, dnode, retain_graph)
+        if node.backward is None:
+            raise _freed(node)
+        dinputs = node.backward(dnode)
+        if len(dinputs) != len(node.inputs):
+            _check_count(node, dinputs)
+        for source, dsource in zip(node.inputs, dinputs):  # noqa: B905, they have been counted
             if source is None or dsource is None:
                 continue
-            if dsource.shape != source.shape or dsource.dtype != source.dtype:
-                raise _misfit(node, dinputs, source, dsource)
-            place = id(source)
-            if place in arrived:
-                arrived[place] = _sum(*arrived[place], dsource), True
+            like: Any = source.data if isinstance(source, Variable) else source
+            if dsource.shape != like.shape or dsource.dtype is not like.dtype:
+                _check_fit(node, dinputs, source, dsource)
+            if source in arrived:
+                arrived[source] = _sum(*arrived[source], dsource), True
                 continue
-            if isinstance(dsource, At):
-                arrived[place] = dsource.whole(), True
+            if type(dsource) is At:
+                arrived[source] = dsource.whole(), True
             else:
-                arrived[place] = dsource, node.hands_over and dsource is not dnode
-            if isinstance(source, Node):
+                arrived[source] = dsource, node.hands_over and dsource is not dnode
+            if like is source:  # a node
                 heappush(waiting, (-source.number, source))
-            else:
-                leaves.append(source)
         if not retain_graph:
-            node.free()
-    for leaf in leaves:
-        dleaf, fresh = arrived.pop(id(leaf))
-        if leaf.hooks:
+            node.backward, node.inputs = None, ()  # and with it the arrays that the rule has kept
+    for leaf, (dleaf, fresh) in arrived.items():  # the nodes are gone from it
+        if leaf.hooks is not None:
             dleaf, fresh = _apply_hooks(root, leaf, dleaf), False
         _accumulate(leaf, dleaf, fresh)
 
@@ -99,17 +100,11 @@ def _initial_gradient(root: Variable, gradient: Tensor | None) -> Array:
     return gradient.data
 
 
-def _backward_through(node: Node, dout: Array) -> tuple[Gradient, ...]:
-    """Call one rule's backward and hold it to its contract: count, shapes and dtypes."""
-    if node.backward is None:
-        raise RuntimeError(
-            f"backward: the graph through '{node.op}' was freed by an earlier backward(); "
-            "pass retain_graph=True to that one to walk it twice"
-        )
-    dinputs = node.backward(dout)
-    if len(dinputs) != len(node.inputs):
-        _check_count(node, dinputs)
-    return dinputs
+def _freed(node: Node) -> RuntimeError:
+    return RuntimeError(
+        f"backward: the graph through '{node.op}' was freed by an earlier backward(); "
+        "pass retain_graph=True to that one to walk it twice"
+    )
 
 
 def _check_count(node: Node, dinputs: tuple[Gradient, ...]) -> None:
@@ -121,11 +116,13 @@ def _check_count(node: Node, dinputs: tuple[Gradient, ...]) -> None:
         )
 
 
-def _misfit(node: Node, dinputs: tuple[Gradient, ...], x: Edge, dx: Array | At) -> RuntimeError:
-    """A gradient that has not its input's shape or dtype, in words."""
+def _check_fit(node: Node, dinputs: tuple[Gradient, ...], x: Edge, dx: Array | At) -> None:
+    """A gradient has its input's shape and dtype."""
+    if dx.shape == x.shape and dx.dtype == x.dtype:
+        return
     pairs = enumerate(zip(node.inputs, dinputs, strict=False))
     i = next(i for i, (source, dsource) in pairs if source is x and dsource is dx)
-    return RuntimeError(
+    raise RuntimeError(
         f"{node.op}: backward returned {dx.shape} {dx.dtype} for input {i}, which is "
         f"{x.shape} {x.dtype}; is a sum_to missing?"
     )
@@ -155,11 +152,19 @@ def _replacement(replacement: Variable, gradient: Array) -> Array:
     return new
 
 
+def _keep(hooks: Hooks, gradient: Array, retain_graph: bool) -> None:
+    """Give the gradient to the tensor that asked for it by `retain_grad()`."""
+    if hooks.keeper is not None:
+        _accumulate(hooks.keeper, gradient, fresh=False)
+        if not retain_graph:
+            hooks.keeper = None  # it holds the node, which holds the hooks
+
+
 def _accumulate(variable: Variable, gradient: Array, fresh: bool) -> None:
     """Add to `.grad`; the first time by a copy, unless the gradient is ours alone to give."""
     held = variable.grad
     if held is not None:
         gradient = held.data + gradient
-    elif not (fresh and owns_memory(gradient)):
+    elif not (fresh and (gradient.base is None or owns_memory(gradient))):
         gradient = np.array(gradient)
     variable.grad = variable.new_tensor(gradient)

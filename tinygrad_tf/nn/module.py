@@ -31,10 +31,9 @@ class Parameter(Tensor):
 class Module:
     """Base class of all layers. Subclasses set attributes in `__init__` and define `forward`."""
 
-    def __init__(self) -> None:
-        self.training = True
-        self._forward_hooks: Hooks = {}
-        self._forward_pre_hooks: Hooks = {}
+    # What every module starts with. One that differs has attributes of its own that say so.
+    training: bool = True
+    _forward_hooks: tuple[Hooks, Hooks] | None = None  # called before forward, and after
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output; every subclass says how."""
@@ -42,23 +41,29 @@ class Module:
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Run `forward`, and the hooks before and after it."""
-        if self._forward_pre_hooks:
-            for hook in tuple(self._forward_pre_hooks.values()):
-                hook(self, inputs)
+        if self._forward_hooks is None:
+            return self.forward(*inputs, **options)
+        before, after = self._forward_hooks
+        for hook in tuple(before.values()):
+            hook(self, inputs)
         output = self.forward(*inputs, **options)
-        if self._forward_hooks:
-            for hook in tuple(self._forward_hooks.values()):
-                replacement = hook(self, inputs, output)
-                output = output if replacement is None else replacement
+        for hook in tuple(after.values()):
+            replacement = hook(self, inputs, output)
+            output = output if replacement is None else replacement
         return output
 
     def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, inputs, output)` after each forward; what it returns is the output."""
-        return RemovableHandle(self._forward_hooks, hook)
+        return RemovableHandle(self._both_hooks()[1], hook)
 
     def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, inputs)` before each forward; it only looks on."""
-        return RemovableHandle(self._forward_pre_hooks, hook)
+        return RemovableHandle(self._both_hooks()[0], hook)
+
+    def _both_hooks(self) -> tuple[Hooks, Hooks]:
+        if self._forward_hooks is None:
+            self._forward_hooks = Hooks(), Hooks()
+        return self._forward_hooks
 
     # The tree
 
@@ -161,11 +166,13 @@ class Module:
 
     def zero_grad(self) -> None:
         """Set every parameter's gradient to None."""
-        for value in vars(self).values():
-            if isinstance(value, Parameter):
-                value.grad = None
-            elif isinstance(value, Module):
-                value.zero_grad()
+        modules: list[Module] = [self]
+        for module in modules:  # the list grows on the way
+            for value in vars(module).values():
+                if isinstance(value, Parameter):
+                    value.grad = None
+                elif isinstance(value, Module):
+                    modules.append(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Ask for the gradients of all parameters, or stop asking."""

@@ -3,6 +3,8 @@
 All shapes here: x and y any two that broadcast, out their common shape; `sum_to` undoes it.
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 from tinygrad_tf.differentiable import differentiable, sum_to

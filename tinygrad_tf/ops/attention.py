@@ -1,5 +1,7 @@
 """Scaled dot-product attention: each query takes a weighted average of the values."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

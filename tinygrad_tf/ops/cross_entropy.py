@@ -1,5 +1,7 @@
 """Cross-entropy: how surprised the predicted distribution is by the right token."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from tinygrad_tf.differentiable import differentiable

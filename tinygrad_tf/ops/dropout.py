@@ -1,5 +1,7 @@
 """Dropout: values are zeroed at random, and the others scaled up to keep the expectation."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from tinygrad_tf.differentiable import differentiable

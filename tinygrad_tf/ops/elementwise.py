@@ -3,6 +3,8 @@
 Where the slope can be written with the output, it is: nothing is computed twice.
 """
 
+from __future__ import annotations
+
 import math
 from typing import Any
 

@@ -1,5 +1,7 @@
 """The embedding: a token id picks a row of a table."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from tinygrad_tf import kernels

@@ -1,5 +1,7 @@
 """GELU: each value times the probability that a standard normal draw lies below it."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Layer normalisation: each token's channels are brought to mean 0 and variance 1."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from tinygrad_tf import kernels

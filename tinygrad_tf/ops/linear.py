@@ -1,5 +1,7 @@
 """The linear layer: every output channel is a weighted sum of the input channels."""
 
+from __future__ import annotations
+
 import math
 
 from tinygrad_tf import kernels

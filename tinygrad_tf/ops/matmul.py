@@ -1,5 +1,7 @@
 """The matrix product, batched and broadcasting."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from tinygrad_tf.differentiable import differentiable, sum_to

@@ -4,6 +4,8 @@ x (...) -> out without the axes in dim, or with them at size 1 (keepdim). Going 
 stretched over them again (`restore_axes`): broadcasting and summing are each other's backward.
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 from tinygrad_tf.differentiable import differentiable

@@ -1,5 +1,7 @@
 """ReLU: negative values become zero."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from tinygrad_tf.differentiable import differentiable

@@ -1,5 +1,7 @@
 """Rules that choose between entries. What was not chosen gets no gradient."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from tinygrad_tf.differentiable import differentiable, sum_to

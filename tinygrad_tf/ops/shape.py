@@ -3,27 +3,34 @@
 The results of reshape, permute and expand may share memory with their input.
 """
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
 import numpy as np
 
-from tinygrad_tf.differentiable import differentiable, sum_to
+from tinygrad_tf.differentiable import differentiable, moves, sum_to
 from tinygrad_tf.graph import Array, At, Backward, Gradient
 
+READ_ONCE = frozenset((int, slice, type(None), type(...)))  # an index of these repeats no place
 
-@differentiable
+
+@moves
 def reshape(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
     """The same entries, in the same order, under another shape; one size may be -1.
 
     Backward. dx is dout under x's shape.   Mirrors: torch.reshape, also view, flatten, unflatten,
     squeeze and unsqueeze.
     """
-    if -1 not in shape and math.prod(shape) != x.size:
+    try:
+        out = x.reshape(shape)
+    except ValueError as error:
+        if -1 in shape or math.prod(shape) == x.size:
+            raise
         raise ValueError(
             f"reshape: x {x.shape} has {x.size} entries, shape {shape} has {math.prod(shape)}"
-        )
-    out = x.reshape(shape)
+        ) from error
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
         return (dout.reshape(x.shape),)
@@ -31,7 +38,7 @@ def reshape(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
     return out, backward
 
 
-@differentiable
+@moves
 def permute(x: Array, *, dims: tuple[int, ...]) -> tuple[Array, Backward]:
     """Axes in another order: axis i of the output is axis dims[i] of x.
 
@@ -51,13 +58,17 @@ def permute(x: Array, *, dims: tuple[int, ...]) -> tuple[Array, Backward]:
     return out, backward
 
 
-@differentiable
+@moves
 def transpose(x: Array, *, dim0: int, dim1: int) -> tuple[Array, Backward]:
     """Two axes change places.
 
     Backward. They change back.   Mirrors: torch.transpose.
     """
-    out = x.swapaxes(dim0, dim1)
+    try:
+        out = x.swapaxes(dim0, dim1)
+    except np.exceptions.AxisError as error:
+        wrong = dim1 if -x.ndim <= dim0 < x.ndim else dim0
+        raise out_of_range("transpose", wrong, x.ndim) from error
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
         return (dout.swapaxes(dim0, dim1),)
@@ -65,7 +76,7 @@ def transpose(x: Array, *, dim0: int, dim1: int) -> tuple[Array, Backward]:
     return out, backward
 
 
-@differentiable
+@moves
 def expand(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
     """Repeat x along new leading axes and along axes of size 1; -1 keeps a size.
 
@@ -99,7 +110,7 @@ def cat(*arrays: Array, dim: int) -> tuple[Array, Backward]:
     return out, backward
 
 
-@differentiable
+@moves
 def getitem(x: Array, *, index: Any) -> tuple[Array, Backward]:
     """out = x[index]: slices, integers, None, ..., and integer or boolean arrays.
 
@@ -108,14 +119,17 @@ def getitem(x: Array, *, index: Any) -> tuple[Array, Backward]:
     keep the last. Slices read every place once at most.   Mirrors: torch.Tensor.__getitem__.
     """
     out = x[index]
-    parts = index if isinstance(index, tuple) else (index,)
-    may_repeat = any(isinstance(part, np.ndarray) for part in parts)
 
     def backward(dout: Array) -> tuple[Gradient, ...]:
-        if not may_repeat:
+        if READ_ONCE.issuperset(map(type, index if type(index) is tuple else (index,))):
             return (At(x, index, dout),)
         dx = np.zeros_like(x)
         np.add.at(dx, index, dout)
         return (dx,)
 
     return out, backward
+
+
+def out_of_range(op: str, dim: int, ndim: int) -> IndexError:
+    """There is no such axis, in words."""
+    return IndexError(f"{op}: dim {dim} is out of range for a tensor of {ndim} axes")

@@ -1,5 +1,7 @@
 """Softmax and its logarithm: scores become a probability distribution along one axis."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from tinygrad_tf.differentiable import differentiable

@@ -154,7 +154,7 @@ MUTANTS = (
         "engine",
         "a gradient that arrives where one has been is dropped",
         WALK,
-        "                arrived[place] = _sum(*arrived[place], dsource), True\n",
+        "                arrived[source] = _sum(*arrived[source], dsource), True\n",
         "                pass\n",
         ("sum of gradients",),
         "alone sends back",

@@ -433,10 +433,10 @@ def test_a_mistake_in_the_walk_is_nobody_elses(
 ) -> None:
     import tinygrad_tf.walk
 
-    def dishonest(node: Any, dout: Any) -> Any:
+    def dishonest(waiting: Any) -> Any:
         raise RuntimeError("backward: lost on the way")
 
-    monkeypatch.setattr(tinygrad_tf.walk, "_backward_through", dishonest)
+    monkeypatch.setattr(tinygrad_tf.walk, "heappop", dishonest)
     found = only(localise(*pair(twins, exp_with(honest)), Batch(x)))
     assert (found.kind, found.op) == (Kind.RAISED, "backward")
     assert "lost on the way" in found.what

@@ -1,0 +1,33 @@
+"""What is said when an op gets what does not fit: the op, the shapes and the likely cause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinygrad_tf.graph import Array
+
+
+def describe(arrays: list[Array | None]) -> str:
+    """Shapes and dtypes, in a line."""
+    return ", ".join("None" if a is None else f"{a.shape} {a.dtype}" for a in arrays)
+
+
+def explain(name: str, arrays: list[Array | None], error: Exception) -> Exception:
+    """NumPy's complaint with the op and its shapes put before it; our own errors as they are."""
+    if str(error).startswith(f"{name}:"):
+        return error
+    return type(error)(f"{name}: {error} (inputs: {describe(arrays)})")
+
+
+def no_tensor(name: str, inputs: tuple[Any, ...]) -> TypeError:
+    """An op needs a tensor, to know what kind of tensor to make."""
+    kinds = ", ".join(type(x).__name__ for x in inputs)
+    return TypeError(f"{name}: expected a Tensor among its inputs, got ({kinds})")
+
+
+def wrong_dtypes(name: str, arrays: list[Array | None], result: str = "") -> TypeError:
+    """float32 stays float32: mixing it with float64 is an error rather than a promotion."""
+    advice = "the floating dtypes must be the same: convert one side with .to(dtype)"
+    if not any(a is not None and a.dtype.kind == "f" for a in arrays):
+        advice = "integers have no place here: convert them with .to(float32)"
+    return TypeError(f"{name}: inputs {describe(arrays)}{result}; {advice}")
