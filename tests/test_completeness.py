@@ -13,7 +13,7 @@ import tinygrad_tf.ops
 
 HAND_DERIVED = {
     "attention", "cross_entropy", "dropout", "embedding", "gelu", "layer_norm", "linear", "matmul",
-    "relu", "softmax",
+    "multi_head_attention", "relu", "softmax",
 }  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from support.engines import NUMPY
 
+from tinygrad_tf.ops.multi_head_attention import multi_head_attention as heads
+
 B, T, C = 2, 5, 6
 CHOICE = np.random.default_rng(0).random((T, C)) < 0.4
 IDS = np.array([[3, 0, 3, 4], [1, 3, 3, 0]])
@@ -23,6 +25,15 @@ def dropout(engine: Any, x: Any) -> Any:
         return engine.functional.dropout(x, 0.25, generator=np.random.default_rng(3))
     keep = (np.random.default_rng(3).random((B, T, C)) >= 0.25) / 0.75
     return x * engine.tensor(keep).to(x)
+
+
+def multi_head_attention(engine: Any, x: Any) -> Any:
+    """PyTorch has no op for it, but those that it is made of."""
+    if engine is NUMPY:
+        return heads(x, num_heads=2, is_causal=True)
+    q, k, v = x.view(B, T, 3, 2, 1).permute(2, 0, 3, 1, 4).unbind(0)
+    context = engine.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+    return context.transpose(1, 2).flatten(2)
 
 
 OP_RUNGS: dict[str, Any] = {
@@ -51,6 +62,7 @@ OP_RUNGS: dict[str, Any] = {
     "maximum": lambda e, x: e.lib.maximum(x, x[:, 1:2]),
     "mean": lambda e, x: x.mean(dim=(0, 2), keepdim=True),
     "minimum": lambda e, x: e.lib.minimum(x, x[:, 1:2]),
+    "multi_head_attention": multi_head_attention,
     "mul": lambda e, x: x * x[:, :, 2:3],
     "neg": lambda e, x: -x,
     "permute": lambda e, x: x.permute(2, 0, 1),

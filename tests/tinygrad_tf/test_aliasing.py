@@ -136,5 +136,6 @@ def test_the_kernels_are_among_the_rungs() -> None:
         for rung in RUNGS.values():
             rung(NUMPY, Tensor(drawn(0, (B, T, C), "f4"), requires_grad=True))
     assert by_kernel == {
-        "embedding", "gelu", "layer_norm", "linear", "scaled_dot_product_attention",
+        "embedding", "gelu", "layer_norm", "linear", "multi_head_attention",
+        "scaled_dot_product_attention",
     }  # fmt: skip

@@ -34,6 +34,7 @@ def getitem(engine: Any, x: Any) -> Any:
 
 
 RUNGS = {**OP_RUNGS, "cast": cast, "dropout": dropout, "getitem": getitem}
+PACKED = RUNGS.pop("multi_head_attention")  # PyTorch has no op that it could be held against
 
 # By file and rule: what stands there, what is made of it, and the gradient that is then wrong.
 CHANGES = {
@@ -114,6 +115,18 @@ def with_a_minus(op: str) -> tuple[str, Mutant]:
     return file.__name__, Mutant(
         f"minus in {op}", "", "", file.__name__, old, f"{head}def backward({new}", ()
     )
+
+
+def test_an_op_without_a_twin_is_named_by_what_the_reference_has_instead(twins: Any) -> None:
+    x = np.random.default_rng(0).standard_normal((2, 5, 6)).astype("f4")
+    pair = *twins(lambda e, self, x: PACKED(e, x)), Batch(x)
+    assert localise(*pair).findings == ()
+    _, mutant = with_a_minus("multi_head_attention")
+    with mutant.planted():
+        where = localise(*pair)
+    assert [finding.op for finding in where.findings] == ["multi_head_attention"]
+    assert "all that could be paired is right" in str(where)
+    assert "scaled_dot_product_attention" in str(where)
 
 
 @pytest.mark.parametrize("op", RUNGS)
