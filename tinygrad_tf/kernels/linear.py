@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_tf.buffers import empty
 from tinygrad_tf.graph import Array, Backward
-from tinygrad_tf.kernels.threads import dot
+from tinygrad_tf.kernels.threads import matmul
 from tinygrad_tf.kernels.vectors import filled
 
 FEW = 8  # where the outputs are so many times the rows, OpenBLAS is quicker with them transposed
@@ -28,15 +28,15 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, B
     if bias is not None and FEW * count <= outputs:
         np.add(weight.dot(rows.T).T, bias, out)
     else:
-        dot(rows, weight.T, out)
+        matmul(rows, weight.T, out)
         if bias is not None:
             out += bias
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
         dout = dout.reshape(count, outputs)
         dbias = None if bias is None else filled(count, 1.0).dot(dout)
-        dweight = dot(dout.T, rows, empty(weight.shape, x.dtype))
-        dx = dot(dout, weight, empty(rows.shape, x.dtype))
+        dweight = matmul(dout.T, rows, empty(weight.shape, x.dtype))
+        dx = matmul(dout, weight, empty(rows.shape, x.dtype))
         return dx.reshape(x.shape), dweight, dbias
 
     return out.reshape(*x.shape[:-1], outputs), backward

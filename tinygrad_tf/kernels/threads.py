@@ -36,11 +36,11 @@ def _number(text: str) -> int:
 NUMBER = _number(os.environ.get(VARIABLE, "1"))
 
 
-def shared_dot(x: Array, y: Array, out: Array) -> Array:
-    """np.dot(x, y, out) of two matrices, with a piece of x's rows for each thread."""
+def shared_matmul(x: Array, y: Array, out: Array) -> Array:
+    """np.matmul(x, y, out) of two matrices, with a piece of x's rows for each thread."""
     rows = len(x)
     if rows * y.size < ENOUGH:
-        return np.dot(x, y, out)
+        return np.matmul(x, y, out)
 
     def piece(i: int) -> None:
         part = slice(rows * i // NUMBER, rows * (i + 1) // NUMBER)
@@ -82,7 +82,7 @@ def one_by_one(work: Callable[..., Result], *columns: Sequence[Any]) -> list[Res
     return [work(*row) for row in zip(*columns, strict=True)]
 
 
-dot = np.dot if NUMBER == 1 else shared_dot
+matmul = np.matmul if NUMBER == 1 else shared_matmul
 each = one_by_one if NUMBER == 1 else side_by_side
 
 

@@ -89,7 +89,7 @@ def _memory(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     if "threads" in request.param:
         monkeypatch.setattr(kernels.threads, "NUMBER", 3)
         monkeypatch.setattr(kernels.threads, "ENOUGH", 0)
-        monkeypatch.setattr(kernels.linear, "dot", kernels.threads.shared_dot)
+        monkeypatch.setattr(kernels.linear, "matmul", kernels.threads.shared_matmul)
         monkeypatch.setattr(kernels.attention, "each", kernels.threads.side_by_side)
     if request.param != "whole":
         monkeypatch.setattr(kernels.gelu, "BLOCK", 16)

@@ -33,7 +33,7 @@ def test_a_product_in_pieces(shape: tuple[int, int, int], turned: bool) -> None:
     generator = np.random.default_rng(0)
     x = generator.standard_normal((inner, rows)).T if turned else generator.random((rows, inner))
     y, out = generator.standard_normal((inner, columns)), np.full((rows, columns), np.nan)
-    assert threads.shared_dot(x, y, out) is out
+    assert threads.shared_matmul(x, y, out) is out
     np.testing.assert_allclose(out, x @ y, rtol=1e-14)
 
 
@@ -82,7 +82,7 @@ def test_kernels_called_from_many_threads() -> None:
 
     def call() -> None:
         for _ in range(20):
-            out = threads.shared_dot(x, x, np.empty_like(x))
+            out = threads.shared_matmul(x, x, np.empty_like(x))
             right.append(np.allclose(out, x @ x))
 
     callers = [threading.Thread(target=call) for _ in range(4)]
@@ -117,7 +117,7 @@ for p in block.parameters():
 x, dout = generator.standard_normal((2, 2, 300, 192)).astype("f4")
 x = Tensor(x, requires_grad=True)
 block(x, is_causal=True).backward(Tensor(dout))
-print(threads.NUMBER, linear.dot.__name__, attention.each.__name__)
+print(threads.NUMBER, linear.matmul.__name__, attention.each.__name__)
 print(*(float(np.abs(p.grad.data).sum()) for p in [x, *block.parameters()]))
 """
 
@@ -133,8 +133,8 @@ def run(number: str) -> subprocess.CompletedProcess[str]:
 def test_a_step_in_two_threads_is_the_step_in_one() -> None:
     one, two = run("1"), run("2")
     assert (one.stderr, two.stderr) == ("", "")
-    assert one.stdout.splitlines()[0] == "1 dot one_by_one"
-    assert two.stdout.splitlines()[0] == "2 shared_dot side_by_side"
+    assert one.stdout.splitlines()[0] == "1 matmul one_by_one"
+    assert two.stdout.splitlines()[0] == "2 shared_matmul side_by_side"
     sums = [[float(word) for word in o.stdout.splitlines()[1].split()] for o in (one, two)]
     assert len(sums[0]) == 13
     np.testing.assert_allclose(*sums, rtol=1e-5)
