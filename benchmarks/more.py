@@ -63,7 +63,7 @@ def rules(rounds: int, names: tuple[str, ...]) -> None:
     """Each rule alone against PyTorch's op: where a slow-down lives."""
     duels = []
     for rule in names:
-        results, absent = duel("rule", [OURS, REFERENCE], [rule], threads=1, rounds=rounds)
+        results, absent = duel("rule", ["ours", REFERENCE], [rule], threads=1, rounds=rounds)
         duels.append(Duel({"rule": rule}, results, absent))
         show(duels[-1])
     keep("rules", duels)

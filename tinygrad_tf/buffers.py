@@ -7,12 +7,12 @@ the last array that looks into it has died, whoever held it.
 
 from __future__ import annotations
 
+import os
 import threading
 from math import prod
 from typing import Any
 
 import numpy as np
-from numpy import empty as new
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -77,11 +77,20 @@ class _Pool:
 _pool = _Pool()
 
 
+def _unlock() -> None:
+    """In a forked process nobody holds the lock, whoever held it when it was forked."""
+    _pool.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
+
+
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Like np.empty, in C order. Entries are arbitrary."""
     count = prod(shape)
     if count < SMALLEST:
-        return new(shape, dtype)
+        return np.empty(shape, dtype)
     return np.ndarray(shape, dtype, buffer=_pool.take(count * dtype.itemsize).view(_Lease))
 
 

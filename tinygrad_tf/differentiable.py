@@ -96,7 +96,7 @@ def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
             options = _constants(name, options)
         try:
             computed: Any = NotImplemented
-            if fast is not None and dtype is FLOAT32:
+            if fast is not None and dtype == FLOAT32:
                 computed = fast(*arrays, **options)
             is_fast = computed is not NotImplemented
             out, backward = computed if is_fast else rule(*arrays, **options)

@@ -94,6 +94,10 @@ class Node:
         self.dtype = dtype
         self.hooks: Hooks | None = None
 
+    def __lt__(self, other: Node) -> bool:
+        """Any order will do between a node and its copies, which have its number."""
+        return id(self) < id(other)
+
 
 class Variable:
     """An array that remembers how it was computed.

@@ -1,4 +1,4 @@
-"""The handle that `register_hook` and `register_forward_hook` return."""
+"""What `register_hook` and its likes fill, and the handles that they return."""
 
 from __future__ import annotations
 

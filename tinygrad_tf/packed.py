@@ -40,7 +40,12 @@ class PackedSelfAttention(MultiheadSelfAttention):
 
 
 def pack_attention(model: AnyModule) -> AnyModule:
-    """Let every MultiheadSelfAttention in the model be packed. Same parameters, same results."""
+    """Let every MultiheadSelfAttention in the model be packed, and return the model.
+
+    Its parameters are the same, and so are its results but for rounding, whether it was `fused` or
+    written out. Only what would look into an attention that is no longer written out, as a hook on
+    its `dropout`, sees nothing while nothing is dropped.
+    """
     for module in model.modules():
         if type(module) is MultiheadSelfAttention:
             module.__class__ = PackedSelfAttention

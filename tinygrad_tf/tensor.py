@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
-from numpy import ndarray
 
 from tinygrad_tf.graph import Array, Variable
 from tinygrad_tf.operators import Operators
@@ -21,7 +20,6 @@ from tinygrad_tf.walk import run_backward
 
 float32 = np.dtype(np.float32)
 float64 = np.dtype(np.float64)
-new_object = object.__new__
 
 
 class Tensor(Operators, Shaping):
@@ -48,8 +46,8 @@ class Tensor(Operators, Shaping):
 
     def new_tensor(self, data: Any) -> Tensor:
         """A tensor of this data that requires no grad."""
-        tensor = new_object(Tensor)  # not by __init__: an op's result needs no questions asked
-        tensor.data = data if type(data) is ndarray else np.asarray(data)
+        tensor = object.__new__(Tensor)  # not by __init__: an op's result needs no questions asked
+        tensor.data = data if type(data) is np.ndarray else np.asarray(data)
         tensor.requires_grad = False
         tensor.grad = tensor.node = tensor.hooks = None
         return tensor

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 def run_backward(root: Variable, gradient: Tensor | None, retain_graph: bool) -> None:
     """The backward pass: `Tensor.backward` says what it does, and for what it raises.
 
-    A gradient that has arrived is fresh if nobody else holds the array: then more may be added to
-    it in place, and it may become a `.grad` as it is. A rule may return anything (its dout, an
-    array it captured, one array twice), so its gradients are not; those of kernels are, but for
-    dout and its views.
+    A gradient is fresh if nobody else holds the array: then more may be added to it in place, and
+    it may become a `.grad` as it is. A rule may return anything (its dout, an array it captured,
+    one array twice), so its gradients are not; those of kernels are, but for dout and its views.
     """
     start = root.node or root
-    # The gradients on their way, by the place they have come to, and whether each is fresh. (To be
-    # a key only identity matters: two tensors are never taken for one another.)
+    # The gradients on their way, by the place they have come to, and whether they may be fresh:
+    # `owns_memory` has the last word, when it matters. (Keys are compared by identity: two tensors
+    # are never taken for one another.)
     arrived: dict[Any, tuple[Array, bool]] = {start: (_initial_gradient(root, gradient), False)}
     waiting = [(-start.number, start)] if isinstance(start, Node) else []  # a heap
     while waiting:
@@ -42,13 +42,17 @@ def run_backward(root: Variable, gradient: Tensor | None, retain_graph: bool) ->
         if node.backward is None:
             raise _freed(node)
         dinputs = node.backward(dnode)
-        if len(dinputs) != len(node.inputs):
+        if type(dinputs) is not tuple or len(dinputs) != len(node.inputs):
             _check_count(node, dinputs)
         for source, dsource in zip(node.inputs, dinputs):  # noqa: B905, they have been counted
             if source is None or dsource is None:
                 continue
-            like: Any = source.data if isinstance(source, Variable) else source
-            if dsource.shape != like.shape or dsource.dtype is not like.dtype:
+            like: Any = source if isinstance(source, Node) else source.data
+            try:
+                fits = dsource.shape == like.shape and dsource.dtype is like.dtype
+            except AttributeError:
+                raise _no_array(node, dsource) from None
+            if not fits:
                 _check_fit(node, dinputs, source, dsource)
             if source in arrived:
                 arrived[source] = _sum(*arrived[source], dsource), True
@@ -57,11 +61,12 @@ def run_backward(root: Variable, gradient: Tensor | None, retain_graph: bool) ->
                 arrived[source] = dsource.whole(), True
             else:
                 arrived[source] = dsource, node.hands_over and dsource is not dnode
-            if like is source:  # a node
+            if isinstance(source, Node):
                 heappush(waiting, (-source.number, source))
         if not retain_graph:
             node.backward, node.inputs = None, ()  # and with it the arrays that the rule has kept
-    for leaf, (dleaf, fresh) in arrived.items():  # the nodes are gone from it
+    for leaf in list(arrived):  # the nodes are gone from it
+        dleaf, fresh = arrived.pop(leaf)
         if leaf.hooks is not None:
             dleaf, fresh = _apply_hooks(root, leaf, dleaf), False
         _accumulate(leaf, dleaf, fresh)
@@ -107,13 +112,24 @@ def _freed(node: Node) -> RuntimeError:
     )
 
 
-def _check_count(node: Node, dinputs: tuple[Gradient, ...]) -> None:
+def _check_count(node: Node, dinputs: Any) -> None:
     """One gradient more may be None: that of an optional input which the call left out."""
+    if not isinstance(dinputs, tuple | list):
+        raise RuntimeError(
+            f"{node.op}: backward returned {type(dinputs).__name__}, expected a tuple of arrays; "
+            "is a comma missing, or the return?"
+        )
     count = len(node.inputs)
     if len(dinputs) < count or any(dx is not None for dx in dinputs[count:]):
         raise RuntimeError(
             f"{node.op}: backward returned {len(dinputs)} gradients for {count} inputs"
         )
+
+
+def _no_array(node: Node, dx: Any) -> RuntimeError:
+    return RuntimeError(
+        f"{node.op}: backward returned {type(dx).__name__} for an input, expected an array"
+    )
 
 
 def _check_fit(node: Node, dinputs: tuple[Gradient, ...], x: Edge, dx: Array | At) -> None:
@@ -165,6 +181,6 @@ def _accumulate(variable: Variable, gradient: Array, fresh: bool) -> None:
     held = variable.grad
     if held is not None:
         gradient = held.data + gradient
-    elif not (fresh and (gradient.base is None or owns_memory(gradient))):
+    elif not (fresh and owns_memory(gradient)):
         gradient = np.array(gradient)
     variable.grad = variable.new_tensor(gradient)

@@ -36,10 +36,9 @@ REFERENCE = "PyTorch eager, SDPA"
 
 def environment(name: str, threads: int) -> dict[str, str]:
     """What a contender's process finds in its environment."""
-    numbers = dict.fromkeys(THREAD_VARIABLES, str(threads))
-    if name.endswith("own threads"):
-        numbers |= {"OPENBLAS_NUM_THREADS": "1", "TINYGRAD_TF_NUM_THREADS": str(threads)}
-    return numbers
+    own = threads if name.endswith("own threads") else 1
+    numbers = dict.fromkeys(THREAD_VARIABLES, str(threads if own == 1 else 1))
+    return {**numbers, "TINYGRAD_TF_NUM_THREADS": str(own)}
 
 
 def prepare(name: str, problem: Problem) -> Contender:

@@ -1,5 +1,7 @@
 import gc
+import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -255,3 +257,28 @@ def test_arrays_that_live_to_the_end_are_no_trouble() -> None:
 )
 def test_owning_memory(array: Any, owns: bool) -> None:
     assert owns_memory(array) == owns
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_forked_while_a_thread_holds_the_lock(pool: Any) -> None:
+    held, forked = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with pool.lock:
+            held.set()
+            forked.wait(20)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(20)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # a deadlock is a failure, not a wait
+        try:
+            empty(LARGE, F4)
+        finally:
+            os._exit(3)
+    forked.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3

@@ -1,5 +1,6 @@
 """What a rule may return from its backward, and what the engine says to anything else."""
 
+import tracemalloc
 import weakref
 from typing import Any
 
@@ -101,3 +102,47 @@ def test_what_a_rule_kept_is_forgotten_on_the_way() -> None:
     assert all(kept() is not None for kept in remembered)
     y.backward(ONES)
     assert all(kept() is None for kept in remembered)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (None, "careless: backward returned NoneType, expected a tuple of arrays; .* the return"),
+        (np.ones(2), "careless: backward returned ndarray, expected a tuple of arrays; .*a comma"),
+        ((np.ones(2), 2.0), "careless: backward returned float for an input, expected an array"),
+    ],
+)
+def test_what_is_no_tuple_of_arrays(returned: Any, message: str) -> None:
+    @differentiable
+    def careless(x: np.ndarray, y: np.ndarray) -> Any:
+        return x + y, lambda dout: returned
+
+    with pytest.raises(RuntimeError, match=message):
+        careless(leaf(), leaf()).backward(ONES)
+
+
+def test_a_list_of_arrays_will_do() -> None:
+    @differentiable
+    def double(x: np.ndarray) -> Any:
+        return 2 * x, lambda dout: [2 * dout]
+
+    x = leaf()
+    double(x).backward(ONES)
+    assert x.grad is not None
+    assert x.grad.tolist() == [2.0, 2.0]
+
+
+def test_gradients_are_not_held_twice_when_they_become_grad() -> None:
+    """In float64 each is copied into `.grad`, and the one that arrived is let go at once."""
+    leaves = [Tensor(np.ones(50_000), requires_grad=True) for _ in range(20)]
+    total = leaves[0] * 1.0
+    for x in leaves[1:]:
+        total = total + x * 1.0
+    dout = Tensor(np.ones(50_000))
+    tracemalloc.start()
+    try:
+        total.backward(dout)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * 20 * 50_000 * 8

@@ -1,3 +1,4 @@
+import pickle
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from tinygrad_tf.nn import functional as F
 from tinygrad_tf.ops.arithmetic import add, mul
 from tinygrad_tf.ops.reductions import sum as sum_op
 from tinygrad_tf.ops.selection import where
+from tinygrad_tf.ops.shape import reshape
 
 SINGLE = Tensor(np.array([1.5, -2.0], dtype=np.float32), requires_grad=True)
 DOUBLE = Tensor(np.array([1.5, -2.0]), requires_grad=True)
@@ -211,3 +213,19 @@ def test_our_own_complaints_stay_as_they_are() -> None:
     with pytest.raises(ValueError, match=r"^linear: weight has shape") as error:
         F.linear(SINGLE, SINGLE)
     assert "inputs" not in str(error.value)
+
+
+def test_a_rule_that_moves_entries_needs_a_tensor_too() -> None:
+    with pytest.raises(TypeError, match=r"^reshape: expected a Tensor .* got \(ndarray\)"):
+        reshape(np.ones(2), shape=(2, 1))
+
+
+def test_pickled_data_meets_the_kernels() -> None:
+    """Its dtype is equal to float32, and not the same object."""
+    x, weight = (pickle.loads(pickle.dumps(np.ones((3, 3), "f4"))) for _ in range(2))
+    assert x.dtype is not np.dtype("f4")
+    ones = Tensor(x[0])
+    hidden = F.linear(Tensor(x, requires_grad=True), Tensor(weight), ones)
+    normed = F.layer_norm(hidden, (3,), ones, ones)
+    for out in (hidden, normed, F.gelu(normed)):
+        assert out.node.hands_over, out.node.op  # as kernels do, and no page

@@ -1,3 +1,5 @@
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -148,3 +150,17 @@ def test_retain_grad_on_a_leaf_changes_nothing() -> None:
     x.retain_grad()
     (x * 3.0).backward()
     assert x.grad.tolist() == [3.0]
+
+
+def test_a_gradient_that_was_kept_leaves_no_cycle() -> None:
+    x = Tensor([2.0], requires_grad=True)
+    y = x * 3.0
+    y.retain_grad()
+    (y * y).sum().backward()
+    gone = weakref.ref(y.data)
+    gc.disable()
+    try:
+        del y
+        assert gone() is None
+    finally:
+        gc.enable()

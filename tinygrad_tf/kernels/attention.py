@@ -130,7 +130,7 @@ def _again(scores: Array, logs: Array) -> Array:
 
 def _covers(q: Array, k: Array, v: Array) -> bool:
     """Whether they are (B, H, T, K), (B, H, S, K), (B, H, S, Kv) of one dtype, and none empty."""
-    if not q.ndim == k.ndim == v.ndim == 4 or not q.dtype is k.dtype is v.dtype:
+    if not q.ndim == k.ndim == v.ndim == 4 or not q.dtype == k.dtype == v.dtype:
         return False
     B, H, S, K = k.shape
     fit = q.shape[:2] == (B, H) and q.shape[3] == K and v.shape[:3] == (B, H, S)
@@ -148,7 +148,7 @@ def _groups(
     queries: tuple[int, int, int], keys: int, is_causal: bool, size: int
 ) -> tuple[Group, ...]:
     """Cut the queries (B, H, T) so that the scores of each tile take about `size` bytes. A group
-    are the tiles that share their keys, whose gradients add up.
+    is made of the tiles that share their keys, whose gradients add up.
     """
     B, H, T = queries
     if 4 * B * H * T * keys <= size:

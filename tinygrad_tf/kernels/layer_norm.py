@@ -18,7 +18,7 @@ def layer_norm(
     """See `ops/layer_norm.py`, which also says what is wrong with shapes that do not fit."""
     shape = x.shape[-1:]
     for a in (weight, bias):
-        if a is not None and (a.shape != shape or a.dtype is not x.dtype):
+        if a is not None and (a.shape != shape or a.dtype != x.dtype):
             return NotImplemented
     if x.size == 0 or not shape:
         return NotImplemented

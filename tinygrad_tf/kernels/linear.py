@@ -17,9 +17,9 @@ FEW = 8  # where the outputs are so many times the rows, OpenBLAS is quicker wit
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, Backward] | Any:
     """See `ops/linear.py`, which also says what is wrong with shapes that do not fit."""
-    if weight.ndim != 2 or x.shape[-1:] != weight.shape[1:] or x.dtype is not weight.dtype:
+    if weight.ndim != 2 or x.shape[-1:] != weight.shape[1:] or x.dtype != weight.dtype:
         return NotImplemented
-    if bias is not None and (bias.shape != weight.shape[:1] or bias.dtype is not x.dtype):
+    if bias is not None and (bias.shape != weight.shape[:1] or bias.dtype != x.dtype):
         return NotImplemented
     outputs, inputs = weight.shape
     count = math.prod(x.shape[:-1])

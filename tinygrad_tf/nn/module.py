@@ -166,12 +166,13 @@ class Module:
 
     def zero_grad(self) -> None:
         """Set every parameter's gradient to None."""
-        modules: list[Module] = [self]
+        modules, seen = [self], {self}
         for module in modules:  # the list grows on the way
             for value in vars(module).values():
                 if isinstance(value, Parameter):
                     value.grad = None
-                elif isinstance(value, Module):
+                elif isinstance(value, Module) and value not in seen:
+                    seen.add(value)
                     modules.append(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:

@@ -1,5 +1,7 @@
 """Multi-head attention: the channels in H shares, each of which attends for itself."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

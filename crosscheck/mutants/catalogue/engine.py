@@ -172,7 +172,7 @@ MUTANTS = (
     Mutant(
         "order-of-arrival",
         "engine",
-        "nodes are visited as they are reached, before all that used them",
+        "the oldest node that waits is visited first, before all that used it",
         WALK,
         "heappush(waiting, (-source.number, source))",
         "heappush(waiting, (source.number, source))",

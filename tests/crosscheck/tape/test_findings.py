@@ -389,6 +389,18 @@ def test_an_exception_in_a_rule_is_a_finding_and_the_only_one(
     assert str(where).startswith("born here: exp in model: it raised ZeroDivisionError: no such")
 
 
+@pytest.mark.parametrize("returned", [None, (1.0,)])
+def test_a_backward_that_returns_no_arrays_is_named_also_without_a_twin(
+    twins: Any, x: np.ndarray, returned: Any
+) -> None:
+    @differentiable
+    def own(x: Any) -> Any:
+        return np.exp(x), lambda dout: returned
+
+    found = only(localise(*pair(twins, own), Batch(x)))
+    assert (found.kind, found.op, found.key) == (Kind.RAISED, "own", "model/own")
+
+
 def test_an_exception_in_the_run_alone_is_placed_too(twins: Any, x: np.ndarray) -> None:
     calls: list[int] = []
 

@@ -1,6 +1,7 @@
 """Shared kernels: the layouts they must bear are in test_layouts.py."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -96,10 +97,21 @@ def test_kernels_called_from_many_threads() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_makes_threads_of_its_own() -> None:
-    threads.side_by_side(lambda i: i, range(3))
+    together = threading.Barrier(3, timeout=SECONDS)
+
+    def work(i: int) -> int:
+        together.wait()  # there must be three threads
+        return i
+
+    assert threads.side_by_side(work, range(3)) == [0, 1, 2]
     child = os.fork()
     if child == 0:
-        os._exit(sum(threads.side_by_side(lambda i: i, range(3))))
+        signal.alarm(SECONDS)
+        code = 0
+        try:
+            code = sum(threads.side_by_side(work, range(3)))
+        finally:
+            os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
 
 

@@ -115,6 +115,18 @@ def test_zero_grad_and_requires_grad(ours: Any) -> None:
     assert all(p.requires_grad for p in ours.requires_grad_().parameters())
 
 
+def test_zero_grad_visits_each_module_once_also_in_a_circle() -> None:
+    model = nn.Sequential(nn.Linear(2, 3))
+    model.child = nn.Linear(3, 3)
+    parameters = list(model.parameters())
+    model.child.parent = model
+    for p in parameters:
+        p.grad = Tensor(np.ones(1))
+    model.zero_grad()
+    assert len(parameters) == 4
+    assert all(p.grad is None for p in parameters)
+
+
 def test_frozen_parameters_get_no_gradient() -> None:
     layer = nn.Linear(2, 3)
     layer.weight.requires_grad_(False)
