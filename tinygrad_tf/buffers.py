@@ -97,3 +97,14 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 def owns_memory(array: Array) -> bool:
     """Whether the array is all there is of its memory: not a view into another array."""
     return array.base is None or type(array.base) is _Lease
+
+
+def _teach_malloc() -> None:
+    """Free an array of nearly 32 MB, which nobody has touched. glibc's malloc gives memory back to
+    the system as soon as it is free, unless it has seen larger blocks come and go: arrays that are
+    not made here, a residual sum or an optimiser's temporaries, would cost page faults every time.
+    """
+    np.empty((1 << 25) - (1 << 13), np.uint8)
+
+
+_teach_malloc()
