@@ -1,4 +1,4 @@
-"""Each contender's process finds the threads that its name says, whatever the caller's shell has."""
+"""Each contender's process finds the threads its name says, whatever the caller's shell has."""
 
 import pytest
 
