@@ -64,6 +64,7 @@ def differentiable(rule: Rule | None = None, /, *, fast: Callable[..., Any] | No
 def _lift(rule: Rule, fast: Callable[..., Any] | None) -> Op:
     name = rule.__name__
 
+    # In one piece, and what is rare in functions: on small arrays each call is part of the price.
     @functools.wraps(rule)
     def op(*inputs: Any, **options: Any) -> Tensor:
         like: Any = None  # the first floating tensor, else the first tensor

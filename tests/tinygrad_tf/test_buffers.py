@@ -1,10 +1,6 @@
 import gc
-import os
-import queue
-import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -121,16 +117,6 @@ def test_sizes_that_nobody_asks_for_are_forgotten(
     assert pool.bytes == 960_000
 
 
-def test_an_array_may_die_in_another_thread(pool: Any) -> None:
-    held = [empty(LARGE, F4)]
-    thread = threading.Thread(target=held.clear)
-    thread.start()
-    thread.join()
-    assert pool.bytes == 360_000
-    held = [empty(LARGE, F4)]
-    assert pool.bytes == 0
-
-
 def test_whole_arrays_own_their_memory_and_views_do_not() -> None:
     for array in (empty(LARGE, F4), empty((2, 3), F4), np.ones(3)):
         assert owns_memory(array)
@@ -184,54 +170,6 @@ def test_not_even_who_reaches_for_the_lease_is_surprised(look: Any, pool: Any) -
     assert pool.bytes == 2 * 360_000
 
 
-def test_arrays_made_here_and_dropped_there_are_never_mixed_up() -> None:
-    """Each array is checked by the thread that drops it, while others are being made."""
-    hand_over: queue.Queue[Any] = queue.Queue(maxsize=4)
-    right = []
-
-    def check() -> None:
-        while (given := hand_over.get()) is not None:
-            number, array = given
-            scratch = empty(LARGE, F4)
-            scratch[...] = -1.0
-            right.append((array == number).all())
-            del given, array, scratch
-
-    threads = [threading.Thread(target=check) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for number in range(200):
-        array = empty(LARGE, F4)
-        array[...] = number
-        hand_over.put((number, array))
-        del array
-    for _ in threads:
-        hand_over.put(None)
-    for thread in threads:
-        thread.join()
-    assert (len(right), all(right)) == (200, True)
-
-
-def test_an_array_outlives_the_thread_that_made_it(pool: Any) -> None:
-    made: list[np.ndarray] = []
-
-    def make() -> None:
-        del_me = empty(LARGE, F4)
-        del del_me
-        made.append(empty(LARGE, F4))
-        made[0][...] = 5.0
-
-    thread = threading.Thread(target=make)
-    thread.start()
-    thread.join()
-    gc.collect()
-    others = [np.zeros(LARGE, F4) for _ in range(3)] + [empty(LARGE, F4)]
-    others[-1][...] = 0.0
-    assert (made[0] == 5.0).all()
-    made.clear()
-    assert pool.bytes == 360_000
-
-
 def test_arrays_that_live_to_the_end_are_no_trouble() -> None:
     code = (
         "import builtins, numpy as np; from tinygrad_tf.buffers import empty\n"
@@ -257,28 +195,3 @@ def test_arrays_that_live_to_the_end_are_no_trouble() -> None:
 )
 def test_owning_memory(array: Any, owns: bool) -> None:
     assert owns_memory(array) == owns
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_process_forked_while_a_thread_holds_the_lock(pool: Any) -> None:
-    held, forked = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with pool.lock:
-            held.set()
-            forked.wait(20)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    held.wait(20)
-    child = os.fork()
-    if child == 0:
-        signal.alarm(20)  # a deadlock is a failure, not a wait
-        try:
-            empty(LARGE, F4)
-        finally:
-            os._exit(3)
-    forked.set()
-    thread.join()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3

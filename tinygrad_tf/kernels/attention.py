@@ -90,14 +90,14 @@ def attend(
         def backward(group: Group, kept_of_group: list[Array]) -> None:
             for tile, kept_of_tile in zip(group, kept_of_group, strict=True):
                 probs = kept_of_tile if keep else _again(_scores(q, k, tile), kept_of_tile)
-                dcontext, k_tile = dout[tile.queries], k[tile.keys]
+                dcontext = dout[tile.queries]
                 average = np.vecdot(dcontext, context[tile.queries])
                 dscores = _keys_first(probs.shape, q.dtype)
                 np.matmul(v[tile.keys], dcontext.swapaxes(2, 3), dscores)
                 lines = _lines(dscores)
                 lines -= average.reshape(-1)
                 lines *= _lines(probs)
-                np.matmul(dscores.swapaxes(2, 3), k_tile, dq[tile.queries])
+                np.matmul(dscores.swapaxes(2, 3), k[tile.keys], dq[tile.queries])
                 _add_product(dk[tile.keys], dscores, q[tile.queries], whole)
                 _add_product(dv[tile.keys], probs, dcontext, whole)
 
