@@ -31,7 +31,7 @@ def test_far_from_zero_and_constant_rows(check_kernel: Check) -> None:
     check_kernel(layer_norm, x, (64,), (64,), eps=1e-5)
 
 
-@pytest.mark.parametrize("shapes", [[(0, 7)], [(4, 7), (6,)], [(4, 7), (7,), (4,)], [()]])
+@pytest.mark.parametrize("shapes", [[(0, 7)], [(6, 5)], [(4, 7), (6,)], [(4, 7), (7,), (4,)], [()]])
 def test_what_it_leaves_to_the_page(shapes: list[Any]) -> None:
     arrays = [np.ones(shape, dtype="f4") for shape in shapes]
     if shapes == [()]:
