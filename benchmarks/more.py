@@ -10,6 +10,7 @@ from benchmarks.results import Duel, keep, show
 from benchmarks.tasks.rule import RULES
 
 OURS = "ours, packed"
+OWN = f"{OURS}, own threads"
 NAMES = [OURS, "ours, fused", "ours, written out", REFERENCE]
 DEPTHS = (1, 2, 4, 8)
 LENGTHS = (256, 512, 1024, 2048)
@@ -26,7 +27,7 @@ def training(rounds: int) -> None:
     """One training step of nanoGPT's character model for the CPU."""
     duels = []
     for threads in (1, 2):
-        results, absent = duel("training", NAMES, [], threads=threads, rounds=rounds)
+        results, absent = duel("training", [OWN, *NAMES], [], threads=threads, rounds=rounds)
         duels.append(Duel({"threads": threads}, results, absent))
         show(duels[-1])
     keep("training", duels)

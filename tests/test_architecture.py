@@ -16,7 +16,7 @@ THIRD_PARTY = {"tinygrad_tf": {"numpy", "scipy"}, "torch_impl": {"torch"}}
 # Each layer may import those before it. A package may import its own files; files that share a
 # layer may not import each other. The package's __init__ gathers all before it for the users.
 LAYERS = [
-    {"buffers", "hooks"},
+    {"buffers", "hooks", "threads"},
     {"graph"},
     {"complaints"},
     {"differentiable", "kernels", "walk"},

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_tf.graph import Array
 from tinygrad_tf.tensor import Tensor
+from tinygrad_tf.threads import each
 
 Group = dict[str, Any]
 
@@ -55,12 +56,13 @@ class Optimizer:
 
     def step(self) -> None:
         """Change every parameter that has a gradient, once."""
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self.update(
-                        parameter.data, parameter.grad.data, group, self.state[id(parameter)]
-                    )
+        jobs = [
+            (parameter.data, parameter.grad.data, group, self.state[id(parameter)])
+            for group in self.param_groups
+            for parameter in group["params"]
+            if parameter.grad is not None
+        ]
+        each(lambda job: self.update(*job), jobs)
 
     def update(self, value: Array, gradient: Array, group: Group, state: dict[str, Any]) -> None:
         """Change one parameter's array in place; subclasses say how."""

@@ -15,6 +15,7 @@ import numpy as np
 from tinygrad_tf.buffers import empty, owns_memory
 from tinygrad_tf.graph import Array, At, Edge, Gradient, Node, Variable
 from tinygrad_tf.hooks import Hooks
+from tinygrad_tf.threads import adding
 
 if TYPE_CHECKING:
     from tinygrad_tf.tensor import Tensor
@@ -178,9 +179,10 @@ def _keep(hooks: Hooks, gradient: Array, retain_graph: bool) -> None:
 
 def _accumulate(variable: Variable, gradient: Array, fresh: bool) -> None:
     """Add to `.grad`; the first time by a copy, unless the gradient is ours alone to give."""
-    held = variable.grad
-    if held is not None:
-        gradient = held.data + gradient
-    elif not (fresh and owns_memory(gradient)):
-        gradient = np.array(gradient)
-    variable.grad = variable.new_tensor(gradient)
+    with adding:
+        held = variable.grad
+        if held is not None:
+            gradient = held.data + gradient
+        elif not (fresh and owns_memory(gradient)):
+            gradient = np.array(gradient)
+        variable.grad = variable.new_tensor(gradient)

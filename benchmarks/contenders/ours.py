@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import tinygrad_tf
 from benchmarks.contenders import Contender
 from benchmarks.problem import Arrays, Problem
+from tinygrad_tf import threads
 from tinygrad_tf.packed import pack_attention
 from tinygrad_tf.transformer import TransformerBlock
 
@@ -18,19 +21,25 @@ def prepare(problem: Problem, form: str) -> Contender:
     if form == "packed":
         pack_attention(block)
     block.load_state_dict(problem.weights)
-    x = tinygrad_tf.Tensor(problem.x, requires_grad=True)
-    dout = tinygrad_tf.Tensor(problem.dout)
+    # Of several sequences each thread takes its share, and goes both ways; one the kernels share.
+    pieces = min(threads.NUMBER, size.B)
+    xs = [tinygrad_tf.Tensor(x, requires_grad=True) for x in np.array_split(problem.x, pieces)]
+    douts = [tinygrad_tf.Tensor(dout) for dout in np.array_split(problem.dout, pieces)]
     causal = problem.causal  # and not the problem, so that its weights can go
 
-    def step() -> Any:
+    def piece(x: tinygrad_tf.Tensor, dout: tinygrad_tf.Tensor) -> tinygrad_tf.Tensor:
         x.grad = None
-        block.zero_grad()
         out = block(x, is_causal=causal)
         out.backward(dout)
         return out
 
-    def collect(out: Any) -> Arrays:
+    def step() -> Any:
+        block.zero_grad()
+        return threads.each(piece, xs, douts)
+
+    def collect(outs: Any) -> Arrays:
         gradients = {f"d{name}": p.grad.numpy() for name, p in block.named_parameters()}
-        return {"out": out.detach().numpy(), "dx": x.grad.numpy(), **gradients}
+        out = np.concatenate([out.detach().numpy() for out in outs])
+        return {"out": out, "dx": np.concatenate([x.grad.numpy() for x in xs]), **gradients}
 
     return step, collect

@@ -10,7 +10,8 @@ import numpy as np
 class Engine(NamedTuple):
     """tensor: array, requires_grad -> tensor. models: the Transformer. lib: its package.
 
-    finish: what is still to be done to a model, in place.
+    finish: what is still to be done to a model, in place. each: work(*row) for the rows of columns,
+    side by side in `threads` threads.
     """
 
     lib: Any
@@ -19,6 +20,8 @@ class Engine(NamedTuple):
     optim: Any
     clip: Any
     finish: Any
+    each: Any
+    threads: int
 
 
 def engine(name: str) -> Engine:
@@ -26,12 +29,15 @@ def engine(name: str) -> Engine:
     if name.startswith("ours"):
         import tinygrad_tf
         import tinygrad_tf.transformer
-        from tinygrad_tf import optim
+        from tinygrad_tf import optim, threads
         from tinygrad_tf.packed import pack_attention
 
         finish = pack_attention if name.startswith("ours, packed") else _as_it_is
         models, clip = tinygrad_tf.transformer, optim.clip_grad_norm_
-        return Engine(tinygrad_tf, models, tinygrad_tf.Tensor, optim, clip, finish)
+        return Engine(
+            tinygrad_tf, models, tinygrad_tf.Tensor, optim, clip, finish,
+            threads.each, threads.NUMBER,
+        )  # fmt: skip
     import torch
     import torch_impl
 
@@ -39,8 +45,12 @@ def engine(name: str) -> Engine:
         return torch.tensor(np.asarray(array), requires_grad=requires_grad)
 
     clip = torch.nn.utils.clip_grad_norm_
-    return Engine(torch, torch_impl, tensor, torch.optim, clip, _as_it_is)
+    return Engine(torch, torch_impl, tensor, torch.optim, clip, _as_it_is, _one_by_one, 1)
 
 
 def _as_it_is(model: Any) -> Any:
     return model
+
+
+def _one_by_one(work: Any, *columns: Any) -> list[Any]:
+    return [work(*row) for row in zip(*columns, strict=True)]

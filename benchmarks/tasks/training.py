@@ -27,19 +27,26 @@ def prepare(name: str) -> tuple[Callable[[], Any], float | None]:
     )  # fmt: skip
     side.finish(model)
     optimizer = side.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.1)
-    batches = [tuple(side.tensor(a) for a in generator.integers(0, V, (2, B, T))) for _ in range(8)]
+
+    def in_pieces(array: Any) -> list[Any]:
+        return [side.tensor(piece) for piece in np.split(array, side.threads)]
+
+    batches = [list(map(in_pieces, generator.integers(0, V, (2, B, T)))) for _ in range(8)]
+    share = side.tensor(np.float32(1 / side.threads))  # of one piece in the mean over all
     count = 0
+
+    def learn(tokens: Any, targets: Any) -> None:
+        logits = model(tokens)
+        loss = side.lib.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        loss.backward(share)
 
     def step() -> Any:
         nonlocal count
         tokens, targets = batches[count % len(batches)]
         count += 1
         optimizer.zero_grad()
-        logits = model(tokens)
-        loss = side.lib.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
-        loss.backward()
+        side.each(learn, tokens, targets)
         side.clip(model.parameters(), 1.0)
         optimizer.step()
-        return loss
 
     return step, None

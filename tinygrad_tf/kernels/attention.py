@@ -19,8 +19,8 @@ import numpy as np
 
 from tinygrad_tf.buffers import empty
 from tinygrad_tf.graph import Array, Backward
-from tinygrad_tf.kernels.threads import each
 from tinygrad_tf.kernels.vectors import constant, filled
+from tinygrad_tf.threads import each
 
 TILE = 1 << 20  # bytes of scores in a tile
 KEPT = 1 << 24  # bytes of probabilities that are kept instead of computed again

@@ -9,6 +9,7 @@ import numpy as np
 from tinygrad_tf.buffers import empty
 from tinygrad_tf.graph import Array, Backward
 from tinygrad_tf.kernels.vectors import constant
+from tinygrad_tf.threads import NUMBER, each
 
 # erf(x / sqrt(2)) = tanh(x * P(x^2)) to within 1.3e-7: P of degree 6, fitted for the smallest
 # largest error of the tanh, on |x| <= 5.6; where x^2 is above BOUND the tanh is 1 whatever P is.
@@ -21,7 +22,9 @@ P = [
 ]  # fmt: skip
 MIDDLE = P[5:0:-1]
 BOUND, ONE, HALF, PEAK = map(constant, (40.0, 1.0, 0.5, 1.0 / math.sqrt(2.0 * math.pi)))
-BLOCK = 1 << 15  # entries; a few arrays of this size stay in the second-level cache
+# Entries; a few arrays of this size stay in the second-level cache. With more threads fewer and
+# longer calls are better: after each of them a thread may have to wait for Python's lock.
+BLOCK = 1 << 15 if NUMBER == 1 else 1 << 17
 
 
 def gelu(x: Array) -> tuple[Array, Backward]:
@@ -40,11 +43,14 @@ def gelu(x: Array) -> tuple[Array, Backward]:
 
 def _blocks(x: Array, out: Array, slope: Array) -> None:
     """Block by block, on arrays of one axis."""
-    square, t = np.empty(BLOCK, x.dtype), np.empty(BLOCK, x.dtype)
-    for start in range(0, x.size, BLOCK):
-        end = min(start + BLOCK, x.size)
-        count = end - start
-        _block(x[start:end], out[start:end], slope[start:end], square[:count], t[:count])
+
+    def block(start: int) -> None:
+        end = start + BLOCK
+        piece = x[start:end]
+        square, t = np.empty_like(piece), np.empty_like(piece)
+        _block(piece, out[start:end], slope[start:end], square, t)
+
+    each(block, range(0, x.size, BLOCK))
 
 
 def _block(x: Array, out: Array, slope: Array, square: Array, t: Array) -> None:

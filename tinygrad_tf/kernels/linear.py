@@ -9,10 +9,11 @@ import numpy as np
 
 from tinygrad_tf.buffers import empty
 from tinygrad_tf.graph import Array, Backward
-from tinygrad_tf.kernels.threads import matmul
 from tinygrad_tf.kernels.vectors import filled
+from tinygrad_tf.threads import NUMBER, each, may_share
 
 FEW = 8  # where the outputs are so many times the rows, OpenBLAS is quicker with them transposed
+ENOUGH = 1 << 24  # multiplications; to share fewer takes longer than to do them
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, Backward] | Any:
@@ -40,3 +41,20 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, B
         return dx.reshape(x.shape), dweight, dbias
 
     return out.reshape(*x.shape[:-1], outputs), backward
+
+
+def shared_matmul(x: Array, y: Array, out: Array) -> Array:
+    """np.matmul(x, y, out) of two matrices, with a piece of x's rows for each thread."""
+    rows = len(x)
+    if rows * y.size < ENOUGH or not may_share():
+        return np.matmul(x, y, out)
+
+    def piece(i: int) -> None:
+        part = slice(rows * i // NUMBER, rows * (i + 1) // NUMBER)
+        np.matmul(x[part], y, out[part])
+
+    each(piece, range(NUMBER))
+    return out
+
+
+matmul = np.matmul if NUMBER == 1 else shared_matmul

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_tf import kernels
+from tinygrad_tf import kernels, threads
 from tinygrad_tf.ops.attention import scaled_dot_product_attention as attention
 from tinygrad_tf.ops.embedding import embedding
 from tinygrad_tf.ops.gelu import gelu
@@ -87,10 +87,10 @@ def _dirty_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
 def _memory(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """GELU in blocks of 16 entries; attention in tiles of one head, or of two."""
     if "threads" in request.param:
-        monkeypatch.setattr(kernels.threads, "NUMBER", 3)
-        monkeypatch.setattr(kernels.threads, "ENOUGH", 0)
-        monkeypatch.setattr(kernels.linear, "matmul", kernels.threads.shared_matmul)
-        monkeypatch.setattr(kernels.attention, "each", kernels.threads.side_by_side)
+        monkeypatch.setattr(threads, "NUMBER", 3)
+        monkeypatch.setattr(kernels.linear, "NUMBER", 3)
+        monkeypatch.setattr(kernels.linear, "ENOUGH", 0)
+        monkeypatch.setattr(kernels.linear, "matmul", kernels.linear.shared_matmul)
     if request.param != "whole":
         monkeypatch.setattr(kernels.gelu, "BLOCK", 16)
         monkeypatch.setattr(kernels.attention, "TILE", 4 * T * S * 2)
