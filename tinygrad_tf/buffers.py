@@ -1,12 +1,15 @@
 """Large arrays from memory that was used before.
 
-A fresh large array costs a page fault for every 4 kB when it is first written. `empty` hands out
-memory of arrays that are gone instead. Nobody can notice: a block of memory comes back only when
-the last array that looks into it has died, whoever held it.
+Fresh memory costs a page fault for every 4 kB when it is first written. glibc's malloc can be asked
+to keep what is freed, up to the size from which on it maps an array's memory anew each time. For
+arrays that are larger, or where there is another malloc, `empty` hands out the memory of arrays
+that are gone. Nobody can notice: a block of memory comes back only when the last array that looks
+into it has died, whoever held it.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from math import prod
@@ -16,9 +19,23 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-SMALLEST = 1 << 15  # entries; below this malloc finds memory that was used before by itself
 KEPT = 1 << 28  # bytes that may lie idle
 LATELY = 1 << 12  # requests; a size that none of so many asked for is forgotten
+
+
+def _ask_malloc() -> bool:
+    """Ask malloc to keep up to KEPT free bytes, and to map nothing below 32 MB, its upper limit.
+    Whether it is glibc's, and does so.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    trim_threshold, mmap_threshold = -1, -3  # as malloc.h calls them, in capitals
+    return bool(mallopt(trim_threshold, KEPT) and mallopt(mmap_threshold, 1 << 25))
+
+
+SMALLEST = 1 << 23 if _ask_malloc() else 1 << 15  # entries; smaller arrays are left to malloc
 
 
 class _Block(np.ndarray[Any, Any]):
@@ -97,14 +114,3 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 def owns_memory(array: Array) -> bool:
     """Whether the array is all there is of its memory: not a view into another array."""
     return array.base is None or type(array.base) is _Lease
-
-
-def _teach_malloc() -> None:
-    """Free an array of nearly 32 MB, which nobody has touched. glibc's malloc gives memory back to
-    the system as soon as it is free, unless it has seen larger blocks come and go: arrays that are
-    not made here, a residual sum or an optimiser's temporaries, would cost page faults every time.
-    """
-    np.empty((1 << 25) - (1 << 13), np.uint8)
-
-
-_teach_malloc()

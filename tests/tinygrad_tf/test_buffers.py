@@ -1,4 +1,5 @@
 import gc
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -18,9 +19,10 @@ F4 = np.dtype("f4")
 
 @pytest.fixture(autouse=True)
 def pool(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A pool of its own for each test."""
+    """A pool of its own for each test, as where malloc keeps nothing."""
     fresh = buffers._Pool()
     monkeypatch.setattr(buffers, "_pool", fresh)
+    monkeypatch.setattr(buffers, "SMALLEST", 1 << 15)
     return fresh
 
 
@@ -84,6 +86,48 @@ def test_small_arrays_are_numpys(pool: Any) -> None:
     del_me = empty((4, 4), F4)
     del del_me
     assert pool.bytes == 0
+
+
+# 80 arrays of 2 MB are written, and gone; what does it cost to do that again?
+AGAIN = """
+import resource, sys
+import numpy as np
+if sys.argv[1] == "asked":
+    from tinygrad_tf.buffers import empty
+else:
+    def empty(shape, dtype):
+        return np.empty(shape, dtype)
+def write():
+    arrays = [empty((1 << 19,), np.dtype("f4")) for _ in range(80)]
+    for array in arrays:
+        array[...] = 1.0
+write()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+write()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another malloc")
+def test_malloc_keeps_what_it_was_asked_to_keep() -> None:
+    def faults(word: str) -> int:
+        run = subprocess.run(
+            [sys.executable, "-c", AGAIN, word], cwd=ROOT, capture_output=True, check=True
+        )
+        return int(run.stdout)
+
+    assert faults("as it is") > 20_000  # of 40 960
+    assert faults("asked") < 500
+
+
+def test_where_malloc_cannot_be_asked_more_comes_from_the_pool() -> None:
+    assert buffers._ask_malloc() == (platform.libc_ver()[0] == "glibc")
+    code = (
+        "import ctypes; ctypes.CDLL = lambda _: object()\n"
+        "from tinygrad_tf import buffers; print(buffers.SMALLEST)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
+    assert int(run.stdout) == 1 << 15
 
 
 def test_no_more_lies_idle_than_agreed(pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +216,8 @@ def test_not_even_who_reaches_for_the_lease_is_surprised(look: Any, pool: Any) -
 
 def test_arrays_that_live_to_the_end_are_no_trouble() -> None:
     code = (
-        "import builtins, numpy as np; from tinygrad_tf.buffers import empty\n"
+        "import builtins, numpy as np; from tinygrad_tf import buffers\n"
+        "buffers.SMALLEST = 1; empty = buffers.empty\n"
         "held = builtins.held = empty((300, 300), np.dtype('f4'))\n"
         "cycle = [empty((300, 300), np.dtype('f4'))]; cycle.append(cycle)"
     )

@@ -19,9 +19,10 @@ F4 = np.dtype("f4")
 
 @pytest.fixture(autouse=True)
 def pool(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A pool of its own for each test."""
+    """A pool of its own for each test, as where malloc keeps nothing."""
     fresh = buffers._Pool()
     monkeypatch.setattr(buffers, "_pool", fresh)
+    monkeypatch.setattr(buffers, "SMALLEST", 1 << 15)
     return fresh
 
 
