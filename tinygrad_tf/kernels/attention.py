@@ -4,8 +4,8 @@ A tile is a few heads, or some rows of one head, whose scores fit into the cache
 the page in `ops/attention.py`: a causal tile skips the keys it may not see; the keys are the first
 axis of the scores in memory, so that the softmax works along whole lines of queries; and the
 average that softmax's backward subtracts, sum(dprobs * probs), is taken as sum(dout * context),
-which is the same number (Dao et al. 2022, arXiv:2205.14135, appendix B.2). The probabilities are
-kept for the backward while they are few, and computed again when they are many.
+which is the same number (Dao et al. 2022, arXiv:2205.14135, appendix B.2). As many probabilities as
+there is room for are kept for the backward; the others are computed again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tinygrad_tf.kernels.vectors import constant, filled
 from tinygrad_tf.threads import each
 
 TILE = 1 << 20  # bytes of scores in a tile
-KEPT = 1 << 24  # bytes of probabilities that are kept instead of computed again
+KEPT = 3 << 23  # bytes of probabilities that are kept; the others are computed again
 
 Index = tuple[slice, slice, slice]
 
@@ -73,21 +73,22 @@ def attend(
     factor = _factor(q.shape[3], scale)
     q = np.multiply(q, factor, empty(q.shape, q.dtype))
     groups = _groups(q.shape[:3], k.shape[2], is_causal, TILE)
-    keep = q.itemsize * math.prod(q.shape[:3]) * k.shape[2] <= KEPT
+    few = KEPT * len(groups) // (q.itemsize * math.prod(q.shape[:3]) * k.shape[2])
+    keep = [i < few for i in range(len(groups))]
     context = tokens_first((*q.shape[:3], v.shape[3]), q.dtype)
 
-    def forward(group: Group) -> list[Array]:
+    def forward(group: Group, keep: bool) -> list[Array]:
         return [_forward(q, k, v, context, tile, keep) for tile in group]
 
     # Of each tile the probabilities, or what makes them of the scores.
-    kept = each(forward, groups)
+    kept = each(forward, groups, keep)
 
     def backward_into(dout: Array, dq: Array, dk: Array, dv: Array) -> None:
         whole = len(groups[0]) == 1 and groups[0][0].keys[2].stop == k.shape[2]
         if not whole:  # several tiles add to the same keys, or none does
             dk[...] = dv[...] = 0
 
-        def backward(group: Group, kept_of_group: list[Array]) -> None:
+        def backward(group: Group, keep: bool, kept_of_group: list[Array]) -> None:
             for tile, kept_of_tile in zip(group, kept_of_group, strict=True):
                 probs = kept_of_tile if keep else _again(_scores(q, k, tile), kept_of_tile)
                 dcontext = dout[tile.queries]
@@ -101,7 +102,7 @@ def attend(
                 _add_product(dk[tile.keys], dscores, q[tile.queries], whole)
                 _add_product(dv[tile.keys], probs, dcontext, whole)
 
-        each(backward, groups, kept)
+        each(backward, groups, keep, kept)
         dq *= factor
 
     return context, backward_into

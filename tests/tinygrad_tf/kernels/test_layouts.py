@@ -83,7 +83,12 @@ def _dirty_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
 
-@pytest.fixture(params=["whole", "pieces", "pieces, computed again", "pieces in three threads"])
+@pytest.fixture(
+    params=[
+        "whole", "pieces", "pieces, computed again", "pieces, half of them computed again",
+        "pieces in three threads",
+    ]
+)  # fmt: skip
 def _memory(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """GELU in blocks of 16 entries; attention in tiles of one head, or of two."""
     if "threads" in request.param:
@@ -95,7 +100,8 @@ def _memory(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(kernels.gelu, "BLOCK", 16)
         monkeypatch.setattr(kernels.attention, "TILE", 4 * T * S * 2)
     if "again" in request.param:
-        monkeypatch.setattr(kernels.attention, "KEPT", 0)
+        half = 4 * B * H * T * S // 2
+        monkeypatch.setattr(kernels.attention, "KEPT", half if "half" in request.param else 0)
 
 
 @contextmanager
