@@ -61,9 +61,9 @@ def each(work: Callable[..., Result], *columns: Sequence[Any]) -> list[Result]:
 
     The calls must not write to the same memory. What one raises, this raises, when all rest.
     """
+    if not may_share():
+        return [work(*row) for row in zip(*columns, strict=True)]
     rows = list(zip(*columns, strict=True))
-    if not may_share() or len(rows) < 2:
-        return [work(*row) for row in rows]
     results: list[Any] = [None] * len(rows)
     left = iter(range(len(rows)))
 

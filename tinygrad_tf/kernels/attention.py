@@ -39,7 +39,11 @@ class Tile(NamedTuple):
     future: Array | None
 
 
-Group = tuple[Tile, ...]
+class Group(NamedTuple):
+    """The tiles that share their keys, whose gradients add up. keep: the probabilities too."""
+
+    tiles: tuple[Tile, ...]
+    keep: bool
 
 
 def scaled_dot_product_attention(
@@ -72,25 +76,24 @@ def attend(
     """The context, and a function that writes the gradients: backward_into(dout, dq, dk, dv)."""
     factor = _factor(q.shape[3], scale)
     q = np.multiply(q, factor, empty(q.shape, q.dtype))
-    groups = _groups(q.shape[:3], k.shape[2], is_causal, TILE)
-    few = KEPT * len(groups) // (q.itemsize * math.prod(q.shape[:3]) * k.shape[2])
-    keep = [i < few for i in range(len(groups))]
+    groups = _groups(q.shape[:3], k.shape[2], is_causal, TILE, KEPT)
     context = tokens_first((*q.shape[:3], v.shape[3]), q.dtype)
 
-    def forward(group: Group, keep: bool) -> list[Array]:
-        return [_forward(q, k, v, context, tile, keep) for tile in group]
+    def forward(group: Group) -> list[Array]:
+        return [_forward(q, k, v, context, tile, group.keep) for tile in group.tiles]
 
     # Of each tile the probabilities, or what makes them of the scores.
-    kept = each(forward, groups, keep)
+    kept = each(forward, groups)
 
     def backward_into(dout: Array, dq: Array, dk: Array, dv: Array) -> None:
-        whole = len(groups[0]) == 1 and groups[0][0].keys[2].stop == k.shape[2]
+        tiles = groups[0].tiles
+        whole = len(tiles) == 1 and tiles[0].keys[2].stop == k.shape[2]
         if not whole:  # several tiles add to the same keys, or none does
             dk[...] = dv[...] = 0
 
-        def backward(group: Group, keep: bool, kept_of_group: list[Array]) -> None:
-            for tile, kept_of_tile in zip(group, kept_of_group, strict=True):
-                probs = kept_of_tile if keep else _again(_scores(q, k, tile), kept_of_tile)
+        def backward(group: Group, kept_of_group: list[Array]) -> None:
+            for tile, kept_of_tile in zip(group.tiles, kept_of_group, strict=True):
+                probs = kept_of_tile if group.keep else _again(_scores(q, k, tile), kept_of_tile)
                 dcontext = dout[tile.queries]
                 average = np.vecdot(dcontext, context[tile.queries])
                 dscores = _keys_first(probs.shape, q.dtype)
@@ -102,7 +105,7 @@ def attend(
                 _add_product(dk[tile.keys], dscores, q[tile.queries], whole)
                 _add_product(dv[tile.keys], probs, dcontext, whole)
 
-        each(backward, groups, keep, kept)
+        each(backward, groups, kept)
         dq *= factor
 
     return context, backward_into
@@ -146,22 +149,24 @@ def _factor(head_size: int, scale: float | None) -> Array:
 
 @functools.lru_cache(maxsize=8)
 def _groups(
-    queries: tuple[int, int, int], keys: int, is_causal: bool, size: int
+    queries: tuple[int, int, int], keys: int, is_causal: bool, size: int, room: int
 ) -> tuple[Group, ...]:
-    """Cut the queries (B, H, T) so that the scores of each tile take about `size` bytes. A group
-    is made of the tiles that share their keys, whose gradients add up.
+    """Cut the queries (B, H, T) so that the scores of each tile take about `size` bytes. The groups
+    that come first keep theirs, `room` bytes in all.
     """
     B, H, T = queries
-    if 4 * B * H * T * keys <= size:
+    total = 4 * B * H * T * keys
+    if total <= size:
         sequences, heads, rows = B, H, T
     else:
         rows = min(T, max(size // (4 * keys), 64))
         heads = min(H, max(size // (4 * keys * rows), 1)) if rows == T else 1
         sequences = min(B, max(size // (4 * keys * rows * heads), 1)) if heads == H else 1
+    places = [(b, h) for b in _cut(B, sequences) for h in _cut(H, heads)]
+    few = room * len(places) // total
     return tuple(
-        tuple(_tile(b, h, t, keys, is_causal) for t in _cut(T, rows))
-        for b in _cut(B, sequences)
-        for h in _cut(H, heads)
+        Group(tuple(_tile(b, h, t, keys, is_causal) for t in _cut(T, rows)), i < few)
+        for i, (b, h) in enumerate(places)
     )
 
 

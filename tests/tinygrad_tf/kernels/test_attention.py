@@ -1,4 +1,5 @@
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -71,19 +72,24 @@ def test_scores_of_ten_thousand() -> None:
 
 
 def test_tiles_cover_every_pair_that_may_attend_once() -> None:
-    for size in (1 << 20, 4 * 64 * 40, 4):
+    for size, room in itertools.product((1 << 20, 4 * 64 * 40, 4), (0, 1 << 16, 1 << 30)):
         for t, s in TOKENS:
             for is_causal in (False, True):
                 visits = np.zeros((2, 3, t, s), dtype=int)
-                groups = kernel._groups((2, 3, t), s, is_causal, size)
-                for tile in itertools.chain(*groups):
+                groups = kernel._groups((2, 3, t), s, is_causal, size, room)
+                for tile in itertools.chain(*(group.tiles for group in groups)):
                     visits[(*tile.queries, tile.keys[2])] += 1
-                keys = [{(str(t.keys[0]), str(t.keys[1])) for t in group} for group in groups]
+                keys = [{(str(t.keys[0]), str(t.keys[1])) for t in g.tiles} for g in groups]
                 assert all(len(k) == 1 for k in keys)  # none adds to another group's keys
                 assert len(set.union(*keys)) == len(groups)
                 allowed = np.tri(t, s, dtype=bool) if is_causal else True
                 assert (visits[np.broadcast_to(allowed, visits.shape)] == 1).all()
                 assert visits.max() == 1
+                kept = [group.keep for group in groups]
+                assert kept == sorted(kept, reverse=True)  # those that come first
+                assert all(kept) == (room >= 24 * t * s)
+                largest = 4 * t * s * math.ceil(6 / len(groups))
+                assert room - largest < 24 * t * s * sum(kept) / len(kept) <= room or all(kept)
 
 
 @pytest.mark.parametrize(
