@@ -111,6 +111,13 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     return np.ndarray(shape, dtype, buffer=_pool.take(count * dtype.itemsize).view(_Lease))
 
 
+def like(array: Array) -> Array | None:
+    """Where a ufunc may put a result of this array's shape and dtype: None, and NumPy finds a place
+    by itself, while that is small.
+    """
+    return None if array.size < SMALLEST else empty(array.shape, array.dtype)
+
+
 def owns_memory(array: Array) -> bool:
     """Whether the array is all there is of its memory: not a view into another array."""
     return array.base is None or type(array.base) is _Lease

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_tf.buffers import empty, owns_memory
+from tinygrad_tf.buffers import like, owns_memory
 from tinygrad_tf.graph import Array, At, Edge, Gradient, Node, Variable
 from tinygrad_tf.hooks import Hooks
 from tinygrad_tf.threads import adding
@@ -75,7 +75,7 @@ def _sum(held: Array, fresh: bool, gradient: Array | At) -> Array:
         total = held if in_place else np.array(held)
         total[gradient.index] += gradient.values
         return total
-    return np.add(held, gradient, held if in_place else empty(held.shape, held.dtype))
+    return np.add(held, gradient, held if in_place else like(held))
 
 
 def _initial_gradient(root: Variable, gradient: Tensor | None) -> Array:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_tf.buffers import empty
+from tinygrad_tf.buffers import empty, like
 from tinygrad_tf.graph import Array, Backward
 from tinygrad_tf.kernels.vectors import constant, filled
 from tinygrad_tf.threads import each
@@ -75,7 +75,7 @@ def attend(
 ) -> tuple[Array, Callable[[Array, Array, Array, Array], None]]:
     """The context, and a function that writes the gradients: backward_into(dout, dq, dk, dv)."""
     factor = _factor(q.shape[3], scale)
-    q = np.multiply(q, factor, empty(q.shape, q.dtype))
+    q = np.multiply(q, factor, like(q))
     groups = _groups(q.shape[:3], k.shape[2], is_causal, TILE, KEPT)
     context = tokens_first((*q.shape[:3], v.shape[3]), q.dtype)
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from tinygrad_tf.buffers import empty
+from tinygrad_tf.buffers import empty, like
 from tinygrad_tf.graph import Array, Backward
 from tinygrad_tf.kernels.vectors import constant
 from tinygrad_tf.threads import NUMBER, each
@@ -36,7 +36,7 @@ def gelu(x: Array) -> tuple[Array, Backward]:
         _blocks(x.reshape(-1), out.reshape(-1), slope.reshape(-1))
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
-        return (np.multiply(dout, slope, empty(slope.shape, slope.dtype)),)
+        return (np.multiply(dout, slope, like(slope)),)
 
     return out, backward
 

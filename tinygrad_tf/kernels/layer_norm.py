@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_tf.buffers import empty
+from tinygrad_tf.buffers import like
 from tinygrad_tf.graph import Array, Backward
 from tinygrad_tf.kernels.vectors import constant, filled
 
@@ -30,14 +30,14 @@ def layer_norm(
     rows = x.reshape(-1, C)
     average, share, smallest = _constants(C, eps)
     mean = rows.dot(average)
-    x_hat = np.subtract(rows, mean[:, None], empty(rows.shape, x.dtype))
+    x_hat = np.subtract(rows, mean[:, None], like(rows))
     inv_std = np.vecdot(x_hat, x_hat)
     inv_std *= share
     inv_std += smallest  # the variance, and eps
     np.sqrt(inv_std, inv_std)
     inv_std = np.reciprocal(inv_std, inv_std)[:, None]
     x_hat *= inv_std
-    out = x_hat.copy() if weight is None else np.multiply(x_hat, weight, empty(rows.shape, x.dtype))
+    out = x_hat.copy() if weight is None else np.multiply(x_hat, weight, like(rows))
     if bias is not None:
         out += bias
 
@@ -46,7 +46,7 @@ def layer_norm(
         ones = filled(len(x_hat), 1.0)
         dbias = None if bias is None else ones.dot(dout)
         shares = average if weight is None else weight * share
-        product = np.multiply(dout, x_hat, empty(x_hat.shape, x_hat.dtype))
+        product = np.multiply(dout, x_hat, like(x_hat))
         dweight = None if weight is None else ones.dot(product)
         along_x_hat = product.dot(shares)
         along_ones = dout.dot(shares)
@@ -55,7 +55,7 @@ def layer_norm(
         if weight is None:
             dx = np.subtract(dout, product, product)
         else:
-            dx = np.multiply(dout, weight, empty(x_hat.shape, x_hat.dtype))
+            dx = np.multiply(dout, weight, like(x_hat))
             dx -= product
         dx *= inv_std
         return dx.reshape(x.shape), dweight, dbias

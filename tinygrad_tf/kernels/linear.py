@@ -13,6 +13,7 @@ from tinygrad_tf.kernels.vectors import filled
 from tinygrad_tf.threads import NUMBER, each, may_share
 
 FEW = 8  # where the outputs are so many times the rows, OpenBLAS is quicker with them transposed
+SMALL = 1 << 13  # entries; so many np.dot fills with zeros sooner than np.matmul starts
 ENOUGH = 1 << 24  # multiplications; to share fewer takes longer than to do them
 
 
@@ -25,22 +26,28 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, B
     outputs, inputs = weight.shape
     count = math.prod(x.shape[:-1])
     rows = x.reshape(count, inputs)
-    out = empty((count, outputs), x.dtype)
     if bias is not None and FEW * count <= outputs:
-        np.add(weight.dot(rows.T).T, bias, out)
+        out = np.add(weight.dot(rows.T).T, bias, empty((count, outputs), x.dtype))
     else:
-        matmul(rows, weight.T, out)
+        out = _product(rows, weight.T)
         if bias is not None:
             out += bias
 
     def backward(dout: Array) -> tuple[Array | None, ...]:
         dout = dout.reshape(count, outputs)
         dbias = None if bias is None else filled(count, 1.0).dot(dout)
-        dweight = matmul(dout.T, rows, empty(weight.shape, x.dtype))
-        dx = matmul(dout, weight, empty(rows.shape, x.dtype))
-        return dx.reshape(x.shape), dweight, dbias
+        return _product(dout, weight).reshape(x.shape), _product(dout.T, rows), dbias
 
     return out.reshape(*x.shape[:-1], outputs), backward
+
+
+def _product(x: Array, y: Array) -> Array:
+    """x @ y of two matrices."""
+    shape = len(x), y.shape[1]
+    if shape[0] * shape[1] > SMALL:
+        return matmul(x, y, empty(shape, x.dtype))
+    product: Array = x.dot(y)
+    return product
 
 
 def shared_matmul(x: Array, y: Array, out: Array) -> Array:
