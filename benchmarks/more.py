@@ -27,7 +27,8 @@ def training(rounds: int) -> None:
     """One training step of nanoGPT's character model for the CPU."""
     duels = []
     for threads in (1, 2):
-        results, absent = duel("training", [OWN, *NAMES], [], threads=threads, rounds=rounds)
+        names = NAMES if threads == 1 else [OWN, *NAMES]
+        results, absent = duel("training", names, [], threads=threads, rounds=rounds)
         duels.append(Duel({"threads": threads}, results, absent))
         show(duels[-1])
     keep("training", duels)

@@ -19,23 +19,27 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-KEPT = 1 << 28  # bytes that may lie idle
+KEPT = 1 << 28  # bytes that may lie idle: in the pool, and at the end of malloc's heap
 LATELY = 1 << 12  # requests; a size that none of so many asked for is forgotten
 
 
 def _ask_malloc() -> bool:
-    """Ask malloc to keep up to KEPT free bytes, and to map nothing below 32 MB, its upper limit.
-    Whether it is glibc's, and does so.
+    """Ask glibc's malloc to map nothing below 32 MB, its upper limit, and to keep KEPT free bytes.
+    Whether it agreed. This holds for the whole process; what the environment asks of malloc
+    already is left as it is.
     """
+    asked = {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"} & os.environ.keys()
+    if asked or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
+        return False
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return False
-    trim_threshold, mmap_threshold = -1, -3  # as malloc.h calls them, in capitals
-    return bool(mallopt(trim_threshold, KEPT) and mallopt(mmap_threshold, 1 << 25))
+    mmap_threshold, trim_threshold = -3, -1  # as malloc.h calls them, in capitals
+    return bool(mallopt(mmap_threshold, 1 << 25) and mallopt(trim_threshold, KEPT))
 
 
-SMALLEST = 1 << 23 if _ask_malloc() else 1 << 15  # entries; smaller arrays are left to malloc
+SMALLEST = 1 << 25 if _ask_malloc() else 1 << 17  # bytes; smaller arrays are left to malloc
 
 
 class _Block(np.ndarray[Any, Any]):
@@ -105,17 +109,20 @@ if hasattr(os, "register_at_fork"):
 
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Like np.empty, in C order. Entries are arbitrary."""
-    count = prod(shape)
-    if count < SMALLEST:
+    size = prod(shape) * dtype.itemsize
+    if size < SMALLEST:
         return np.empty(shape, dtype)
-    return np.ndarray(shape, dtype, buffer=_pool.take(count * dtype.itemsize).view(_Lease))
+    return np.ndarray(shape, dtype, buffer=_pool.take(size).view(_Lease))
 
 
 def like(array: Array) -> Array | None:
-    """Where a ufunc may put a result of this array's shape and dtype: None, and NumPy finds a place
-    by itself, while that is small.
+    """Where a ufunc may put a result of this array's shape and dtype. While that is small, None:
+    NumPy then finds a place by itself, and lays the result out as its inputs are. (Of 0-d arrays it
+    would make a number.)
     """
-    return None if array.size < SMALLEST else empty(array.shape, array.dtype)
+    if array.nbytes < SMALLEST and array.ndim:
+        return None
+    return empty(array.shape, array.dtype)
 
 
 def owns_memory(array: Array) -> bool:

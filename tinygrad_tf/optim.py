@@ -65,7 +65,9 @@ class Optimizer:
         each(lambda job: self.update(*job), jobs)
 
     def update(self, value: Array, gradient: Array, group: Group, state: dict[str, Any]) -> None:
-        """Change one parameter's array in place; subclasses say how."""
+        """Change one parameter's array in place; subclasses say how. Several threads may call this:
+        write to nothing but the value and its state.
+        """
         raise NotImplementedError
 
     def zero_grad(self) -> None:

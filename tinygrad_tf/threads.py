@@ -4,7 +4,8 @@
 
 BLAS has threads of its own. Between two products they wait in a loop for the next one, on the very
 cores that other threads would need; so it is either those or these. Large kernels then share their
-work by themselves. Better still, where there are sequences enough, is to share the batch:
+work by themselves. Better still, where there are sequences enough, is to share the batch, in NUMBER
+pieces of one size:
 
     def learn(tokens, targets):
         loss = F.cross_entropy(model(tokens).flatten(0, 1), targets.flatten())
@@ -12,7 +13,9 @@ work by themselves. Better still, where there are sequences enough, is to share 
 
     each(learn, pieces_of_tokens, pieces_of_targets)
 
-for threads may go backward into the same leaves: what they bring is added up.
+Threads may go backward into the same leaves: what they bring is added up, in any order. All else
+each must make for itself: a node is freed by the first who walks it. What dropout draws from one
+generator is no longer the same in each run.
 """
 
 from __future__ import annotations
@@ -59,9 +62,10 @@ def may_share() -> bool:
 def each(work: Callable[..., Result], *columns: Sequence[Any]) -> list[Result]:
     """[work(*row) for row in zip(*columns)], each thread taking the next row that is left.
 
-    The calls must not write to the same memory. What one raises, this raises, when all rest.
+    The calls must not write to the same memory, but for what they add to a leaf's `.grad`. What one
+    raises, this raises, when the others have done what was left.
     """
-    if not may_share():
+    if not may_share() or len(columns[0]) < 2:
         return [work(*row) for row in zip(*columns, strict=True)]
     rows = list(zip(*columns, strict=True))
     results: list[Any] = [None] * len(rows)
@@ -96,8 +100,9 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def _forked() -> None:
-    """A forked process inherits the pool, but not its threads."""
+    """A forked process inherits the pool, but not its threads; whoever forked it is alone there."""
     _pool.cache_clear()
+    _here.sharing = False
     adding.release()
 
 

@@ -48,7 +48,12 @@ def run_backward(root: Variable, gradient: Tensor | None, retain_graph: bool) ->
         for source, dsource in zip(node.inputs, dinputs):  # noqa: B905, they have been counted
             if source is None or dsource is None:
                 continue
-            if not node.hands_over:  # the rule may be anyone's; kernels are held to their pages
+            like: Any = source if isinstance(source, Node) else source.data
+            try:
+                fits = dsource.shape == like.shape and dsource.dtype is like.dtype
+            except AttributeError:
+                raise _no_array(node, dsource) from None
+            if not fits:
                 _check_fit(node, dinputs, source, dsource)
             if source in arrived:
                 arrived[source] = _sum(*arrived[source], dsource), True
@@ -122,22 +127,20 @@ def _check_count(node: Node, dinputs: Any) -> None:
         )
 
 
-def _check_fit(
-    node: Node, dinputs: tuple[Gradient, ...], source: Edge, dsource: Array | At
-) -> None:
+def _no_array(node: Node, dx: Any) -> RuntimeError:
+    return RuntimeError(
+        f"{node.op}: backward returned {type(dx).__name__} for an input, expected an array"
+    )
+
+
+def _check_fit(node: Node, dinputs: tuple[Gradient, ...], x: Edge, dx: Array | At) -> None:
     """A gradient has its input's shape and dtype."""
-    x: Any = source if isinstance(source, Node) else source.data
-    try:
-        if dsource.shape == x.shape and dsource.dtype == x.dtype:
-            return
-    except AttributeError:
-        raise RuntimeError(
-            f"{node.op}: backward returned {type(dsource).__name__} for an input, expected an array"
-        ) from None
+    if dx.shape == x.shape and dx.dtype == x.dtype:
+        return
     pairs = enumerate(zip(node.inputs, dinputs, strict=False))
-    i = next(i for i, pair in pairs if pair[0] is source and pair[1] is dsource)
+    i = next(i for i, (source, dsource) in pairs if source is x and dsource is dx)
     raise RuntimeError(
-        f"{node.op}: backward returned {dsource.shape} {dsource.dtype} for input {i}, which is "
+        f"{node.op}: backward returned {dx.shape} {dx.dtype} for input {i}, which is "
         f"{x.shape} {x.dtype}; is a sum_to missing?"
     )
 

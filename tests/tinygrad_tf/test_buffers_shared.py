@@ -22,7 +22,7 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A pool of its own for each test, as where malloc keeps nothing."""
     fresh = buffers._Pool()
     monkeypatch.setattr(buffers, "_pool", fresh)
-    monkeypatch.setattr(buffers, "SMALLEST", 1 << 15)
+    monkeypatch.setattr(buffers, "SMALLEST", 1 << 17)
     return fresh
 
 

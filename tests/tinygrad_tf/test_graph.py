@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -248,3 +249,13 @@ def test_a_copy_of_a_graph_can_be_walked_beside_it() -> None:
     y = x * 3.0
     (y * copy.deepcopy(y)).backward()  # the copy has a leaf of its own
     assert grad(x) == [18.0]
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_a_number_used_many_times(dtype: str) -> None:
+    x = Tensor(np.array(3.0, dtype), requires_grad=True)
+    (F.gelu(x * x * x * x) + F.gelu(x) + F.gelu(x) + x + x + x).backward()
+    assert type(x.grad.data) is np.ndarray
+    assert x.grad.dtype == np.dtype(dtype)
+    slope = 0.5 * (1 + math.erf(3 / 2**0.5)) + 3 * math.exp(-4.5) / (2 * math.pi) ** 0.5
+    assert x.grad.item() == pytest.approx(4 * 27 + 2 * slope + 3, rel=1e-6)

@@ -92,7 +92,7 @@ def _the_pool_is_in_use(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         found.append(bool(self.idle.get(size)))
         return take(self, size)
 
-    monkeypatch.setattr(buffers, "SMALLEST", 1 << 15)
+    monkeypatch.setattr(buffers, "SMALLEST", 1 << 17)
     monkeypatch.setattr(buffers._Pool, "take", counted)
     yield
     assert any(found)

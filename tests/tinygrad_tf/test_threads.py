@@ -15,9 +15,10 @@ import pytest
 
 from tinygrad_tf import Tensor, no_grad, threads
 from tinygrad_tf.kernels import linear
-from tinygrad_tf.nn import functional as F
 from tinygrad_tf.nn.module import Parameter
 from tinygrad_tf.optim import AdamW
+from tinygrad_tf.packed import pack_attention
+from tinygrad_tf.transformer import TransformerBlock
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 20  # a deadlock is a failure, not a wait
@@ -74,6 +75,7 @@ def test_what_is_shared_is_not_shared_again() -> None:
         return threads.may_share(), set(threads.each(inner, range(9))) - {threading.get_ident()}
 
     assert threads.each(work, range(3)) == [(False, set())] * 3
+    assert threads.each(lambda _: threads.may_share(), "a") == [True]  # alone it may share its own
     assert threads.may_share()
 
 
@@ -170,18 +172,51 @@ def test_threads_go_backward_into_the_same_leaf() -> None:
     assert leaf.grad.tolist() == [7.0] * 4
 
 
-def test_pieces_of_a_batch_add_up_to_the_batch() -> None:
+@pytest.mark.parametrize(("dtype", "tolerance"), [("f8", 1e-12), ("f4", 2e-5)])
+def test_pieces_of_a_batch_add_up_to_the_batch(dtype: str, tolerance: float) -> None:
+    block = pack_attention(TransformerBlock(24, 3, 40, 0.0, "gelu", fused=True).to(dtype))
     generator = np.random.default_rng(0)
-    x, dout = generator.standard_normal((2, 6, 40, 30))
-    weight = Tensor(generator.standard_normal((20, 30)), requires_grad=True)
+    for p in block.parameters():
+        p.data[...] = generator.standard_normal(p.shape) / 3
+    x, dout = generator.standard_normal((2, 6, 40, 24)).astype(dtype)
 
     def work(x: np.ndarray, dout: np.ndarray) -> None:
-        F.gelu(F.linear(Tensor(x), weight)).backward(Tensor(dout[..., :20]))
+        block(Tensor(x), is_causal=True).backward(Tensor(dout))
 
     work(x, dout)
-    whole, weight.grad = weight.grad.numpy(), None
+    whole = {name: p.grad.numpy() for name, p in block.named_parameters()}
+    block.zero_grad()
     threads.each(work, np.split(x, 3), np.split(dout, 3))
-    np.testing.assert_allclose(weight.grad.numpy(), whole, rtol=1e-12, atol=1e-12)
+    for name, p in block.named_parameters():
+        error = np.linalg.norm(p.grad.numpy() - whole[name]) / np.linalg.norm(whole[name])
+        assert error < tolerance, name
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_forked_while_a_thread_adds_can_add() -> None:
+    adding, leaf = threading.Event(), Slow(np.ones(1, "f4"))
+
+    def add() -> None:
+        out = leaf * 1.0
+        adding.set()
+        out.backward(Tensor(np.ones(1, "f4")))
+
+    thread = threading.Thread(target=add)
+    thread.start()
+    adding.wait(SECONDS)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(SECONDS)
+        code = 0
+        try:
+            other = Parameter(np.ones(1, "f4"))
+            threads.each(lambda x: (other * x).backward(), [1.0, 2.0, 4.0])
+            code = int(other.grad.item())
+        finally:
+            os._exit(code)
+    thread.join(SECONDS)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 
 
 def test_the_optimiser_shares_its_parameters(monkeypatch: pytest.MonkeyPatch) -> None:

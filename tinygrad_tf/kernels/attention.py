@@ -23,7 +23,7 @@ from tinygrad_tf.kernels.vectors import constant, filled
 from tinygrad_tf.threads import each
 
 TILE = 1 << 20  # bytes of scores in a tile
-KEPT = 3 << 23  # bytes of probabilities that are kept; the others are computed again
+KEPT = 3 << 23  # bytes of probabilities that a call keeps; the others are computed again
 
 Index = tuple[slice, slice, slice]
 
@@ -152,7 +152,7 @@ def _groups(
     queries: tuple[int, int, int], keys: int, is_causal: bool, size: int, room: int
 ) -> tuple[Group, ...]:
     """Cut the queries (B, H, T) so that the scores of each tile take about `size` bytes. The groups
-    that come first keep theirs, `room` bytes in all.
+    that come first keep theirs, about `room` bytes in all.
     """
     B, H, T = queries
     total = 4 * B * H * T * keys

@@ -1,4 +1,4 @@
-"""The linear layer in float32: one matrix product over all tokens, into buffers used before."""
+"""The linear layer in float32: one matrix product over all tokens."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, B
     def backward(dout: Array) -> tuple[Array | None, ...]:
         dout = dout.reshape(count, outputs)
         dbias = None if bias is None else filled(count, 1.0).dot(dout)
-        return _product(dout, weight).reshape(x.shape), _product(dout.T, rows), dbias
+        dweight = _product(dout.T, rows)
+        dx = _product(dout, weight)
+        return dx.reshape(x.shape), dweight, dbias
 
     return out.reshape(*x.shape[:-1], outputs), backward
 

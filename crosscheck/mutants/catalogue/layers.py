@@ -63,7 +63,7 @@ MUTANTS = (
         "linear",
         "the float32 kernel makes dweight of rounded halves",
         "tinygrad_tf.kernels.linear",
-        "dweight = matmul(dout.T, rows, empty(weight.shape, x.dtype))",
+        "dweight = _product(dout.T, rows)",
         "dweight = (dout.T.astype(np.float16) @ rows.astype(np.float16)).astype(x.dtype)",
         ("linear",),
     ),
