@@ -15,11 +15,20 @@ import numpy as np
 import pytest
 
 import torch
-from tinygrad_tf import Tensor, gradcheck
+from tinygrad_tf import Tensor, buffers, gradcheck
 
 Array = np.ndarray[Any, Any]
 Function = Callable[..., Any]
 Result = list[Array | None]  # the output, then the gradient of each input
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A pool of its own for each test, as where malloc keeps nothing."""
+    fresh = buffers._Pool()
+    monkeypatch.setattr(buffers, "_pool", fresh)
+    monkeypatch.setattr(buffers, "SMALLEST", 1 << 17)
+    return fresh
 
 
 @pytest.fixture(scope="session")

@@ -16,20 +16,12 @@ from tinygrad_tf.buffers import empty, owns_memory
 ROOT = Path(__file__).parents[2]
 LARGE = (300, 300)
 F4 = np.dtype("f4")
+pytestmark = pytest.mark.usefixtures("pool")
 UNASKED = {
     name: value
     for name, value in os.environ.items()
     if not name.startswith(("MALLOC_", "GLIBC_TUNABLES"))
 }
-
-
-@pytest.fixture(autouse=True)
-def pool(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A pool of its own for each test, as where malloc keeps nothing."""
-    fresh = buffers._Pool()
-    monkeypatch.setattr(buffers, "_pool", fresh)
-    monkeypatch.setattr(buffers, "SMALLEST", 1 << 17)
-    return fresh
 
 
 def address(array: np.ndarray) -> int:

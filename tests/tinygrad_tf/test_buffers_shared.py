@@ -10,20 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_tf import buffers
 from tinygrad_tf.buffers import empty
 
 LARGE = (300, 300)
 F4 = np.dtype("f4")
-
-
-@pytest.fixture(autouse=True)
-def pool(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A pool of its own for each test, as where malloc keeps nothing."""
-    fresh = buffers._Pool()
-    monkeypatch.setattr(buffers, "_pool", fresh)
-    monkeypatch.setattr(buffers, "SMALLEST", 1 << 17)
-    return fresh
+pytestmark = pytest.mark.usefixtures("pool")
 
 
 def test_an_array_may_die_in_another_thread(pool: Any) -> None:
