@@ -48,9 +48,9 @@ def run_backward(root: Variable, gradient: Tensor | None, retain_graph: bool) ->
         for source, dsource in zip(node.inputs, dinputs):  # noqa: B905, they have been counted
             if source is None or dsource is None:
                 continue
-            like: Any = source if isinstance(source, Node) else source.data
+            place: Any = source if isinstance(source, Node) else source.data
             try:
-                fits = dsource.shape == like.shape and dsource.dtype is like.dtype
+                fits = dsource.shape == place.shape and dsource.dtype is place.dtype
             except AttributeError:
                 raise _no_array(node, dsource) from None
             if not fits:

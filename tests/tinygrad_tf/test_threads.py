@@ -236,8 +236,7 @@ def test_the_optimiser_shares_its_parameters(monkeypatch: pytest.MonkeyPatch) ->
 
 STEP = """
 import numpy as np
-from tinygrad_tf import Tensor
-from tinygrad_tf import threads
+from tinygrad_tf import Tensor, threads
 from tinygrad_tf.kernels import linear
 from tinygrad_tf.nn import init
 from tinygrad_tf.packed import pack_attention
