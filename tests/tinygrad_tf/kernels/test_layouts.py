@@ -42,7 +42,7 @@ CASES: dict[str, tuple[Any, tuple[Any, ...], dict[str, Any]]] = {
     "layer_norm, no bias": (layer_norm, ((B, T, 7), (7,), None), {"eps": 1e-5}),
     "layer_norm, one token": (layer_norm, ((1, 7),), {"eps": 1e-5}),
     "linear": (linear, ((B, T, 7), (4, 7), (4,)), {}),
-    "linear, no bias": (linear, ((T, 7), (1, 7), None), {}),
+    "linear, no bias": (linear, ((S, 7), (1, 7), None), {}),
     "linear, many outputs": (linear, ((1, 2, 7), (24, 7), (24,)), {}),
     "linear, one row": (linear, ((1, 7), (4, 7), (4,)), {}),
     "embedding": (embedding, (IDS, (6, 7)), {}),
