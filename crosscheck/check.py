@@ -21,7 +21,7 @@ from crosscheck.runs import Batch, run
 from crosscheck.text import CharacterTokenizer, Tokens, sample_batch, split
 from crosscheck.weights import copy_weights, randomize
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 import tinygrad_tf
 import torch
 from crosscheck.engines import Array, engine_of
+from crosscheck.forms import are_fast_forms_on
 from crosscheck.judge import (
     FLOOR,
     FLOOR32,
@@ -61,6 +62,7 @@ def compare(
     report = Report(dtype, seed, comparisons)
     if not isinstance(model, tinygrad_tf.nn.Module):
         return report  # of another engine there is no tape
+    report = dataclasses.replace(report, fast=are_fast_forms_on())
     if Verdict.NOT_FINITE in verdicts:
         report = dataclasses.replace(report, first_not_finite=first_not_finite(model, batch))
     disagreeing = [loss for loss, row in report.failures if row.verdict != Verdict.VACUOUS]

@@ -13,7 +13,7 @@ from crosscheck.engines import Array
 from crosscheck.runs import Batch, run
 from crosscheck.tape.call import LOSS, ROOT, Places
 from tinygrad_tf import Tensor, observe
-from tinygrad_tf.differentiable import Op
+from tinygrad_tf.machinery.forms import Op
 
 NAMES = {ROOT: "the model itself", LOSS: "the loss"}
 

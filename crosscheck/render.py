@@ -98,7 +98,8 @@ def _heading(check: Check) -> Table:
         f"{check.corpus.source}",
         "batch": f"{check.batch_size} windows of {model.context} characters, "
         f"the first: {check.sample!r}",
-        "precision": f"{PRECISIONS.get(report.dtype, report.dtype)}, seed {check.seed}",
+        "precision": f"{PRECISIONS.get(report.dtype, report.dtype)}, seed {check.seed}; "
+        + ("our float32 by the fast forms" if report.fast else "every op by its page"),
     }
     return two_columns(lines, "bold")
 

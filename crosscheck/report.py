@@ -64,7 +64,7 @@ class Report:
     """What `compare` found. agrees: whether every row of every comparison passes.
 
     localisation: where what disagrees was born; None if nothing does, or there is no tape of the
-    engine.
+    engine. fast: whether our float32 was computed by the fast forms, and not by the pages.
     """
 
     dtype: str
@@ -72,6 +72,7 @@ class Report:
     comparisons: tuple[Comparison, ...]
     first_not_finite: str | None = None
     localisation: Localisation | None = None
+    fast: bool = False
 
     @property
     def agrees(self) -> bool:
@@ -97,7 +98,7 @@ class Report:
     def __str__(self) -> str:
         count = sum(len(comparison.rows) for comparison in self.comparisons)
         if self.agrees:
-            return f"{count} rows, all agree"
+            return f"{count} rows, all agree" + ", float32 by the fast forms" * self.fast
         # What is too small to test does not pass, but nor does it disagree.
         vacuous = all(row.verdict == Verdict.VACUOUS for _, row in self.failures)
         what = "are too small to test" if vacuous else "fail"

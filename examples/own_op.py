@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from crosscheck import Batch, compare
 from tinygrad_tf import Tensor, gradcheck, nn
-from tinygrad_tf.differentiable import differentiable
+from tinygrad_tf import differentiable
 
 
 @differentiable

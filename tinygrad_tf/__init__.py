@@ -1,18 +1,24 @@
 """A small reverse-mode autograd engine on NumPy, and a Transformer built on it.
 
-Read `graph.py` (what is remembered), `walk.py` (the way back), `differentiable.py` (how a rule
-becomes an op), then any page of `ops/`. The interface is PyTorch's. Not related to the tinygrad
-library.
+Start with the pages `ops/linear.py`, `softmax.py`, `layer_norm.py`, `gelu.py` and `attention.py`.
+Then read `graph.py` and `autograd.py`, which are the whole engine, and `transformer/block.py` with
+its mirror in `torch_impl`. The interface is PyTorch's. This is not related to the tinygrad library.
 """
 
-from tinygrad_tf import nn
-from tinygrad_tf.differentiable import differentiable, is_grad_enabled, no_grad, observe, sum_to
+import os
+from importlib import import_module
+from typing import Any
+
+from tinygrad_tf import nn, optim
+from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.gradcheck import GradcheckError, gradcheck
+from tinygrad_tf.machinery.modes import is_grad_enabled, no_grad, observe
 from tinygrad_tf.ops.arithmetic import maximum, minimum
 from tinygrad_tf.ops.elementwise import abs, cos, erf, exp, log, sigmoid, sin, sqrt, tanh
 from tinygrad_tf.ops.matmul import matmul
 from tinygrad_tf.ops.relu import relu
 from tinygrad_tf.ops.selection import tril, triu, where
+from tinygrad_tf.ops.sum_to import sum_to
 from tinygrad_tf.shaping import cat, stack
 from tinygrad_tf.tensor import Tensor, arange, empty, float32, float64, ones, zeros
 
@@ -39,6 +45,7 @@ __all__ = [
     "no_grad",
     "observe",
     "ones",
+    "optim",
     "relu",
     "sigmoid",
     "sin",
@@ -51,3 +58,21 @@ __all__ = [
     "where",
     "zeros",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load `tinygrad_tf.fast` when it is first used."""
+    if name == "fast":
+        return import_module("tinygrad_tf.fast")
+    raise AttributeError(f"module 'tinygrad_tf' has no attribute {name!r}")
+
+
+def _is_fast_wanted() -> bool:
+    wanted = os.environ.get("TINYGRAD_TF_FAST", "0")
+    if wanted not in ("", "0", "1"):
+        raise ValueError(f"TINYGRAD_TF_FAST is {wanted!r}, expected 1 (fast forms on) or 0")
+    return wanted == "1"
+
+
+if _is_fast_wanted():
+    import_module("tinygrad_tf.fast").on()

@@ -14,7 +14,6 @@ import numpy as np
 
 from tinygrad_tf.graph import Array
 from tinygrad_tf.tensor import Tensor
-from tinygrad_tf.threads import each
 
 Group = dict[str, Any]
 
@@ -56,17 +55,21 @@ class Optimizer:
 
     def step(self) -> None:
         """Change every parameter that has a gradient, once."""
-        jobs = [
+        for job in self.jobs():
+            self.update(*job)
+
+    def jobs(self) -> list[tuple[Array, Array, Group, dict[str, Any]]]:
+        """Return what `update` is called with in a step: one job for each parameter to change."""
+        return [
             (parameter.data, parameter.grad.data, group, self.state[id(parameter)])
             for group in self.param_groups
             for parameter in group["params"]
             if parameter.grad is not None
         ]
-        each(lambda job: self.update(*job), jobs)
 
     def update(self, value: Array, gradient: Array, group: Group, state: dict[str, Any]) -> None:
-        """Change one parameter's array in place; subclasses say how. Several threads may call this:
-        write to nothing but the value and its state.
+        """Change one parameter's array in place; subclasses say how. Several threads may call this,
+        so it writes only to the value and its state.
         """
         raise NotImplementedError
 

@@ -1,22 +1,23 @@
-"""`Tensor`: an array that can be differentiated, spoken to in PyTorch's dialect.
+"""`Tensor`: an array that can be differentiated, in PyTorch's dialect.
 
-How gradients flow is in `graph.py` and `walk.py`; what `x + y` or `x.transpose(1, 2)` means is in
-`operators.py` and `shaping.py`, which Tensor inherits. Here is the rest: making tensors, and
-looking at them.
+How gradients flow is in `graph.py` and `autograd.py`. What `x + y` or `x.transpose(1, 2)` means is
+in `operators.py` and `shaping.py`, from which Tensor inherits. This file has the rest: how tensors
+are made, looked at and watched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import numpy as np
 
-from tinygrad_tf.graph import Array, Variable
+from tinygrad_tf.autograd import run_backward
+from tinygrad_tf.graph import Array, Edge, Variable
+from tinygrad_tf.machinery.hooks import Hooks, RemovableHandle
 from tinygrad_tf.operators import Operators
 from tinygrad_tf.ops.elementwise import cast
 from tinygrad_tf.shaping import Shaping, sizes
-from tinygrad_tf.walk import run_backward
 
 float32 = np.dtype(np.float32)
 float64 = np.dtype(np.float64)
@@ -63,6 +64,21 @@ class Tensor(Operators, Shaping):
     # What it is
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of each axis."""
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype of the entries."""
+        return self.data.dtype
+
+    @property
+    def is_leaf(self) -> bool:
+        """True if no op made this tensor."""
+        return self.node is None
+
+    @property
     def ndim(self) -> int:
         """The number of axes."""
         return self.data.ndim
@@ -105,6 +121,19 @@ class Tensor(Operators, Shaping):
         Raises RuntimeError when there is no graph, and ValueError for a wrong gradient.
         """
         run_backward(self, gradient, retain_graph)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Call `hook(dL/d(self))` once in each backward pass; what it returns takes its place."""
+        if not self.requires_grad:
+            raise RuntimeError("register_hook: the tensor does not require grad")
+        return RemovableHandle(_hooks(self.node or self), hook)
+
+    def retain_grad(self) -> None:
+        """Keep `.grad` although this tensor is not a leaf."""
+        if not self.requires_grad:
+            raise RuntimeError("retain_grad: the tensor does not require grad")
+        if self.node is not None:
+            _hooks(self.node).keeper = self
 
     # Out of the graph
 
@@ -187,6 +216,12 @@ def arange(*limits: float, dtype: Any = None) -> Tensor:
     if dtype is None and numbers.dtype == float64:
         dtype = float32  # Python floats, as in Tensor([0.5])
     return Tensor(numbers, dtype=dtype)
+
+
+def _hooks(place: Edge) -> Hooks:
+    if place.hooks is None:
+        place.hooks = Hooks()
+    return place.hooks
 
 
 def _require_supported(dtype: np.dtype[Any]) -> None:

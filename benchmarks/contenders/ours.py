@@ -9,17 +9,19 @@ import numpy as np
 import tinygrad_tf
 from benchmarks.contenders import Contender
 from benchmarks.problem import Arrays, Problem
-from tinygrad_tf import threads
-from tinygrad_tf.packed import pack_attention
+from tinygrad_tf import fast
+from tinygrad_tf.fast import threads
 from tinygrad_tf.transformer import TransformerBlock
 
 
 def prepare(problem: Problem, form: str) -> Contender:
-    """Our block. form: "packed", "fused" or "written out"."""
+    """Our block. form: "as it comes", or with `fast` on: "packed", "fused" or "written out"."""
+    if form != "as it comes":
+        fast.on()
     size = problem.size
-    block = TransformerBlock(size.C, size.H, size.F, 0.0, "gelu", fused=form != "written out")
+    block = TransformerBlock(size.C, size.H, size.F, 0.0, "gelu", fused=form in ("fused", "packed"))
     if form == "packed":
-        pack_attention(block)
+        fast.pack_attention(block)
     block.load_state_dict(problem.weights)
     # Of several sequences each thread takes its share, and goes both ways; one the kernels share.
     pieces = min(threads.NUMBER, size.B)

@@ -29,10 +29,12 @@ def engine(name: str) -> Engine:
     if name.startswith("ours"):
         import tinygrad_tf
         import tinygrad_tf.transformer
-        from tinygrad_tf import optim, threads
-        from tinygrad_tf.packed import pack_attention
+        from tinygrad_tf import fast, optim
+        from tinygrad_tf.fast import threads
 
-        finish = pack_attention if name.startswith("ours, packed") else _as_it_is
+        if name != "ours, as it comes":
+            fast.on()
+        finish = fast.pack_attention if name.startswith("ours, packed") else _as_it_is
         models, clip = tinygrad_tf.transformer, optim.clip_grad_norm_
         return Engine(
             tinygrad_tf, models, tinygrad_tf.Tensor, optim, clip, finish,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from crosscheck.commands.common import (
     user_mistakes,
 )
 from crosscheck.comparison import DTYPES
+from crosscheck.forms import fast_forms
 from crosscheck.models import NORMS, ModelOptions
 from crosscheck.render import make_console, print_check
 from crosscheck.saved import write_json
@@ -62,6 +64,7 @@ def _at_least_two(context: click.Context, parameter: click.Parameter, value: int
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, help="For weights, batch, cotangent."
 )
+@click.option("--fast", is_flag=True, help="Compute our float32 by the fast forms of the rules.")
 @click.option("--corpus", type=FilePath(), help="A UTF-8 text file, instead of Tiny Shakespeare.")
 @click.option("--json", "json_path", type=FilePath(), help="Write the full result here too.")
 @click.pass_context
@@ -71,6 +74,7 @@ def check_command(
     batch_size: int,
     dtype: str,
     seed: int,
+    fast: bool,
     corpus: Path | None,
     json_path: Path | None,
     **model: Any,
@@ -82,7 +86,8 @@ def check_command(
         if json_path is not None:
             require_writable(json_path)
         text = named_text(corpus)
-        check = run_check(options, text, batch_size=batch_size, dtype=dtype, seed=seed)
+        with fast_forms() if fast else nullcontext():
+            check = run_check(options, text, batch_size=batch_size, dtype=dtype, seed=seed)
         if json_path is not None:
             write_json(check.to_dict(), json_path)
     print_check(check, console)

@@ -1,8 +1,7 @@
 """The rules by which others accept a gradient, applied to the same planted bugs.
 
-They run on models as they are initialised, as such checks usually do, in float64, where the pages
-compute, and in float32, where the kernels do; the sum in float64 alone, for in float32 honest code
-would not pass it.
+They run on models as they are initialised, as such checks usually do, in float64 and in float32.
+The rule for a plain sum runs in float64 alone: in float32 honest code would not pass it.
 """
 
 from __future__ import annotations

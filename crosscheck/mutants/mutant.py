@@ -6,10 +6,12 @@ import difflib
 import importlib
 import inspect
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
+
+from crosscheck.forms import fast_forms
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,17 @@ class Mutant:
 
     @contextmanager
     def planted(self) -> Iterator[None]:
-        """Within this block, the functions that the patch touches run the patched code."""
+        """Within this block, the functions that the patch touches run the patched code.
+
+        A fast form is computed with only if the fast forms are on, so for such a patch they are.
+        """
         functions = list(self._touched())
+        is_fast = self.module.startswith("tinygrad_tf.fast.")
         try:
             for function, _, patched in functions:
                 function.__code__ = patched
-            yield
+            with fast_forms() if is_fast else nullcontext():
+                yield
         finally:
             for function, original, _ in functions:
                 function.__code__ = original

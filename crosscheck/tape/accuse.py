@@ -18,7 +18,7 @@ from crosscheck.tape.numpy_recorder import Pair
 from crosscheck.tape.other_forms import other_form
 from crosscheck.tape.replay import Replay, argument_name, gradient_name, line_of
 from crosscheck.tape.rounding import Rounding
-from tinygrad_tf import walk
+from tinygrad_tf import autograd
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Accuser:
     def of_sum(self, pair: Pair, what: str) -> Finding:
         """A dout that is wrong though all that it adds up is right: no rule's fault, the walk's."""
         found = self.finding(Kind.SUM, pair, "dout", what, pair.dout, pair.dout_hint)
-        code = walk.run_backward.__code__
+        code = autograd.run_backward.__code__
         place = f"{code.co_filename}:{code.co_firstlineno}"
         return dataclasses.replace(found, op=Kind.SUM.value, rule=place)
 

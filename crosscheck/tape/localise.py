@@ -27,9 +27,10 @@ from crosscheck.tape.numpy_recorder import Pair, Recorder
 from crosscheck.tape.rounding import Rounding
 from crosscheck.tape.search import Search
 from crosscheck.tape.taped_runs import TapedRuns
-from tinygrad_tf import walk
+from tinygrad_tf import autograd
+from tinygrad_tf.machinery import forms
 
-LIFTING = str(Path(walk.__file__).with_name("differentiable.py"))
+MACHINERY = str(Path(forms.__file__).parent)
 NUMPY = str(Path(np.__file__).parent)
 
 
@@ -106,14 +107,16 @@ def _raised(error: Exception, recorder: Recorder) -> Finding:
     pair = recorder.going_back
     # The walk's own complaints about a rule begin with the rule's name.
     blamed = pair is not None and str(error).startswith(f"{pair.call.op}:")
-    in_walk = frame.filename == walk.__file__ and not blamed
+    in_walk = frame.filename.startswith((MACHINERY, autograd.__file__)) and not blamed
     if pair is not None and not in_walk and not str(error).startswith("backward:"):
         call = pair.call
         return Finding(Kind.RAISED, call.op, call.path, call.key, "", what, rule, call.caller)
     path, (op, _, _) = recorder.places.current, str(error).partition(":")
-    if not op.isidentifier():
+    if in_walk and pair is not None and not op.isidentifier():
+        op = "backward"
+    elif not op.isidentifier():
         lifted = [
-            after for before, after in itertools.pairwise(frames) if before.filename == LIFTING
+            after for before, after in itertools.pairwise(frames) if before.filename == forms.__file__
         ]
         op = lifted[-1].name if lifted else frame.name
     return Finding(Kind.RAISED, op, path, recorder.places.key(op), "", what, rule)

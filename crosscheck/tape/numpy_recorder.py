@@ -20,8 +20,7 @@ from crosscheck.engines import Array
 from crosscheck.tape.call import Call, Places, Source, name_origins
 from crosscheck.tape.gap import Gap, gap_between
 from tinygrad_tf import Tensor, observe
-from tinygrad_tf.differentiable import Op
-from tinygrad_tf.graph import At
+from tinygrad_tf.machinery.forms import Op
 
 
 @dataclass
@@ -170,19 +169,9 @@ def summed_gradients(pair: Pair, dinputs: tuple[Any, ...]) -> list[Array | None]
     summed: list[Array | None] = [None] * len(pair.positions)
     for number, gradient in zip(pair.numbers, dinputs, strict=False):
         if number is not None and gradient is not None:
-            dx, held = dense(gradient), summed[number]
+            dx, held = np.asarray(gradient), summed[number]
             summed[number] = dx if held is None else held + dx
     return summed
-
-
-def dense(gradient: Any) -> Array:
-    """The gradient as an array: what stands at an index, among zeros."""
-    if not isinstance(gradient, At):
-        array: Array = gradient
-        return array
-    whole = np.zeros_like(gradient.like)
-    whole[gradient.index] = gradient.values
-    return whole
 
 
 def _wanted(x: Any, gradient: Any) -> Any:

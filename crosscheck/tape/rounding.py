@@ -16,6 +16,7 @@ from crosscheck.tape.finding import Finding, Kind
 from crosscheck.tape.gap import gap_between
 from crosscheck.tape.numpy_recorder import Pair
 from crosscheck.tape.replay import Alone, gradient_name, line_of, run_alone
+from tinygrad_tf.machinery.forms import FLOAT32, compute, second_forms
 
 WRONG = 1e-3  # a relative error in float32 that no rounding makes
 
@@ -94,7 +95,8 @@ def _too_inexact(pair: Pair, ours: Alone, single: Call, truth: Alone) -> Iterato
 def _finding(
     pair: Pair, name: str, what: str, gap: Any, ours: float | None, theirs: float | None
 ) -> Finding:
-    call, code = pair.call, (pair.rule.fast or pair.rule.rule).__code__
+    call, rule = pair.call, pair.rule.rule
+    code: Any = second_forms.get(rule, rule).__code__
     return Finding(
         Kind.ROUNDING, call.op, call.path, call.key, name, what,
         f"{code.co_filename}:{line_of(code, name)}", call.caller, gap, ours, theirs,
@@ -102,12 +104,10 @@ def _finding(
 
 
 def _form(pair: Pair) -> Callable[..., Any]:
-    """What float32 is computed by: the kernel where there is one and it covers the case."""
+    """Return what computes the op in float32: its rule, or the second form if it is on."""
 
     def form(*arrays: Any, **options: Any) -> Any:
-        fast = pair.rule.fast
-        made = NotImplemented if fast is None else fast(*arrays, **options)
-        return pair.rule.rule(*arrays, **options) if made is NotImplemented else made
+        return compute(pair.rule.rule, list(arrays), options, FLOAT32)
 
     return form
 

@@ -12,7 +12,7 @@ import tinygrad_tf as tg
 import torch
 from crosscheck import Batch, Verdict, compare
 from tinygrad_tf import nn
-from tinygrad_tf.differentiable import differentiable
+from tinygrad_tf import differentiable
 
 C, F = 6, 5
 X = np.random.default_rng(0).standard_normal((3, 4, C)).astype(np.float32)

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from crosscheck import Batch, copy_weights, randomize
 from tinygrad_tf import nn
-from tinygrad_tf.differentiable import differentiable
+from tinygrad_tf import differentiable
 
 X = np.random.default_rng(0).standard_normal((3, 5, 6))
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from tinygrad_tf.graph import Array
-from tinygrad_tf.hooks import Hooks, RemovableHandle
+from tinygrad_tf.machinery.hooks import Hooks, RemovableHandle
 from tinygrad_tf.tensor import Tensor, float32, float64
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_tf.differentiable import differentiable, sum_to
-from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.autograd import differentiable
+from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.ops.sum_to import sum_to
 
 
 @differentiable
@@ -21,7 +22,7 @@ def add(x: Array, y: Array) -> tuple[Array, Backward]:
     out = x + y
     x_shape, y_shape = x.shape, y.shape  # all that the way back needs: the arrays may go
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return sum_to(dout, x_shape), sum_to(dout, y_shape)
 
     return out, backward
@@ -36,7 +37,7 @@ def sub(x: Array, y: Array) -> tuple[Array, Backward]:
     out = x - y
     x_shape, y_shape = x.shape, y.shape
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return sum_to(dout, x_shape), sum_to(-dout, y_shape)
 
     return out, backward
@@ -50,7 +51,7 @@ def mul(x: Array, y: Array) -> tuple[Array, Backward]:
     """
     out = x * y
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return sum_to(dout * y, x.shape), sum_to(dout * x, y.shape)
 
     return out, backward
@@ -65,7 +66,7 @@ def div(x: Array, y: Array) -> tuple[Array, Backward]:
     """
     out = x / y
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return sum_to(dout / y, x.shape), sum_to(-dout * out / y, y.shape)
 
     return out, backward
@@ -79,7 +80,7 @@ def neg(x: Array) -> tuple[Array, Backward]:
     """
     out = -x
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (-dout,)
 
     return out, backward
@@ -94,7 +95,7 @@ def pow(x: Array, *, exponent: float) -> tuple[Array, Backward]:
     """
     out = x**exponent
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         if exponent == 0:
             return (np.zeros_like(x),)
         return (dout * exponent * x ** (exponent - 1),)
@@ -113,7 +114,7 @@ def pow_tensor(x: Array, y: Array) -> tuple[Array, Backward]:
     """
     out = x**y
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         dx = dout * np.where(y == 0, 0, y * x ** np.where(y == 0, 1, y - 1))
         stays = (x == 0) & (y >= 0)
         with np.errstate(invalid="ignore", divide="ignore"):  # log(x) is NaN below 0, quietly
@@ -132,7 +133,7 @@ def maximum(x: Array, y: Array) -> tuple[Array, Backward]:
     """
     out = np.maximum(x, y)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         half = (x == y) * dout / 2
         return sum_to((x > y) * dout + half, x.shape), sum_to((y > x) * dout + half, y.shape)
 
@@ -148,7 +149,7 @@ def minimum(x: Array, y: Array) -> tuple[Array, Backward]:
     """
     out = np.minimum(x, y)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         half = (x == y) * dout / 2
         return sum_to((x < y) * dout + half, x.shape), sum_to((y < x) * dout + half, y.shape)
 

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from tinygrad_tf import kernels
-from tinygrad_tf.differentiable import differentiable, sum_to
-from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.autograd import differentiable
+from tinygrad_tf.graph import Array, Backward, Gradients
 from tinygrad_tf.ops.dropout import keep_mask
+from tinygrad_tf.ops.sum_to import sum_to
 
 
-@differentiable(fast=kernels.attention.scaled_dot_product_attention)
+@differentiable
 def scaled_dot_product_attention(
     q: Array,
     k: Array,
@@ -55,7 +55,7 @@ def scaled_dot_product_attention(
     dropped = probs if keep is None else probs * keep                      # 4  (..., T, S)
     out = dropped @ v                                                      # 5  (..., T, Kv)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         ddropped = dout @ v.swapaxes(-1, -2)                               # 5  (..., T, S)
         dv = sum_to(dropped.swapaxes(-1, -2) @ dout, v.shape)              # 5  (..., S, Kv)
         dprobs = ddropped if keep is None else ddropped * keep             # 4  (..., T, S)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_tf.differentiable import differentiable
-from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.autograd import differentiable
+from tinygrad_tf.graph import Array, Backward, Gradients
 from tinygrad_tf.ops.softmax import log_softmax
 
 
@@ -44,7 +44,7 @@ def cross_entropy(
     losses = -(goal * np.where(goal > 0, log_probs, 0)).sum(axis=-1) * counts  # 3  (N,)
     out = _reduce(losses, len(rows), reduction)                                # 4  () or (N,)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         share = dout / max(len(rows), 1) if reduction == "mean" else dout      # 4
         dlosses = np.broadcast_to(share, losses.shape) * counts                # 3  (N,)
         dlogits = (np.exp(log_probs) - goal) * dlosses[:, None]                # 3, 2

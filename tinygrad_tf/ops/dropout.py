@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_tf.differentiable import differentiable
-from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.autograd import differentiable
+from tinygrad_tf.graph import Array, Backward, Gradients
 
 
 @differentiable
@@ -25,7 +25,7 @@ def dropout(
     keep = keep_mask(x, p, generator)          # 1  (...)
     out = x * keep                             # 2  (...)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         dx = dout * keep                       # 2
         return (dx,)
 

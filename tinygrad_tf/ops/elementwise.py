@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from tinygrad_tf.differentiable import differentiable
-from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.autograd import differentiable
+from tinygrad_tf.graph import Array, Backward, Gradients
 
 
 @differentiable
@@ -23,7 +23,7 @@ def cast(x: Array, *, dtype: np.dtype[Any]) -> tuple[Array, Backward]:
     """
     out = x.astype(dtype)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (dout.astype(x.dtype),)
 
     return out, backward
@@ -37,7 +37,7 @@ def exp(x: Array) -> tuple[Array, Backward]:
     """
     out = np.exp(x)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (dout * out,)
 
     return out, backward
@@ -51,7 +51,7 @@ def log(x: Array) -> tuple[Array, Backward]:
     """
     out = np.log(x)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (dout / x,)
 
     return out, backward
@@ -66,7 +66,7 @@ def sqrt(x: Array) -> tuple[Array, Backward]:
     """
     out = np.sqrt(x)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (dout / (2.0 * out),)
 
     return out, backward
@@ -80,7 +80,7 @@ def sin(x: Array) -> tuple[Array, Backward]:
     """
     out = np.sin(x)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (dout * np.cos(x),)
 
     return out, backward
@@ -94,7 +94,7 @@ def cos(x: Array) -> tuple[Array, Backward]:
     """
     out = np.cos(x)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (-dout * np.sin(x),)
 
     return out, backward
@@ -109,7 +109,7 @@ def tanh(x: Array) -> tuple[Array, Backward]:
     """
     out = np.tanh(x)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (dout * (1.0 - out * out),)
 
     return out, backward
@@ -124,7 +124,7 @@ def sigmoid(x: Array) -> tuple[Array, Backward]:
     """
     out = special.expit(x)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (dout * out * (1.0 - out),)
 
     return out, backward
@@ -139,7 +139,7 @@ def erf(x: Array) -> tuple[Array, Backward]:
     """
     out = special.erf(x)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (dout * (2.0 / math.sqrt(math.pi)) * np.exp(-x * x),)
 
     return out, backward
@@ -153,7 +153,7 @@ def abs(x: Array) -> tuple[Array, Backward]:
     """
     out = np.abs(x)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (dout * np.sign(x),)
 
     return out, backward

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_tf import kernels
-from tinygrad_tf.differentiable import differentiable
-from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.autograd import differentiable
+from tinygrad_tf.graph import Array, Backward, Gradients
 
 
-@differentiable(fast=kernels.embedding.embedding)
+@differentiable
 def embedding(indices: Array, weight: Array) -> tuple[Array, Backward]:
     """Pick rows. out = weight[indices].
 
@@ -27,7 +26,7 @@ def embedding(indices: Array, weight: Array) -> tuple[Array, Backward]:
     _check_indices(indices, weight)
     out = weight[indices]                          # 1  (..., C)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         dweight = np.zeros_like(weight)            # 1  (V, C)
         np.add.at(dweight, indices, dout)          #    unlike dweight[indices] += dout, this adds
         return None, dweight                       #    up repeated indices

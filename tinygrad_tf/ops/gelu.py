@@ -7,12 +7,11 @@ import math
 import numpy as np
 from scipy.special import erf
 
-from tinygrad_tf import kernels
-from tinygrad_tf.differentiable import differentiable
-from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.autograd import differentiable
+from tinygrad_tf.graph import Array, Backward, Gradients
 
 
-@differentiable(fast=kernels.gelu.gelu)
+@differentiable
 def gelu(x: Array) -> tuple[Array, Backward]:
     """The exact GELU. out = x * cdf(x), cdf(x) = (1 + erf(x / sqrt(2))) / 2.
 
@@ -28,7 +27,7 @@ def gelu(x: Array) -> tuple[Array, Backward]:
     cdf = 0.5 * (1.0 + erf(x / math.sqrt(2.0)))                      # 1  (...)
     out = x * cdf                                                    # 2  (...)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         pdf = np.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)        # 1  slope of the cdf
         dx = dout * (cdf + x * pdf)                                  # 2, 1
         return (dx,)
@@ -53,7 +52,7 @@ def gelu_tanh(x: Array) -> tuple[Array, Backward]:
     t = np.tanh(inner)                                               # 2  (...)
     out = 0.5 * x * (1.0 + t)                                        # 3  (...)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         dt = dout * 0.5 * x                                          # 3
         dinner = dt * (1.0 - t * t)                                  # 2
         dx = dout * 0.5 * (1.0 + t)                                  # 3  the factor x itself

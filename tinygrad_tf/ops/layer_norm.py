@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_tf import kernels
-from tinygrad_tf.differentiable import differentiable
-from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.autograd import differentiable
+from tinygrad_tf.graph import Array, Backward, Gradients
 
 
-@differentiable(fast=kernels.layer_norm.layer_norm)
+@differentiable
 def layer_norm(
     x: Array, weight: Array | None = None, bias: Array | None = None, *, eps: float
 ) -> tuple[Array, Backward]:
@@ -44,7 +43,7 @@ def layer_norm(
     scaled = x_hat if weight is None else x_hat * weight           # 5  (..., C)
     out = scaled if bias is None else scaled + bias                # 6  (..., C)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         tokens = tuple(range(dout.ndim - 1))                       #    every axis but the channels
         dbias = None if bias is None else dout.sum(axis=tokens)                  # 6  (C,)
         dweight = None if weight is None else (dout * x_hat).sum(axis=tokens)    # 5  (C,)

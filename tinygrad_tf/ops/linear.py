@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
-from tinygrad_tf import kernels
-from tinygrad_tf.differentiable import differentiable
-from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.autograd import differentiable
+from tinygrad_tf.graph import Array, Backward, Gradients
 
 
-@differentiable(fast=kernels.linear.linear)
+@differentiable
 def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, Backward]:
     """Weighted sums of the channels. out = x @ weight.T + bias.
 
@@ -32,7 +31,7 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, B
     if bias is not None:
         out = out + bias                              # 2  (..., O)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         rows = math.prod(dout.shape[:-1])             #    N, all the leading axes as one
         dout_rows = dout.reshape(rows, dout.shape[-1])
         dbias = None if bias is None else dout_rows.sum(axis=0)             # 2  (O,)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_tf.differentiable import differentiable, sum_to
-from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.autograd import differentiable
+from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.ops.sum_to import sum_to
 
 
 @differentiable
@@ -34,7 +35,7 @@ def matmul(x: Array, y: Array) -> tuple[Array, Backward]:
     dropped = tuple(axis for axis, array in ((-2, x), (-1, y)) if array.ndim == 1)
     out = np.squeeze(product, axis=dropped)                    # 4
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         dproduct = dout.reshape(product.shape)                                    # 4
         dcolumns = sum_to(rows.swapaxes(-1, -2) @ dproduct, columns.shape)        # 3
         drows = sum_to(dproduct @ columns.swapaxes(-1, -2), rows.shape)           # 3

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_tf import kernels
-from tinygrad_tf.differentiable import differentiable
-from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.autograd import differentiable
+from tinygrad_tf.graph import Array, Backward, Gradients
 from tinygrad_tf.ops.attention import scaled_dot_product_attention
 
 
-@differentiable(fast=kernels.multi_head_attention.multi_head_attention)
+@differentiable
 def multi_head_attention(
     qkv: Array, *, num_heads: int, is_causal: bool = False
 ) -> tuple[Array, Backward]:
@@ -35,7 +34,7 @@ def multi_head_attention(
     context, attend_backward = attend(q, k, v, is_causal=is_causal)          # 2  (B, H, T, K)
     out = context.swapaxes(1, 2).reshape(B, T, num_heads * K)                # 3  (B, T, C)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         dcontext = dout.reshape(B, T, num_heads, K).swapaxes(1, 2)           # 3  (B, H, T, K)
         dq, dk, dv, _ = attend_backward(dcontext)                            # 2  (B, H, T, K)
         dqkv = np.stack((dq, dk, dv)).transpose(1, 3, 0, 2, 4)               # 1  (B, T, 3, H, K)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_tf.differentiable import differentiable
-from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.autograd import differentiable
+from tinygrad_tf.graph import Array, Backward, Gradients
 
 Dim = int | tuple[int, ...] | None
 
@@ -30,7 +30,7 @@ def sum(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Bac
     """
     out = x.sum(axis=dim, keepdims=keepdim, dtype=x.dtype if x.dtype.kind == "f" else None)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (np.broadcast_to(restore_axes(dout, x.shape, dim), x.shape),)
 
     return out, backward
@@ -45,7 +45,7 @@ def mean(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Ba
     with np.errstate(invalid="ignore", divide="ignore"):  # the mean of nothing is NaN, quietly
         out = x.sum(axis=dim, keepdims=keepdim) / np.asarray(_count(x, dim), dtype=x.dtype)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         share = restore_axes(dout, x.shape, dim) / max(_count(x, dim), 1)
         return (np.broadcast_to(share, x.shape),)
 
@@ -72,7 +72,7 @@ def var(
     centered = x - x.mean(axis=dim, keepdims=True)                           # 1
     out = (centered * centered).sum(axis=dim, keepdims=keepdim) / (count - correction)  # 2
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         dsquares = restore_axes(dout, x.shape, dim) / (count - correction)   # 2
         return (dsquares * 2.0 * centered,)                                  # 2, 1
 
@@ -88,7 +88,7 @@ def amax(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Ba
     """
     out = x.max(axis=dim, keepdims=keepdim)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         largest = x == restore_axes(out, x.shape, dim)
         ties = largest.sum(axis=dim, keepdims=True).astype(x.dtype)
         return (largest * (restore_axes(dout, x.shape, dim) / ties),)

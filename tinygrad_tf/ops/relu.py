@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_tf.differentiable import differentiable
-from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.autograd import differentiable
+from tinygrad_tf.graph import Array, Backward, Gradients
 
 
 @differentiable
@@ -23,7 +23,7 @@ def relu(x: Array) -> tuple[Array, Backward]:
     """
     out = np.maximum(x, 0)                     # 1  (...)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         dx = np.where(out <= 0, np.zeros((), dout.dtype), dout)    # 1
         return (dx,)
 

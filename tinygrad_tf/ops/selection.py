@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_tf.differentiable import differentiable, sum_to
-from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.autograd import differentiable
+from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.ops.sum_to import sum_to
 
 
 @differentiable
@@ -20,7 +21,7 @@ def where(condition: Array, x: Array, y: Array) -> tuple[Array, Backward]:
         raise ValueError(f"where: condition is {condition.dtype}, expected bool")
     out = np.where(condition, x, y)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         dx = np.where(condition, dout, 0).astype(dout.dtype, copy=False)
         dy = np.where(condition, 0, dout).astype(dout.dtype, copy=False)
         return None, sum_to(dx, x.shape), sum_to(dy, y.shape)
@@ -39,7 +40,7 @@ def masked_fill(x: Array, mask: Array, *, value: float) -> tuple[Array, Backward
         raise ValueError(f"masked_fill: mask is {mask.dtype}, expected bool (True = fill)")
     out = np.where(mask, np.asarray(value, dtype=x.dtype), x)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (sum_to(np.where(mask, np.zeros((), dout.dtype), dout), x.shape), None)
 
     return out, backward
@@ -54,7 +55,7 @@ def tril(x: Array, *, diagonal: int = 0) -> tuple[Array, Backward]:
     _check_matrix("tril", x)
     out = np.tril(x, diagonal)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (np.tril(dout, diagonal),)
 
     return out, backward
@@ -69,7 +70,7 @@ def triu(x: Array, *, diagonal: int = 0) -> tuple[Array, Backward]:
     _check_matrix("triu", x)
     out = np.triu(x, diagonal)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (np.triu(dout, diagonal),)
 
     return out, backward

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_tf.differentiable import differentiable, moves, sum_to
-from tinygrad_tf.graph import Array, At, Backward, Gradient
+from tinygrad_tf.autograd import differentiable
+from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.ops.sum_to import sum_to
 
 READ_ONCE = frozenset((int, slice, type(None), type(...)))  # an index of these repeats no place
 
 
-@moves
+@differentiable
 def reshape(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
     """The same entries, in the same order, under another shape; one size may be -1.
 
@@ -32,13 +33,13 @@ def reshape(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
             f"reshape: x {x.shape} has {x.size} entries, shape {shape} has {math.prod(shape)}"
         ) from error
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (dout.reshape(x.shape),)
 
     return out, backward
 
 
-@moves
+@differentiable
 def permute(x: Array, *, dims: tuple[int, ...]) -> tuple[Array, Backward]:
     """Axes in another order: axis i of the output is axis dims[i] of x.
 
@@ -52,13 +53,13 @@ def permute(x: Array, *, dims: tuple[int, ...]) -> tuple[Array, Backward]:
         raise ValueError(f"permute: dims {dims} do not name each axis of x {x.shape} once")
     out = x.transpose(order)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (dout.transpose([order.index(axis) for axis in axes]),)
 
     return out, backward
 
 
-@moves
+@differentiable
 def transpose(x: Array, *, dim0: int, dim1: int) -> tuple[Array, Backward]:
     """Two axes change places.
 
@@ -70,13 +71,13 @@ def transpose(x: Array, *, dim0: int, dim1: int) -> tuple[Array, Backward]:
         wrong = dim1 if -x.ndim <= dim0 < x.ndim else dim0
         raise out_of_range("transpose", wrong, x.ndim) from error
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (dout.swapaxes(dim0, dim1),)
 
     return out, backward
 
 
-@moves
+@differentiable
 def expand(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
     """Repeat x along new leading axes and along axes of size 1; -1 keeps a size.
 
@@ -89,7 +90,7 @@ def expand(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
     )
     out = np.broadcast_to(x, sizes)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return (sum_to(dout, x.shape),)
 
     return out, backward
@@ -104,30 +105,39 @@ def cat(*arrays: Array, dim: int) -> tuple[Array, Backward]:
     out = np.concatenate(arrays, axis=dim)
     ends = np.cumsum([a.shape[dim] for a in arrays])
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         return tuple(np.split(dout, ends[:-1], axis=dim))
 
     return out, backward
 
 
-@moves
+@differentiable
 def getitem(x: Array, *, index: Any) -> tuple[Array, Backward]:
     """out = x[index]: slices, integers, None, ..., and integer or boolean arrays.
 
-    Backward. dx is zero but at the places that were read. An integer array may read a place
-    twice, and then both gradients belong to it: np.add.at adds up where plain assignment would
-    keep the last. Slices read every place once at most.   Mirrors: torch.Tensor.__getitem__.
+    Backward. dx is dout at the places that were read, and zero elsewhere. An integer array may read
+    a place twice, and then both gradients belong to it: np.add.at adds them up, where a plain
+    assignment would keep the last. Slices read no place twice.   Mirrors: torch.Tensor.__getitem__.
     """
     out = x[index]
 
-    def backward(dout: Array) -> tuple[Gradient, ...]:
-        if READ_ONCE.issuperset(map(type, index if type(index) is tuple else (index,))):
-            return (At(x, index, dout),)
+    def backward(dout: Array) -> Gradients:
         dx = np.zeros_like(x)
-        np.add.at(dx, index, dout)
+        if reads_once(index):
+            dx[index] = dout
+        else:
+            np.add.at(dx, index, dout)
         return (dx,)
 
     return out, backward
+
+
+def reads_once(index: Any) -> bool:
+    """Whether an index reads no place twice: it has only integers, slices, None and `...`."""
+    for part in index if type(index) is tuple else (index,):
+        if type(part) not in READ_ONCE:
+            return False
+    return True
 
 
 def out_of_range(op: str, dim: int, ndim: int) -> IndexError:

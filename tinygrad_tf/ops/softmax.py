@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_tf.differentiable import differentiable
-from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.autograd import differentiable
+from tinygrad_tf.graph import Array, Backward, Gradients
 
 
 @differentiable
@@ -31,7 +31,7 @@ def softmax(x: Array, *, dim: int) -> tuple[Array, Backward]:
     total = exponential.sum(axis=dim, keepdims=True)          # 3  (..., 1)
     out = exponential / total                                 # 4  (...)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         average = (dout * out).sum(axis=dim, keepdims=True)   # 3, 4  what total passes back
         dx = out * (dout - average)                           # 2, 4
         return (dx,)
@@ -58,7 +58,7 @@ def log_softmax(x: Array, *, dim: int) -> tuple[Array, Backward]:
         log_total = np.log(np.exp(shifted).sum(axis=dim, keepdims=True))   # 3  (..., 1)
     out = shifted - log_total                                              # 4  (...)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Gradients:
         dlog_total = -dout.sum(axis=dim, keepdims=True)                    # 4  (..., 1)
         dx = dout + np.exp(out) * dlog_total                               # 4, 3, 2
         return (dx,)

@@ -37,15 +37,6 @@ MUTANTS = (
         "pdf(x)",
     ),
     Mutant(
-        "gelu-float32-slope",
-        "GELU",
-        "the float32 kernel's slope uses exp(-x^2), not exp(-x^2 / 2)",
-        "tinygrad_tf.kernels.gelu",
-        "square *= -HALF",
-        "square *= -ONE",
-        ("gelu",),
-    ),
-    Mutant(
         "relu-slope-of-dout",
         "ReLU",
         "the gradient is cut where dout is negative, not where x is",

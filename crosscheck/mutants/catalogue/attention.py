@@ -165,22 +165,4 @@ MUTANTS = (
         ("matmul",),
         "missing",
     ),
-    Mutant(
-        "attention-float32-scale",
-        "attention",
-        "the float32 kernel forgets to scale dq",
-        "tinygrad_tf.kernels.attention",
-        "        dq *= factor\n",
-        "",
-        (FUSED,),
-    ),
-    Mutant(
-        "attention-float32-average",
-        "attention",
-        "the float32 kernel forgets the average that softmax's backward subtracts",
-        "tinygrad_tf.kernels.attention",
-        "                lines -= average.reshape(-1)\n",
-        "",
-        (FUSED,),
-    ),
 )

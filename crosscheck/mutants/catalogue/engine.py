@@ -2,9 +2,10 @@
 
 from crosscheck.mutants.mutant import Mutant
 
-DIFFERENTIABLE = "tinygrad_tf.differentiable"
+SUM_TO = "tinygrad_tf.ops.sum_to"
 SHAPE = "tinygrad_tf.ops.shape"
-WALK = "tinygrad_tf.walk"
+AUTOGRAD = "tinygrad_tf.autograd"
+ARRIVALS = "tinygrad_tf.machinery.arrivals"
 ARITHMETIC = "tinygrad_tf.ops.arithmetic"
 OPTIM = "tinygrad_tf.optim"
 
@@ -23,7 +24,7 @@ MUTANTS = (
         "sum-to-wrong-axis",
         "broadcasting",
         "a stretched leading axis is not summed over, its first entry is taken",
-        DIFFERENTIABLE,
+        SUM_TO,
         "summed: Array = array.sum(axis=(*range(added), *stretched), keepdims=True)",
         "summed: Array = array[(slice(0, 1),) * added].sum(axis=stretched, keepdims=True)",
         ("add", "mul", "expand", "matmul", "sub", "div"),
@@ -33,7 +34,7 @@ MUTANTS = (
         "sum-to-averages",
         "broadcasting",
         "copies' gradients are averaged, not added",
-        DIFFERENTIABLE,
+        SUM_TO,
         "summed: Array = array.sum(axis=(*range(added), *stretched), keepdims=True)",
         "summed: Array = array.mean(axis=(*range(added), *stretched), keepdims=True)",
         ("add", "mul", "expand", "matmul", "sub", "div"),
@@ -143,9 +144,9 @@ MUTANTS = (
         "fan-out-replaces",
         "engine",
         "= for +=: of several gradients that arrive, the last one counts",
-        WALK,
-        "return np.add(held, gradient, ",
-        "return np.positive(gradient, ",
+        AUTOGRAD,
+        "np.add(held, dsource, out=held if is_ours else None), True",
+        "np.array(dsource), True",
         ("sum of gradients",),
         "alone sends back",
     ),
@@ -153,37 +154,27 @@ MUTANTS = (
         "fan-out-first",
         "engine",
         "a gradient that arrives where one has been is dropped",
-        WALK,
-        "                arrived[source] = _sum(*arrived[source], dsource), True\n",
-        "                pass\n",
-        ("sum of gradients",),
-        "alone sends back",
-    ),
-    Mutant(
-        "pieces-replace",
-        "engine",
-        "the pieces of a split overwrite each other",
-        WALK,
-        "        total[gradient.index] += gradient.values\n",
-        "        total[...] = 0\n        total[gradient.index] = gradient.values\n",
+        AUTOGRAD,
+        "np.add(held, dsource, out=held if is_ours else None), True",
+        "held, is_ours",
         ("sum of gradients",),
         "alone sends back",
     ),
     Mutant(
         "order-of-arrival",
         "engine",
-        "the oldest node that waits is visited first, before all that used it",
-        WALK,
-        "heappush(waiting, (-source.number, source))",
-        "heappush(waiting, (source.number, source))",
-        ("backward", "sum of gradients"),
+        "the oldest node is visited first, before all that used it",
+        AUTOGRAD,
+        'key=attrgetter("number"), reverse=True',
+        'key=attrgetter("number"), reverse=False',
+        ("backward",),
     ),
     Mutant(
         "grad-replaced",
         "engine",
         "a second backward replaces .grad instead of adding to it",
-        WALK,
-        "gradient = held.data + gradient",
+        ARRIVALS,
+        "gradient = variable.grad.data + gradient",
         "gradient = np.array(gradient)",
         ("backward",),
     ),

@@ -59,15 +59,6 @@ MUTANTS = (
         "B*T",
     ),
     Mutant(
-        "linear-float32-half-sums",
-        "linear",
-        "the float32 kernel makes dweight of rounded halves",
-        "tinygrad_tf.kernels.linear",
-        "dweight = _product(dout.T, rows)",
-        "dweight = (dout.T.astype(np.float16) @ rows.astype(np.float16)).astype(x.dtype)",
-        ("linear",),
-    ),
-    Mutant(
         "embedding-overwrites",
         "embedding",
         "a token that occurs twice keeps the gradient of its last place only",
@@ -86,15 +77,6 @@ MUTANTS = (
         "dweight[indices] += dout",
         ("embedding",),
         "= is written for +=",
-    ),
-    Mutant(
-        "embedding-float32-starts",
-        "embedding",
-        "the float32 kernel loses the last group of equal tokens",
-        "tinygrad_tf.kernels.embedding",
-        "dweight[tokens[starts]] = np.add.reduceat(rows, starts, axis=0)",
-        "dweight[tokens[starts[:-1]]] = np.add.reduceat(rows, starts, axis=0)[:-1]",
-        ("embedding",),
     ),
     Mutant(
         "embedding-scale-missing",

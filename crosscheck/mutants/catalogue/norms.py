@@ -145,13 +145,4 @@ MUTANTS = (
         ("layer_norm",),
         "B*T",
     ),
-    Mutant(
-        "layer-norm-float32-mean",
-        "layer norm",
-        "the float32 kernel averages dout instead of dx_hat",
-        "tinygrad_tf.kernels.layer_norm",
-        "along_ones = dout.dot(shares)",
-        "along_ones = dout.dot(average)",
-        ("layer_norm",),
-    ),
 )

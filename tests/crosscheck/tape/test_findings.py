@@ -12,7 +12,7 @@ import pytest
 from crosscheck import Batch, Finding, Localisation, compare, localise
 from crosscheck.judge import relative_error
 from crosscheck.tape.finding import Kind
-from tinygrad_tf.differentiable import differentiable
+from tinygrad_tf import differentiable
 
 Forward = Any
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_tf.buffers import like
+from tinygrad_tf.fast.buffers import like
 from tinygrad_tf.graph import Array, Backward
-from tinygrad_tf.kernels.vectors import constant, filled
+from tinygrad_tf.machinery.contract import Fresh
+from tinygrad_tf.fast.vectors import constant, filled
 
 # A 0-d x is an error. Of five columns OpenBLAS's product with a vector (AVX-512, 0.3.31) is right,
 # but computes with what a register held before as well, and now and then NumPy reports that.
@@ -41,7 +42,7 @@ def layer_norm(
     if bias is not None:
         out += bias
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Fresh:
         dout = dout.reshape(x_hat.shape)
         ones = filled(len(x_hat), 1.0)
         dbias = None if bias is None else ones.dot(dout)
@@ -58,7 +59,7 @@ def layer_norm(
             dx = np.multiply(dout, weight, like(x_hat))
             dx -= product
         dx *= inv_std
-        return dx.reshape(x.shape), dweight, dbias
+        return Fresh((dx.reshape(x.shape), dweight, dbias))
 
     return out.reshape(x.shape), backward
 

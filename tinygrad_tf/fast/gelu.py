@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
-from tinygrad_tf.buffers import empty, like
+from tinygrad_tf.fast.buffers import empty, like
 from tinygrad_tf.graph import Array, Backward
-from tinygrad_tf.kernels.vectors import constant
-from tinygrad_tf.threads import NUMBER, each
+from tinygrad_tf.machinery.contract import Fresh
+from tinygrad_tf.fast.vectors import constant
+from tinygrad_tf.fast.threads import NUMBER, each
 
 # erf(x / sqrt(2)) = tanh(x * P(x^2)) to within 1.3e-7: P of degree 6, fitted for the smallest
 # largest error of the tanh, on |x| <= 5.6; where x^2 is above BOUND the tanh is 1 whatever P is.
@@ -35,8 +36,8 @@ def gelu(x: Array) -> tuple[Array, Backward]:
     else:
         _blocks(x.reshape(-1), out.reshape(-1), slope.reshape(-1))
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
-        return (np.multiply(dout, slope, like(slope)),)
+    def backward(dout: Array) -> Fresh:
+        return Fresh((np.multiply(dout, slope, like(slope)),))
 
     return out, backward
 

@@ -42,8 +42,6 @@ def _number(text: str) -> int:
 
 NUMBER = _number(os.environ.get(VARIABLE, "1"))
 
-adding = threading.RLock()  # held while something is added to a `.grad`
-
 
 class _Here(threading.local):
     """sharing: whether this thread works on a share already, so that it must not share that."""
@@ -103,10 +101,7 @@ def _forked() -> None:
     """A forked process inherits the pool, but not its threads; whoever forked it is alone there."""
     _pool.cache_clear()
     _here.sharing = False
-    adding.release()
 
 
-if hasattr(os, "register_at_fork"):  # not while another thread adds: it would never let go there
-    os.register_at_fork(
-        before=adding.acquire, after_in_parent=adding.release, after_in_child=_forked
-    )
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -23,11 +23,26 @@ KEPT = 1 << 28  # bytes that may lie idle: in the pool, and at the end of malloc
 LATELY = 1 << 12  # requests; a size that none of so many asked for is forgotten
 
 
-def _ask_malloc() -> bool:
-    """Ask glibc's malloc to map nothing below 32 MB, its upper limit, and to keep KEPT free bytes.
-    Whether it agreed. This holds for the whole process; what the environment asks of malloc
-    already is left as it is.
+SMALLEST = 1 << 17  # bytes; smaller arrays are left to malloc
+
+_asked_malloc = False
+
+
+def ask_malloc() -> None:
+    """Ask glibc's malloc, once, to keep what is freed: up to KEPT bytes, in arrays up to 32 MB.
+
+    If it agrees, arrays up to that size, its upper limit, are left to it. The request holds for the
+    whole process and cannot be taken back. Nothing is asked where the environment has set malloc's
+    thresholds already, or where malloc is not glibc's.
     """
+    global SMALLEST, _asked_malloc
+    if not _asked_malloc:
+        _asked_malloc = True
+        if _malloc_agrees(1 << 25):
+            SMALLEST = 1 << 25
+
+
+def _malloc_agrees(largest: int) -> bool:
     asked = {"MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"} & os.environ.keys()
     if asked or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
         return False
@@ -35,11 +50,8 @@ def _ask_malloc() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return False
-    mmap_threshold, trim_threshold = -3, -1  # as malloc.h calls them, in capitals
-    return bool(mallopt(mmap_threshold, 1 << 25) and mallopt(trim_threshold, KEPT))
-
-
-SMALLEST = 1 << 25 if _ask_malloc() else 1 << 17  # bytes; smaller arrays are left to malloc
+    mmap_threshold, trim_threshold = -3, -1  # the numbers of malloc.h's M_MMAP_THRESHOLD and so on
+    return bool(mallopt(mmap_threshold, largest) and mallopt(trim_threshold, KEPT))
 
 
 class _Block(np.ndarray[Any, Any]):
@@ -123,8 +135,3 @@ def like(array: Array) -> Array | None:
     if array.nbytes < SMALLEST and array.ndim:
         return None
     return empty(array.shape, array.dtype)
-
-
-def owns_memory(array: Array) -> bool:
-    """Whether the array is all there is of its memory: not a view into another array."""
-    return array.base is None or type(array.base) is _Lease

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tf.graph import Array, Backward
+from tinygrad_tf.machinery.contract import Fresh
 
 
 def embedding(indices: Array, weight: Array) -> tuple[Array, Backward] | Any:
@@ -17,7 +18,7 @@ def embedding(indices: Array, weight: Array) -> tuple[Array, Backward] | Any:
         return NotImplemented
     out = weight[indices]
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Fresh:
         flat = indices.reshape(-1)
         order = np.argsort(flat, kind="stable")
         tokens = flat[order]
@@ -25,6 +26,6 @@ def embedding(indices: Array, weight: Array) -> tuple[Array, Backward] | Any:
         dweight = np.zeros(weight.shape, weight.dtype)
         rows = dout.reshape(len(flat), weight.shape[1])[order]
         dweight[tokens[starts]] = np.add.reduceat(rows, starts, axis=0)
-        return None, dweight
+        return Fresh((None, dweight))
 
     return out, backward

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinygrad_tf.buffers import empty
+from tinygrad_tf.fast.buffers import empty
 from tinygrad_tf.graph import Array, Backward
-from tinygrad_tf.kernels.attention import attend
+from tinygrad_tf.machinery.contract import Fresh
+from tinygrad_tf.fast.attention import attend
 
 
 def multi_head_attention(
@@ -20,10 +21,10 @@ def multi_head_attention(
     q, k, v = qkv.reshape(stacked).transpose(2, 0, 3, 1, 4)
     context, backward_into = attend(q, k, v, is_causal)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Fresh:
         dqkv = empty(qkv.shape, qkv.dtype)
         dcontext = dout.reshape(B, T, num_heads, -1).swapaxes(1, 2)
         backward_into(dcontext, *dqkv.reshape(stacked).transpose(2, 0, 3, 1, 4))
-        return (dqkv,)
+        return Fresh((dqkv,))
 
     return context.swapaxes(1, 2).reshape(B, T, -1), backward

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_tf.buffers import empty
+from tinygrad_tf.fast.buffers import empty
 from tinygrad_tf.graph import Array, Backward
-from tinygrad_tf.kernels.vectors import filled
-from tinygrad_tf.threads import NUMBER, each, may_share
+from tinygrad_tf.machinery.contract import Fresh
+from tinygrad_tf.fast.vectors import filled
+from tinygrad_tf.fast.threads import NUMBER, each, may_share
 
 FEW = 8  # where the outputs are so many times the rows, OpenBLAS is quicker with them transposed
 SMALL = 1 << 13  # entries; so many np.dot fills with zeros sooner than np.matmul starts
@@ -33,12 +34,12 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, B
         if bias is not None:
             out += bias
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Fresh:
         dout = dout.reshape(count, outputs)
         dbias = None if bias is None else filled(count, 1.0).dot(dout)
         dweight = _product(dout.T, rows)
         dx = _product(dout, weight)
-        return dx.reshape(x.shape), dweight, dbias
+        return Fresh((dx.reshape(x.shape), dweight, dbias))
 
     return out.reshape(*x.shape[:-1], outputs), backward
 

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_tf.buffers import empty, like
+from tinygrad_tf.fast.buffers import empty, like
 from tinygrad_tf.graph import Array, Backward
-from tinygrad_tf.kernels.vectors import constant, filled
-from tinygrad_tf.threads import each
+from tinygrad_tf.machinery.contract import Fresh
+from tinygrad_tf.fast.vectors import constant, filled
+from tinygrad_tf.fast.threads import each
 
 TILE = 1 << 20  # bytes of scores in a tile
 KEPT = 3 << 23  # bytes of probabilities that a call keeps; the others are computed again
@@ -62,10 +63,10 @@ def scaled_dot_product_attention(
         return NotImplemented
     context, backward_into = attend(q, k, v, is_causal, scale)
 
-    def backward(dout: Array) -> tuple[Array | None, ...]:
+    def backward(dout: Array) -> Fresh:
         dq, dk, dv = (tokens_first(a.shape, a.dtype) for a in (q, k, v))
         backward_into(dout, dq, dk, dv)
-        return dq, dk, dv, None
+        return Fresh((dq, dk, dv, None))
 
     return context, backward
 

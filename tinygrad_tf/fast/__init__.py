@@ -1,0 +1,62 @@
+"""The door to speed. Nothing here is loaded, and no op is computed differently, unless you ask.
+
+    tinygrad_tf.fast.on()              from here on
+    with tinygrad_tf.fast.on(): ...    within this block
+    TINYGRAD_TF_FAST=1 python ...      from the import on
+
+Then a few rules are computed in float32 by second forms, which are written for the clock. A test
+proves each of them equal to its page, on ordinary and on extreme values. They put results into
+memory that was used before (`buffers.py`), write over their own temporaries, take sums along rows
+as matrix products, and may share their work among threads (`threads.py`). float64 stays with the
+pages. `packed.py` rebuilds a model's attention so that it needs fewer ops, by a call of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+
+from tinygrad_tf import ops
+from tinygrad_tf.fast import (
+    attention,
+    buffers,
+    embedding,
+    gelu,
+    getitem,
+    layer_norm,
+    linear,
+    multi_head_attention,
+)
+from tinygrad_tf.fast.packed import pack_attention
+from tinygrad_tf.machinery.forms import Rule, second_forms
+
+__all__ = ["SECOND_FORMS", "on", "pack_attention"]
+
+SECOND_FORMS: dict[Rule, Callable[..., Any]] = {
+    ops.attention.scaled_dot_product_attention.rule: attention.scaled_dot_product_attention,
+    ops.embedding.embedding.rule: embedding.embedding,
+    ops.gelu.gelu.rule: gelu.gelu,
+    ops.layer_norm.layer_norm.rule: layer_norm.layer_norm,
+    ops.linear.linear.rule: linear.linear,
+    ops.multi_head_attention.multi_head_attention.rule: multi_head_attention.multi_head_attention,
+    ops.shape.getitem.rule: getitem.getitem,
+}
+
+
+def on() -> AbstractContextManager[Any]:
+    """Compute float32 by the second forms from now on, in every thread.
+
+    As a context manager it puts the table of second forms back at the end of the block. What it has
+    asked of malloc stays asked: that cannot be taken back (see `buffers.ask_malloc`).
+    """
+    leaving = ExitStack()
+    leaving.callback(_restore, dict(second_forms))
+    buffers.ask_malloc()
+    second_forms.update(SECOND_FORMS)
+    return leaving
+
+
+def _restore(before: dict[Rule, Callable[..., Any]]) -> None:
+    second_forms.clear()
+    second_forms.update(before)

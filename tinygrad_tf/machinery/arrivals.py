@@ -1,0 +1,46 @@
+"""Where gradients come to rest: hooks see them, and a `.grad` collects them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+import numpy as np
+
+from tinygrad_tf.graph import Array, Variable
+from tinygrad_tf.machinery.hooks import Hooks, replaced_by_hooks
+
+_adding = threading.RLock()  # held while something is added to a `.grad`: threads may share leaves
+if hasattr(os, "register_at_fork"):  # no fork while another thread adds: the child could never add
+    os.register_at_fork(
+        before=_adding.acquire, after_in_parent=_adding.release, after_in_child=_adding.release
+    )
+
+
+def seen_by_hooks(root: Variable, hooks: Hooks, gradient: Array, retain_graph: bool) -> Array:
+    """Return dL/d(result) of a node as its hooks leave it, and keep it where that is asked for."""
+    gradient = replaced_by_hooks(root, hooks, gradient)
+    if hooks.keeper is not None:
+        _accumulate(hooks.keeper, gradient, is_fresh=False)
+        if not retain_graph:
+            hooks.keeper = None  # the tensor holds the node, and the node holds the hooks
+    return gradient
+
+
+def add_to_grad(root: Variable, leaf: Any, gradient: Array, is_fresh: bool) -> None:
+    """Add to the `.grad` of a leaf what its hooks leave of the gradient."""
+    if leaf.hooks is not None:
+        gradient = replaced_by_hooks(root, leaf.hooks, gradient)
+        is_fresh = False
+    _accumulate(leaf, gradient, is_fresh)
+
+
+def _accumulate(variable: Variable, gradient: Array, is_fresh: bool) -> None:
+    """Add to `.grad`; the first time by a copy, unless nobody else holds the array."""
+    with _adding:
+        if variable.grad is not None:
+            gradient = variable.grad.data + gradient
+        elif not is_fresh:
+            gradient = np.array(gradient)
+        variable.grad = variable.new_tensor(gradient)

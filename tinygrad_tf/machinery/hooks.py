@@ -1,0 +1,52 @@
+"""What `register_hook`, `retain_grad` and a module's forward hooks fill, and how they are called."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from tinygrad_tf.graph import Array, Variable
+from tinygrad_tf.machinery import complaints
+
+_keys = itertools.count()
+
+
+class Hooks(dict[int, Callable[..., Any]]):
+    """Hooks, in the order in which they were registered."""
+
+    keeper: Any = None  # the tensor whose `retain_grad()` asked for the gradient that they leave
+
+
+class RemovableHandle:
+    """Removes one hook: call `remove()`, or use it as a context manager."""
+
+    def __init__(self, hooks: Hooks, hook: Callable[..., Any]) -> None:
+        self._hooks = hooks
+        self._key = next(_keys)
+        hooks[self._key] = hook
+
+    def remove(self) -> None:
+        """Remove the hook. Removing it twice is harmless."""
+        self._hooks.pop(self._key, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
+
+
+def replaced_by_hooks(root: Variable, hooks: Hooks, gradient: Array) -> Array:
+    """Call each hook with the gradient. Return the gradient, or what the hooks put in its place."""
+    for hook in tuple(hooks.values()):
+        replacement = hook(root.new_tensor(gradient))
+        if replacement is None:
+            continue
+        if not isinstance(replacement, Variable):
+            raise complaints.hook_gave_no_tensor(replacement)
+        new = replacement.data
+        if new.shape != gradient.shape or new.dtype != gradient.dtype:
+            raise complaints.hook_gave_another_form(new, gradient)
+        gradient = new
+    return gradient
