@@ -4,8 +4,7 @@ import numpy as np
 
 import torch
 from crosscheck import Batch, compare
-from tinygrad_tf import Tensor, gradcheck, nn
-from tinygrad_tf import differentiable
+from tinygrad_tf import Tensor, differentiable, gradcheck, nn
 
 
 @differentiable

@@ -22,43 +22,6 @@ from tinygrad_tf.ops.sum_to import sum_to
 from tinygrad_tf.shaping import cat, stack
 from tinygrad_tf.tensor import Tensor, arange, empty, float32, float64, ones, zeros
 
-__all__ = [
-    "GradcheckError",
-    "Tensor",
-    "abs",
-    "arange",
-    "cat",
-    "cos",
-    "differentiable",
-    "empty",
-    "erf",
-    "exp",
-    "float32",
-    "float64",
-    "gradcheck",
-    "is_grad_enabled",
-    "log",
-    "matmul",
-    "maximum",
-    "minimum",
-    "nn",
-    "no_grad",
-    "observe",
-    "ones",
-    "optim",
-    "relu",
-    "sigmoid",
-    "sin",
-    "sqrt",
-    "stack",
-    "sum_to",
-    "tanh",
-    "tril",
-    "triu",
-    "where",
-    "zeros",
-]
-
 
 def __getattr__(name: str) -> Any:
     """Load `tinygrad_tf.fast` when it is first used."""
@@ -67,12 +30,5 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'tinygrad_tf' has no attribute {name!r}")
 
 
-def _is_fast_wanted() -> bool:
-    wanted = os.environ.get("TINYGRAD_TF_FAST", "0")
-    if wanted not in ("", "0", "1"):
-        raise ValueError(f"TINYGRAD_TF_FAST is {wanted!r}, expected 1 (fast forms on) or 0")
-    return wanted == "1"
-
-
-if _is_fast_wanted():
+if os.environ.get("TINYGRAD_TF_FAST", "0") not in ("", "0"):
     import_module("tinygrad_tf.fast").on()

@@ -36,7 +36,7 @@ def differentiable(rule: Rule) -> Op:
     def op(*inputs: Any, **options: Any) -> Tensor:
         like, arrays, sources = unwrap(name, inputs)
         out, backward = compute(rule, arrays, options, like.data.dtype)
-        result = like.new_tensor(out)
+        result: Tensor = like.new_tensor(out)
         if sources and grad_enabled.get():
             result.requires_grad = True
             result.node = Node(name, sources, backward, result.data)

@@ -54,13 +54,13 @@ def gradcheck(
     for i in checked:
         x, grad = inputs[i].data, leaves[i].grad
         dx = np.zeros(x.shape) if grad is None else grad.data
-        h = step * (_norm(x) / math.sqrt(max(x.size, 1)) or 1.0)
+        h = step * float(np.linalg.norm(x) / math.sqrt(max(x.size, 1)) or 1.0)
         noise = 10 * np.finfo(float64).eps * size / h
         for _ in range(directions if x.size else 0):
             u = generator.standard_normal(x.shape)
             ahead, behind = (_loss(function, inputs, i, x + d * u, cotangent) for d in (h, -h))
             measured, expected = (ahead - behind) / (2 * h), float((dx * u).sum())
-            name, norm = f"input {i} {x.shape}", _norm(dx)
+            name, norm = f"input {i} {x.shape}", float(np.linalg.norm(dx))
             _judge(name, expected, measured, norm, tolerance, noise, allow_zero)
     return True
 
@@ -97,10 +97,6 @@ def _require_float64(inputs: Sequence[Tensor], checked: Sequence[int]) -> None:
                 f"gradcheck: input {i} is {inputs[i].dtype}; finite differences need float64, "
                 "convert it with .to(float64)"
             )
-
-
-def _norm(array: Array) -> float:
-    return float(np.linalg.norm(array))
 
 
 def _loss(

@@ -1,6 +1,7 @@
 """What the operators and the methods of a tensor mean: which rule in `ops/` computes each.
 
-There is no mathematics in this file.
+There is no mathematics in this file. Where an op needs no spelling of its own it *is* the method,
+so `help(Tensor.exp)` shows the page of the rule.
 """
 
 from __future__ import annotations
@@ -57,32 +58,27 @@ class Operators(Variable):
 
     # Arithmetic
 
-    def __add__(self, other: Any) -> Tensor:
-        return arithmetic.add(self, other)
+    __add__ = arithmetic.add
 
     def __radd__(self, other: Any) -> Tensor:
         return arithmetic.add(other, self)
 
-    def __sub__(self, other: Any) -> Tensor:
-        return arithmetic.sub(self, other)
+    __sub__ = arithmetic.sub
 
     def __rsub__(self, other: Any) -> Tensor:
         return arithmetic.sub(other, self)
 
-    def __mul__(self, other: Any) -> Tensor:
-        return arithmetic.mul(self, other)
+    __mul__ = arithmetic.mul
 
     def __rmul__(self, other: Any) -> Tensor:
         return arithmetic.mul(other, self)
 
-    def __truediv__(self, other: Any) -> Tensor:
-        return arithmetic.div(self, other)
+    __truediv__ = arithmetic.div
 
     def __rtruediv__(self, other: Any) -> Tensor:
         return arithmetic.div(other, self)
 
-    def __neg__(self) -> Tensor:
-        return arithmetic.neg(self)
+    __neg__ = arithmetic.neg
 
     def __pow__(self, exponent: Any) -> Tensor:
         if isinstance(exponent, int | float):
@@ -92,53 +88,23 @@ class Operators(Variable):
     def __rpow__(self, base: Any) -> Tensor:
         return arithmetic.pow_tensor(base, self)
 
-    def __matmul__(self, other: Any) -> Tensor:
-        return matmul(self, other)
+    __matmul__ = matmul
 
     def __rmatmul__(self, other: Any) -> Tensor:
         return matmul(other, self)
 
     # Functions of one value
 
-    def exp(self) -> Tensor:
-        """e ** self."""
-        return elementwise.exp(self)
-
-    def log(self) -> Tensor:
-        """The natural logarithm."""
-        return elementwise.log(self)
-
-    def sqrt(self) -> Tensor:
-        """The square root."""
-        return elementwise.sqrt(self)
-
-    def sin(self) -> Tensor:
-        """The sine of self in radians."""
-        return elementwise.sin(self)
-
-    def cos(self) -> Tensor:
-        """The cosine of self in radians."""
-        return elementwise.cos(self)
-
-    def tanh(self) -> Tensor:
-        """The hyperbolic tangent."""
-        return elementwise.tanh(self)
-
-    def sigmoid(self) -> Tensor:
-        """1 / (1 + exp(-self))."""
-        return elementwise.sigmoid(self)
-
-    def erf(self) -> Tensor:
-        """The error function."""
-        return elementwise.erf(self)
-
-    def abs(self) -> Tensor:
-        """The absolute value."""
-        return elementwise.abs(self)
-
-    def relu(self) -> Tensor:
-        """max(self, 0)."""
-        return relu(self)
+    exp = elementwise.exp
+    log = elementwise.log
+    sqrt = elementwise.sqrt
+    sin = elementwise.sin
+    cos = elementwise.cos
+    tanh = elementwise.tanh
+    sigmoid = elementwise.sigmoid
+    erf = elementwise.erf
+    abs = elementwise.abs
+    relu = relu
 
     # Reductions
 

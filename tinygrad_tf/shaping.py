@@ -27,9 +27,7 @@ class Shaping(Variable):
         """The same entries under another shape; one size may be -1."""
         return rules.reshape(self, shape=sizes(shape))
 
-    def view(self, *shape: Any) -> Tensor:
-        """The same as reshape: copies where PyTorch would refuse to make a view."""
-        return rules.reshape(self, shape=sizes(shape))
+    view = reshape  # it copies where PyTorch would refuse to make a view
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         """Join the axes from start_dim to end_dim into one."""

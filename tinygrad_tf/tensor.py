@@ -32,7 +32,6 @@ class Tensor(Operators, Shaping):
     """
 
     __slots__ = ()
-    __array_ufunc__ = None  # so that `ndarray @ tensor` is ours to answer
 
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None) -> None:
         if isinstance(data, Variable):

@@ -116,7 +116,9 @@ def _raised(error: Exception, recorder: Recorder) -> Finding:
         op = "backward"
     elif not op.isidentifier():
         lifted = [
-            after for before, after in itertools.pairwise(frames) if before.filename == forms.__file__
+            after
+            for before, after in itertools.pairwise(frames)
+            if before.filename == forms.__file__
         ]
         op = lifted[-1].name if lifted else frame.name
     return Finding(Kind.RAISED, op, path, recorder.places.key(op), "", what, rule)

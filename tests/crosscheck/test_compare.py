@@ -11,8 +11,7 @@ import pytest
 import tinygrad_tf as tg
 import torch
 from crosscheck import Batch, Verdict, compare
-from tinygrad_tf import nn
-from tinygrad_tf import differentiable
+from tinygrad_tf import differentiable, nn
 
 C, F = 6, 5
 X = np.random.default_rng(0).standard_normal((3, 4, C)).astype(np.float32)

@@ -51,12 +51,8 @@ def on() -> AbstractContextManager[Any]:
     asked of malloc stays asked: that cannot be taken back (see `buffers.ask_malloc`).
     """
     leaving = ExitStack()
-    leaving.callback(_restore, dict(second_forms))
+    leaving.callback(second_forms.update, dict(second_forms))
+    leaving.callback(second_forms.clear)  # the last callback is called first
     buffers.ask_malloc()
     second_forms.update(SECOND_FORMS)
     return leaving
-
-
-def _restore(before: dict[Rule, Callable[..., Any]]) -> None:
-    second_forms.clear()
-    second_forms.update(before)

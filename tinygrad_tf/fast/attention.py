@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_tf.fast.buffers import empty, like
+from tinygrad_tf.fast.threads import each
+from tinygrad_tf.fast.vectors import constant, filled
 from tinygrad_tf.graph import Array, Backward
 from tinygrad_tf.machinery.contract import Fresh
-from tinygrad_tf.fast.vectors import constant, filled
-from tinygrad_tf.fast.threads import each
 
 TILE = 1 << 20  # bytes of scores in a tile
 KEPT = 3 << 23  # bytes of probabilities that a call keeps; the others are computed again
@@ -56,7 +56,7 @@ def scaled_dot_product_attention(
     is_causal: bool = False,
     scale: float | None = None,
     dropout_p: float = 0.0,
-    generator: np.random.Generator | None = None,
+    **_: Any,
 ) -> tuple[Array, Backward] | Any:
     """See `ops/attention.py`. NotImplemented for masks, dropout and unusual shapes."""
     if mask is not None or dropout_p or not _covers(q, k, v):

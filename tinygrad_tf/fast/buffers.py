@@ -10,6 +10,7 @@ into it has died, whoever held it.
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import threading
 from math import prod
@@ -25,9 +26,8 @@ LATELY = 1 << 12  # requests; a size that none of so many asked for is forgotten
 
 SMALLEST = 1 << 17  # bytes; smaller arrays are left to malloc
 
-_asked_malloc = False
 
-
+@functools.cache
 def ask_malloc() -> None:
     """Ask glibc's malloc, once, to keep what is freed: up to KEPT bytes, in arrays up to 32 MB.
 
@@ -35,11 +35,9 @@ def ask_malloc() -> None:
     whole process and cannot be taken back. Nothing is asked where the environment has set malloc's
     thresholds already, or where malloc is not glibc's.
     """
-    global SMALLEST, _asked_malloc
-    if not _asked_malloc:
-        _asked_malloc = True
-        if _malloc_agrees(1 << 25):
-            SMALLEST = 1 << 25
+    global SMALLEST
+    if _malloc_agrees(1 << 25):
+        SMALLEST = 1 << 25
 
 
 def _malloc_agrees(largest: int) -> bool:

@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from tinygrad_tf.fast.buffers import empty, like
+from tinygrad_tf.fast.threads import NUMBER, each
+from tinygrad_tf.fast.vectors import constant
 from tinygrad_tf.graph import Array, Backward
 from tinygrad_tf.machinery.contract import Fresh
-from tinygrad_tf.fast.vectors import constant
-from tinygrad_tf.fast.threads import NUMBER, each
 
 # erf(x / sqrt(2)) = tanh(x * P(x^2)) to within 1.3e-7: P of degree 6, fitted for the smallest
 # largest error of the tanh, on |x| <= 5.6; where x^2 is above BOUND the tanh is 1 whatever P is.

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tf.fast.buffers import like
+from tinygrad_tf.fast.vectors import constant, filled
 from tinygrad_tf.graph import Array, Backward
 from tinygrad_tf.machinery.contract import Fresh
-from tinygrad_tf.fast.vectors import constant, filled
 
 # A 0-d x is an error. Of five columns OpenBLAS's product with a vector (AVX-512, 0.3.31) is right,
 # but computes with what a register held before as well, and now and then NumPy reports that.

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tf.fast.buffers import empty
+from tinygrad_tf.fast.threads import NUMBER, each, may_share
+from tinygrad_tf.fast.vectors import filled
 from tinygrad_tf.graph import Array, Backward
 from tinygrad_tf.machinery.contract import Fresh
-from tinygrad_tf.fast.vectors import filled
-from tinygrad_tf.fast.threads import NUMBER, each, may_share
 
 FEW = 8  # where the outputs are so many times the rows, OpenBLAS is quicker with them transposed
 SMALL = 1 << 13  # entries; so many np.dot fills with zeros sooner than np.matmul starts

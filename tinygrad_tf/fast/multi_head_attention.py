@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinygrad_tf.fast.attention import attend
 from tinygrad_tf.fast.buffers import empty
 from tinygrad_tf.graph import Array, Backward
 from tinygrad_tf.machinery.contract import Fresh
-from tinygrad_tf.fast.attention import attend
 
 
 def multi_head_attention(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_tf.graph import Array, Edge, Node, Variable
-from tinygrad_tf.machinery import complaints
 
 if TYPE_CHECKING:
     from tinygrad_tf.tensor import Tensor
@@ -26,15 +25,24 @@ class Fresh(tuple[Array | None, ...]):
 def initial_gradient(root: Variable, gradient: Tensor | None) -> Array:
     """Return dL/d(root) as the caller gave it, or 1 for a scalar; `Tensor.backward` says more."""
     if not root.requires_grad:
-        raise complaints.no_graph()
+        raise RuntimeError(
+            "backward: this tensor does not require grad: none of its inputs has "
+            "requires_grad=True, or it was computed under no_grad()"
+        )
     if gradient is None:
         if root.data.size != 1:
-            raise complaints.not_a_scalar(root)
+            raise ValueError(
+                f"backward: the tensor has shape {root.data.shape}, not one element; pass "
+                "gradient=, dL/d(tensor) of that shape, or reduce it to a loss first"
+            )
         return np.ones_like(root.data)
     if not isinstance(gradient, Variable):
         raise TypeError(f"backward: gradient is {type(gradient).__name__}, expected a Tensor")
     if gradient.data.shape != root.data.shape or gradient.data.dtype != root.data.dtype:
-        raise complaints.wrong_gradient(root, gradient)
+        raise ValueError(
+            f"backward: gradient is {gradient.data.shape} {gradient.data.dtype}, expected "
+            f"{root.data.shape} {root.data.dtype}, like the tensor"
+        )
     return gradient.data
 
 
@@ -45,22 +53,28 @@ def send_back(node: Node, dout: Array) -> list[tuple[Edge, Array, bool]]:
     the graph was freed, or if the rule returned anything but one fitting array for each input.
     """
     if node.backward is None:
-        raise complaints.freed(node)
+        raise RuntimeError(
+            f"backward: the graph through '{node.op}' was freed by an earlier backward(); "
+            "pass retain_graph=True to that one to walk it twice"
+        )
     dinputs = node.backward(dout if type(dout) is np.ndarray else np.asarray(dout))
     is_fresh = type(dinputs) is Fresh
     if not (is_fresh or type(dinputs) is tuple) or len(dinputs) != len(node.inputs):
         _check_count(node, dinputs)
-    sent = []
+    sent: list[tuple[Edge, Array, bool]] = []
     for source, dsource in zip(node.inputs, dinputs):  # noqa: B905, they have been counted
         if source is None or dsource is None:
             continue
-        place = source if type(source) is Node else source.data
+        place: Any = source if type(source) is Node else source.data  # type: ignore[union-attr]
         try:
             fits = dsource.shape == place.shape and dsource.dtype is place.dtype
         except AttributeError:
-            raise complaints.no_array(node, dsource) from None
-        if not fits and (dsource.shape != place.shape or dsource.dtype != place.dtype):
-            raise complaints.misfit(node, dinputs, source, dsource)
+            raise RuntimeError(
+                f"{node.op}: backward returned {type(dsource).__name__} for an input, expected an "
+                "array"
+            ) from None
+        if not fits:
+            _check_fit(node, dinputs, place, dsource)
         sent.append((source, dsource, is_fresh))
     return sent
 
@@ -68,7 +82,22 @@ def send_back(node: Node, dout: Array) -> list[tuple[Edge, Array, bool]]:
 def _check_count(node: Node, dinputs: Any) -> None:
     """Raise unless there is a gradient for each input, and None for optional ones left out."""
     if not isinstance(dinputs, tuple | list):
-        raise complaints.no_tuple(node, dinputs)
+        raise RuntimeError(
+            f"{node.op}: backward returned {type(dinputs).__name__}, expected a tuple of arrays; "
+            "is a comma missing, or the return?"
+        )
     count = len(node.inputs)
     if len(dinputs) < count or any(dx is not None for dx in dinputs[count:]):
-        raise complaints.wrong_count(node, len(dinputs))
+        raise RuntimeError(
+            f"{node.op}: backward returned {len(dinputs)} gradients for {count} inputs"
+        )
+
+
+def _check_fit(node: Node, dinputs: Any, place: Any, dsource: Array) -> None:
+    """Raise unless a gradient has its input's shape and dtype."""
+    if dsource.shape != place.shape or dsource.dtype != place.dtype:
+        number = next(i for i, dinput in enumerate(dinputs) if dinput is dsource)
+        raise RuntimeError(
+            f"{node.op}: backward returned {dsource.shape} {dsource.dtype} for input {number}, "
+            f"which is {place.shape} {place.dtype}; is a sum_to missing?"
+        )

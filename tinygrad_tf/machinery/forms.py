@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
-from tinygrad_tf.graph import Array, Backward
-from tinygrad_tf.machinery.complaints import explain, keyword_tensor, wrong_dtypes
+from tinygrad_tf.graph import Array, Backward, Variable
+from tinygrad_tf.machinery.complaints import explain, wrong_dtypes
 
 if TYPE_CHECKING:
     from tinygrad_tf.tensor import Tensor
@@ -42,16 +42,13 @@ def compute(
     NumPy's scalars among the options become Python's numbers, which never promote. Raises what the
     rule raises, with the op and its shapes before it, and TypeError for a result in another dtype.
     """
-    if options:
-        for value in options.values():
-            if type(value) not in PLAIN:
-                _convert_options(rule.__name__, options)
-                break
+    for key, value in options.items():
+        if type(value) not in PLAIN:
+            options[key] = _plain(rule.__name__, key, value)
     try:
-        second = second_forms.get(rule)
-        if second is None or dtype != FLOAT32:
-            computed = rule(*arrays, **options)
-        elif (computed := second(*arrays, **options)) is NotImplemented:
+        second = second_forms.get(rule) if dtype == FLOAT32 else None
+        computed = NotImplemented if second is None else second(*arrays, **options)
+        if computed is NotImplemented:
             computed = rule(*arrays, **options)
         out, _ = computed
     except (ValueError, IndexError, TypeError) as error:
@@ -63,9 +60,11 @@ def compute(
     return computed
 
 
-def _convert_options(name: str, options: dict[str, Any]) -> None:
-    for key, value in options.items():
-        if hasattr(value, "requires_grad"):
-            raise keyword_tensor(name, key)
-        if isinstance(value, np.generic):
-            options[key] = value.item()
+def _plain(name: str, key: str, value: Any) -> Any:
+    """Return an option as the rule may have it."""
+    if isinstance(value, Variable):
+        raise TypeError(
+            f"{name}: {key} is a Tensor given by keyword, where it would get no gradient; "
+            "pass it by position"
+        )
+    return value.item() if isinstance(value, np.generic) else value

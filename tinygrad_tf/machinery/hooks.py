@@ -1,4 +1,4 @@
-"""What `register_hook`, `retain_grad` and a module's forward hooks fill, and how they are called."""
+"""What `register_hook`, `retain_grad` and the hooks of modules fill, and how they are called."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from tinygrad_tf.graph import Array, Variable
-from tinygrad_tf.machinery import complaints
 
 _keys = itertools.count()
 
@@ -44,9 +43,15 @@ def replaced_by_hooks(root: Variable, hooks: Hooks, gradient: Array) -> Array:
         if replacement is None:
             continue
         if not isinstance(replacement, Variable):
-            raise complaints.hook_gave_no_tensor(replacement)
+            raise TypeError(
+                f"register_hook: the hook returned {type(replacement).__name__}, expected a Tensor "
+                "or None"
+            )
         new = replacement.data
         if new.shape != gradient.shape or new.dtype != gradient.dtype:
-            raise complaints.hook_gave_another_form(new, gradient)
+            raise ValueError(
+                f"register_hook: the hook returned {new.shape} {new.dtype} for a gradient that is "
+                f"{gradient.shape} {gradient.dtype}"
+            )
         gradient = new
     return gradient

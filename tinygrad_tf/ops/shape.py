@@ -134,10 +134,7 @@ def getitem(x: Array, *, index: Any) -> tuple[Array, Backward]:
 
 def reads_once(index: Any) -> bool:
     """Whether an index reads no place twice: it has only integers, slices, None and `...`."""
-    for part in index if type(index) is tuple else (index,):
-        if type(part) not in READ_ONCE:
-            return False
-    return True
+    return READ_ONCE.issuperset(map(type, index if type(index) is tuple else (index,)))
 
 
 def out_of_range(op: str, dim: int, ndim: int) -> IndexError:
