@@ -12,13 +12,27 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 RESULTS := docs/results
 
-.PHONY: run test check lint types coverage bench flow format clean
+# The tests of the fast forms and of the engine's insides know which form computes; the others do not.
+EITHER_FORM := tests --ignore=tests/fast --ignore=tests/internals
+WITHOUT_FAST := .venv/without-fast
+
+.PHONY: run test test-fast test-without-fast check lint types coverage bench flow format clean
 
 run: $(READY)
 	@$(BIN)/crosscheck
 
 test: $(READY)
 	$(TEST)
+
+# The same tests with every float32 computed by the fast forms.
+test-fast: $(READY)
+	TINYGRAD_TF_FAST=1 $(TEST) $(EITHER_FORM)
+
+# The same tests in a copy of the tree that has no fast forms.
+test-without-fast: $(READY)
+	rm -rf $(WITHOUT_FAST) && mkdir $(WITHOUT_FAST)
+	tar --exclude=./.git --exclude=./.venv --exclude=fast -cf - . | tar -xf - -C $(WITHOUT_FAST)
+	cd $(WITHOUT_FAST) && PYTHONPATH=. PATH="$(CURDIR)/$(BIN):$$PATH" $(subst $(BIN)/,,$(TEST)) $(EITHER_FORM)
 
 check: lint types coverage
 

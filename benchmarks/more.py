@@ -9,9 +9,10 @@ from benchmarks.duel import duel
 from benchmarks.results import Duel, keep, show
 from benchmarks.tasks.rule import RULES
 
-OURS = "ours, packed"
+OURS = "ours, fast, packed"
 OWN = f"{OURS}, own threads"
-NAMES = [OURS, "ours, fused", "ours, written out", REFERENCE]
+PLAIN = "ours, as it comes"  # every op by its page
+NAMES = [PLAIN, OURS, "ours, fast, fused", "ours, fast, written out", REFERENCE]
 DEPTHS = (1, 2, 4, 8)
 LENGTHS = (256, 512, 1024, 2048)
 
@@ -65,7 +66,9 @@ def rules(rounds: int, names: tuple[str, ...]) -> None:
     """Each rule alone against PyTorch's op: where a slow-down lives."""
     duels = []
     for rule in names:
-        results, absent = duel("rule", ["ours", REFERENCE], [rule], threads=1, rounds=rounds)
+        results, absent = duel(
+            "rule", [PLAIN, "ours, fast", REFERENCE], [rule], threads=1, rounds=rounds
+        )
         duels.append(Duel({"rule": rule}, results, absent))
         show(duels[-1])
     keep("rules", duels)

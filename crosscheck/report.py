@@ -98,7 +98,7 @@ class Report:
     def __str__(self) -> str:
         count = sum(len(comparison.rows) for comparison in self.comparisons)
         if self.agrees:
-            return f"{count} rows, all agree" + ", float32 by the fast forms" * self.fast
+            return f"{count} rows, all agree"
         # What is too small to test does not pass, but nor does it disagree.
         vacuous = all(row.verdict == Verdict.VACUOUS for _, row in self.failures)
         what = "are too small to test" if vacuous else "fail"

@@ -62,7 +62,8 @@ def run_backward(root: Variable, gradient: Tensor | None, retain_graph: bool) ->
             for source, dsource, is_fresh in send_back(node, dout):
                 if source in arrived:  # several paths lead here: what comes along each is added up
                     held, is_ours = arrived[source]
-                    arrived[source] = np.add(held, dsource, out=held if is_ours else None), True
+                    total = np.add(held, dsource, out=held if is_ours else None)
+                    arrived[source] = np.asarray(total), True  # of 0-d arrays it makes a number
                 else:
                     arrived[source] = dsource, is_fresh
             if not retain_graph:

@@ -1,4 +1,4 @@
-"""The Transformer in PyTorch: the same source as `tinygrad_tf.transformer`, but for its imports."""
+"""The Transformer in PyTorch. The source differs from `tinygrad_tf.transformer` only in imports."""
 
 from torch_impl.attention import MultiheadSelfAttention
 from torch_impl.block import TransformerBlock

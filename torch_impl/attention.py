@@ -1,4 +1,4 @@
-"""Multi-head self-attention: every token gathers from the others, H times side by side."""
+"""Multi-head self-attention: every token gathers from all tokens, in H heads side by side."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch.nn import functional as F
 class MultiheadSelfAttention(nn.Module):
     """Project, split heads, attend, merge heads, project. x (B, T, C) -> (B, T, C).
 
-    Parameters are named and shaped as in `torch.nn.MultiheadAttention`: the three projections are
-    stacked in `in_proj_weight` (3C, C), queries first, then keys, then values.
-    dropout: probability of dropping an attention probability. fused: attend by the one op
-    `F.scaled_dot_product_attention` instead of the four that are written out here, except while
-    dropout is at work.
+    embed_dim is C, and num_heads is H, which must divide C. Each attention probability is dropped
+    with probability dropout. The parameters have the names and shapes of
+    `torch.nn.MultiheadAttention`.
+    With fused=True the one op `F.scaled_dot_product_attention` takes the place of the ops that
+    `_attend` writes out, except while dropout drops.
     """
 
     def __init__(
@@ -32,13 +32,14 @@ class MultiheadSelfAttention(nn.Module):
                 f"MultiheadSelfAttention: embed_dim (d_model) {embed_dim} is not divisible by "
                 f"num_heads (nhead) {num_heads}; each head takes an equal share of the channels"
             )
-        self.num_heads = num_heads
-        self.head_size = embed_dim // num_heads
-        self.fused = fused
+        self.num_heads = num_heads  # H
+        self.head_size = embed_dim // num_heads  # K
+        self.fused = fused  # whether one op replaces the steps of _attend
+        # The projections that make queries, keys and values are stacked, in this order.
         self.in_proj_weight = nn.Parameter(empty(3 * embed_dim, embed_dim))
         self.in_proj_bias = nn.Parameter(empty(3 * embed_dim)) if bias else None
-        self.out_proj = nn.Linear(embed_dim, embed_dim, bias=bias)
-        self.dropout = nn.Dropout(dropout)
+        self.out_proj = nn.Linear(embed_dim, embed_dim, bias=bias)  # mixes the merged heads
+        self.dropout = nn.Dropout(dropout)  # of attention probabilities
         nn.init.xavier_uniform_(self.in_proj_weight)
         for zero in (self.in_proj_bias, self.out_proj.bias):
             if zero is not None:
@@ -55,7 +56,7 @@ class MultiheadSelfAttention(nn.Module):
 
         x (B, T, C), attn_mask (T, S) or (B*H, T, S), key_padding_mask (B, S) -> (B, T, C), S = T.
         In a bool mask True means may *not* attend; a float mask is added to the scores.
-        is_causal masks the future, unless attn_mask is there to say what is masked.
+        is_causal masks the future. It is ignored if there is an attn_mask.
         """
         qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)  # (B, T, 3C)
         q, k, v = self._split_heads(qkv)  # (B, H, T, K)
@@ -73,14 +74,14 @@ class MultiheadSelfAttention(nn.Module):
         return out
 
     def _split_heads(self, qkv: Tensor) -> tuple[Tensor, ...]:
-        """Queries, keys and values apart, each by its heads. (B, T, 3C) -> three (B, H, T, K)."""
+        """Split into queries, keys and values, and these into heads: three (B, H, T, K)."""
         stacked = qkv.view(*qkv.shape[:-1], 3, self.num_heads, self.head_size)  # (B, T, 3, H, K)
         return stacked.transpose(-4, -2).unbind(-3)  # (B, H, 3, T, K), along the 3
 
     def _merge_masks(
         self, x: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None
     ) -> Tensor | None:
-        """Both masks as one float mask to be added to the scores (B, H, T, S), or None."""
+        """Return both masks as one float mask to add to the scores (B, H, T, S), or None."""
         T = x.shape[-2]
         mask = None
         if attn_mask is not None:
@@ -96,24 +97,24 @@ class MultiheadSelfAttention(nn.Module):
         return mask
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        """Attention, step by step. q (B, H, T, K), k, v (B, H, S, K) -> context (B, H, T, K)."""
+        """Attend, step by step. q (B, H, T, K), k, v (B, H, S, K) -> context (B, H, T, K)."""
         scores = q @ k.transpose(-2, -1) / math.sqrt(self.head_size)  # (B, H, T, S)
         if mask is None:
             return self._average(scores, v)
-        # A query that may attend nowhere would be 0 / 0 in the softmax: it gets zeros instead.
+        # The softmax of a query that may attend nowhere would be 0 / 0. Such a query gets zeros.
         nowhere = (mask == float("-inf")).all(dim=-1, keepdim=True)  # (..., T, 1)
         context = self._average(scores + mask.masked_fill(nowhere, 0.0), v)
         return context.masked_fill(nowhere, 0.0)
 
     def _average(self, scores: Tensor, v: Tensor) -> Tensor:
-        """The values' average, weighted by the softmax of the scores."""
+        """Average the values, weighted by the softmax of the scores."""
         probs = self.dropout(F.softmax(scores, dim=-1))  # (B, H, T, S)
         context: Tensor = probs @ v  # (B, H, T, K)
         return context
 
 
 def _additive(mask: Tensor, like: Tensor) -> Tensor:
-    """A mask to be added to scores: 0 where a query may attend, -inf where not."""
+    """Return the mask as numbers to add to the scores. In a bool mask True becomes -inf."""
     if mask.is_floating_point():
         return mask.to(like)
     return like.new_zeros(mask.shape).masked_fill(mask, float("-inf"))

@@ -1,4 +1,4 @@
-"""Positional encodings: attention sees a set of tokens; these tell it their order."""
+"""Positional encodings. Attention sees a set of tokens, and these tell it their order."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from torch import Tensor, arange, cos, empty, exp, float64, nn, sin, stack
 
 
 class SinusoidalPositionalEncoding(nn.Module):
-    """Adds fixed waves. x (B, T, C) -> (B, T, C), T <= max_len.
+    """Add fixed waves. x (B, T, C) -> (B, T, C), where C is d_model and T is at most max_len.
 
-    Channels 2i and 2i + 1 of position t hold sin(w_i t) and cos(w_i t), w_i = 10000^(-2i / C):
-    each pair is the hand of a clock, the first turning by one radian a token, the last by about
-    1/10000. Moving by k tokens turns every hand by the fixed angle w_i k, wherever one starts, so
-    encoding[t + k] is a rotation of encoding[t] that depends on k alone.
+    Channels 2i and 2i + 1 of position t hold sin(w_i t) and cos(w_i t), where
+    w_i = 10000^(-2i / C). Each pair is the hand of a clock. The first hand turns by one radian with
+    each token, the last by about 1/10000 of a radian. Moving by k tokens turns every hand by the
+    angle w_i k, wherever it stood. So encoding[t + k] is a rotation of encoding[t] that depends on
+    k alone.
     Source: Vaswani et al. (2017), arXiv:1706.03762, section 3.5.
     """
 
@@ -22,7 +23,7 @@ class SinusoidalPositionalEncoding(nn.Module):
         rates = exp(arange(0, d_model, 2, dtype=float64) * (-math.log(10000.0) / d_model))
         angles = arange(max_len, dtype=float64).unsqueeze(1) * rates  # (max_len, C / 2)
         waves = stack((sin(angles), cos(angles)), dim=-1).flatten(-2)  # (max_len, C)
-        # Not a parameter, and no state: kept in float64, rounded once, where it is used.
+        # This is neither a parameter nor state. It is in float64, and is rounded when it is used.
         self.encoding = waves[:, :d_model]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -32,9 +33,10 @@ class SinusoidalPositionalEncoding(nn.Module):
 
 
 class LearnedPositionalEncoding(nn.Module):
-    """Adds a trained vector for each position. x (B, T, C) -> (B, T, C), T <= max_len.
+    """Add a trained vector for each position. x (B, T, C) -> (B, T, C), where T is at most max_len.
 
-    Source: Radford et al. (2018), GPT, section 4.1; it starts from their standard deviation, 0.02.
+    The vectors start with a standard deviation of 0.02, as in GPT.
+    Source: Radford et al. (2018), GPT, section 4.1.
     """
 
     def __init__(self, d_model: int, max_len: int) -> None:

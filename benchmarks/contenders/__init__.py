@@ -19,10 +19,11 @@ Contender = tuple[Callable[[], Any], Callable[[Any], Arrays]]
 
 # name -> (file, options of its `prepare`)
 CONTENDERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "ours, packed": ("ours", {"form": "packed"}),
-    "ours, packed, own threads": ("ours", {"form": "packed"}),
-    "ours, fused": ("ours", {"form": "fused"}),
-    "ours, written out": ("ours", {"form": "written out"}),
+    "ours, as it comes": ("ours", {"form": "as it comes"}),
+    "ours, fast, packed": ("ours", {"form": "packed"}),
+    "ours, fast, packed, own threads": ("ours", {"form": "packed"}),
+    "ours, fast, fused": ("ours", {"form": "fused"}),
+    "ours, fast, written out": ("ours", {"form": "written out"}),
     "PyTorch eager, SDPA": ("pytorch", {"form": "eager"}),
     "nn.TransformerEncoderLayer": ("pytorch", {"form": "layer"}),
     "torch.compile": ("pytorch", {"form": "compiled"}),

@@ -8,19 +8,16 @@ import numpy as np
 
 
 class Engine(NamedTuple):
-    """tensor: array, requires_grad -> tensor. models: the Transformer. lib: its package.
+    """What a task needs of an engine."""
 
-    finish: what is still to be done to a model, in place. each: work(*row) for the rows of columns,
-    side by side in `threads` threads.
-    """
-
-    lib: Any
-    models: Any
-    tensor: Any
-    optim: Any
-    clip: Any
-    finish: Any
-    each: Any
+    lib: Any  # its package
+    models: Any  # its Transformer
+    tensor: Any  # array, requires_grad -> tensor
+    optim: Any  # its optimizers
+    clip: Any  # its clip_grad_norm_
+    finish: Any  # what is still to be done to a model, in place
+    each: Any  # work(*row) for the rows of columns, side by side in `threads` threads
+    update: Any  # an optimizer's step, shared among these threads
     threads: int
 
 
@@ -34,11 +31,11 @@ def engine(name: str) -> Engine:
 
         if name != "ours, as it comes":
             fast.on()
-        finish = fast.pack_attention if name.startswith("ours, packed") else _as_it_is
+        finish = fast.pack_attention if name.startswith("ours, fast, packed") else _as_it_is
         models, clip = tinygrad_tf.transformer, optim.clip_grad_norm_
         return Engine(
             tinygrad_tf, models, tinygrad_tf.Tensor, optim, clip, finish,
-            threads.each, threads.NUMBER,
+            threads.each, threads.take_step, threads.NUMBER,
         )  # fmt: skip
     import torch
     import torch_impl
@@ -47,11 +44,18 @@ def engine(name: str) -> Engine:
         return torch.tensor(np.asarray(array), requires_grad=requires_grad)
 
     clip = torch.nn.utils.clip_grad_norm_
-    return Engine(torch, torch_impl, tensor, torch.optim, clip, _as_it_is, _one_by_one, 1)
+    return Engine(
+        torch, torch_impl, tensor, torch.optim, clip, _as_it_is,
+        _one_by_one, _step_alone, 1,
+    )  # fmt: skip
 
 
 def _as_it_is(model: Any) -> Any:
     return model
+
+
+def _step_alone(optimizer: Any) -> None:
+    optimizer.step()
 
 
 def _one_by_one(work: Any, *columns: Any) -> list[Any]:

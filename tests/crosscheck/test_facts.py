@@ -1,99 +1,161 @@
-"""What must be true of any right gradient, whoever computes it: each fact holds in both engines.
+"""Facts that hold for every right gradient, whoever computes it.
 
-No engine is compared with the other here. Each fact has its own oracle, and a control that shows
-what the number looks like where the fact does not hold.
+Each fact is tested in tinygrad_tf and in PyTorch, in each engine on its own. `test_ladder.py`, the
+next file to read, compares the engines with each other. Each fact here has its own oracle, such as
+a sum that must be zero, and a control, which shows how large the number is where the fact does not
+hold.
+
+Most tests take three steps: `block` builds a Transformer block and draws its parameters at random,
+`run` goes forward and backward through the block, and the test asserts the fact.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from support.engines import Arrays, Engine, each_engine, load, padding_mask, random_weights, run
+
+import tinygrad_tf.transformer
+import torch
+import torch_impl
+from crosscheck import randomize
+
+Array = np.ndarray
 
 B, T, C, H, F = 3, 7, 12, 2, 5
-RNG = np.random.default_rng(0)
-X, DOUT = RNG.standard_normal((B, T, C)), RNG.standard_normal((B, T, C))
+X, DOUT = np.random.default_rng(1).standard_normal((2, B, T, C))  # randomize has seed 0
 
+
+class Engine(NamedTuple):
+    """What the tests use of one engine."""
+
+    tensor: Any  # makes a tensor of an array
+    nn: Any  # has the functions in nn.functional, and ones_ and zeros_ in nn.init
+    models: Any  # the Transformer block, its parts, and the language model
+
+
+NUMPY = Engine(tinygrad_tf.Tensor, tinygrad_tf.nn, tinygrad_tf.transformer)
+TORCH = Engine(torch.tensor, torch.nn, torch_impl)
+
+each_engine = pytest.mark.parametrize("engine", [NUMPY, TORCH], ids=["numpy", "torch"])
 each_order = pytest.mark.parametrize("norm_first", [False, True], ids=["post", "pre"])
 each_form = pytest.mark.parametrize("fused", [False, True], ids=["written out", "fused"])
 
 
-def gradient(engine: Engine, function: Any, x: np.ndarray, dout: np.ndarray) -> np.ndarray:
-    source = engine.tensor(x, requires_grad=True)
-    function(source).backward(engine.tensor(dout))
-    return source.grad.numpy()
-
-
 def block(engine: Engine, **options: Any) -> Any:
+    """Return a Transformer block in float64 with random parameters."""
     model = engine.models.TransformerBlock(C, H, F, dropout=0.0, activation="gelu", **options)
-    return load(engine, model, random_weights(model))
+    randomize(model.double())
+    return model
 
 
-def size(array: np.ndarray) -> float:
+def run(engine: Engine, model: Any, x: Array, dout: Array, **options: Any) -> dict[str, Array]:
+    """Run the model forward and backward. x and dout have the shape (B, T, C).
+
+    Return the output as "out", the gradient of x as "dx", and the gradient of each parameter as
+    "d" and its name, such as "dlinear1.weight".
+    """
+    leaf = engine.tensor(x, requires_grad=True)
+    model.zero_grad()
+    out = model(leaf, **options)
+    out.backward(engine.tensor(dout))
+    dweights = {f"d{name}": p.grad.numpy() for name, p in model.named_parameters()}
+    return {"out": out.detach().numpy(), "dx": leaf.grad.numpy(), **dweights}
+
+
+def gradient(engine: Engine, function: Any, x: Array, dout: Array) -> Array:
+    """Return dx, the gradient that reaches x when dout is the gradient of function(x)."""
+    leaf = engine.tensor(x, requires_grad=True)
+    function(leaf).backward(engine.tensor(dout))
+    return leaf.grad.numpy()
+
+
+def largest(array: Array) -> float:
+    """Return the largest absolute value in the array."""
     return float(np.abs(array).max())
+
+
+# Softmax and layer norm
 
 
 @each_engine
 @pytest.mark.parametrize("op", ["softmax", "log_softmax"])
 def test_softmax_gradients_sum_to_zero(engine: Engine, op: str) -> None:
-    """A shift of all scores changes nothing, so the gradient has no part along it."""
-    dx = gradient(engine, lambda x: getattr(engine.functional, op)(x, dim=-1), X, DOUT)
-    assert size(dx.sum(axis=-1)) < 1e-14
-    assert size(dx.sum(axis=-2)) > 0.1
+    """A shift of all scores of a row changes no output, so the row's gradients sum to zero."""
+    function = getattr(engine.nn.functional, op)
+    dx = gradient(engine, lambda x: function(x, dim=-1), X, DOUT)
+    assert largest(dx.sum(axis=-1)) < 1e-14
+    assert largest(dx.sum(axis=-2)) > 0.1
 
 
 @each_engine
 def test_the_sum_of_a_softmax_is_a_useless_loss(engine: Engine) -> None:
-    """It is always 1. Whatever the backward does, its gradient is 0: hence random cotangents."""
+    """Each row sums to 1, so the gradient of the sum is 0, and a wrong backward can give 0 too.
+
+    For this reason the tests of this project use a random dout.
+    """
 
     def softmax(x: Any) -> Any:
-        return engine.functional.softmax(x, dim=-1)
+        return engine.nn.functional.softmax(x, dim=-1)
 
-    assert size(gradient(engine, softmax, X, np.ones_like(X))) < 1e-15
-    assert size(gradient(engine, softmax, X, DOUT)) > 0.1
+    assert largest(gradient(engine, softmax, X, np.ones_like(X))) < 1e-15
+    assert largest(gradient(engine, softmax, X, DOUT)) > 0.1
 
 
 @each_engine
-@pytest.mark.parametrize("loss", ["sum", "mean of squares"])
-def test_so_are_the_sum_and_the_squares_of_a_fresh_post_norm_block(
+@pytest.mark.parametrize("loss", ["sum", "sum of squares"])
+def test_sum_and_squares_are_useless_losses_of_a_fresh_post_norm_block(
     engine: Engine, loss: str
 ) -> None:
-    """Its last norm fixes both, as long as weight is 1 and bias 0, which is how training starts."""
-    weights = random_weights(block(engine))
-    weights |= {"norm2.weight": np.ones(C), "norm2.bias": np.zeros(C)}
-    model = load(engine, block(engine), weights)
-    out = run(engine, model, X)["out"]
-    dout = np.ones_like(out) if loss == "sum" else 2 * out
-    assert largest_before_norm2(run(engine, model, X, dout)) < 1e-3
-    assert largest_before_norm2(run(engine, model, X, DOUT)) > 1.0
+    """The last norm makes both losses constant while its weight is 1 and its bias is 0.
+
+    Training starts with these values. Almost no gradient then comes through the last norm.
+    """
+    model = block(engine)
+    engine.nn.init.ones_(model.norm2.weight)
+    engine.nn.init.zeros_(model.norm2.bias)
+    useful = run(engine, model, X, DOUT)
+    out = useful["out"]
+    useless = run(engine, model, X, np.ones_like(out) if loss == "sum" else 2 * out)
+    assert largest_before_norm2(useless) < 1e-3
+    assert largest_before_norm2(useful) > 1.0
 
 
-def largest_before_norm2(results: Arrays) -> float:
+def largest_before_norm2(results: dict[str, Array]) -> float:
+    """Return the largest entry of all gradients, leaving out the parameters of the last norm."""
     gradients = {n: a for n, a in results.items() if n != "out" and not n.startswith("dnorm2")}
     assert len(gradients) == 11
-    return max(size(a) for a in gradients.values())
+    return max(largest(a) for a in gradients.values())
 
 
 @each_engine
 @pytest.mark.parametrize("scale", [1.0, 0.01])
 def test_layer_norm_gradient_is_orthogonal_to_ones_and_x_hat(engine: Engine, scale: float) -> None:
-    """To ones always; to x_hat but for eps, which leaves the share eps / (variance + eps)."""
+    """The norm undoes a shift of x, and it undoes a change of x along x_hat, except for eps.
+
+    A change along x_hat stretches x around its mean. The share eps / (variance + eps) of the change
+    is left in the output. This share is above 5 % only where x is small.
+    """
     x, eps = scale * X, 1e-5
-    weight, bias = RNG.standard_normal((2, C))
+    weight, bias = np.random.default_rng(2).standard_normal((2, C))
 
     def layer_norm(t: Any) -> Any:
-        given = engine.tensor(weight), engine.tensor(bias)
-        return engine.functional.layer_norm(t, (C,), *given, eps)
+        parameters = engine.tensor(weight), engine.tensor(bias)
+        return engine.nn.functional.layer_norm(t, (C,), *parameters, eps)
 
     dx = gradient(engine, layer_norm, x, DOUT)
     variance = x.var(axis=-1)
     x_hat = (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(variance + eps)[..., None]
-    assert size(dx.sum(axis=-1)) < 1e-13 * size(dx)
+    assert largest(dx.sum(axis=-1)) < 1e-13 * largest(dx)
     along = (dx * x_hat).sum(axis=-1)
     left = eps / (variance + eps)
     expected = (DOUT * weight * x_hat).sum(axis=-1) * left / np.sqrt(variance + eps)
-    np.testing.assert_allclose(along, expected, rtol=0, atol=1e-13 * size(dx))
-    assert (left.max() > 0.05) == (scale < 1)  # the small scale does see eps
+    np.testing.assert_allclose(along, expected, rtol=0, atol=1e-13 * largest(dx))
+    assert (left.max() > 0.05) == (scale < 1)  # only the small scale shows eps
+
+
+# Masks and positions
 
 
 @each_engine
@@ -102,7 +164,7 @@ def test_layer_norm_gradient_is_orthogonal_to_ones_and_x_hat(engine: Engine, sca
 def test_causal_blocks_send_no_gradient_to_the_future(
     engine: Engine, norm_first: bool, fused: bool
 ) -> None:
-    """Exactly none, whatever is asked of position t; and some to every position up to t."""
+    """The output at token t depends on the tokens up to t, and on no later one."""
     model = block(engine, norm_first=norm_first, fused=fused)
     for t in range(T):
         dout = np.zeros_like(DOUT)
@@ -116,31 +178,39 @@ def test_causal_blocks_send_no_gradient_to_the_future(
 
 @each_engine
 def test_the_language_model_does_not_look_ahead(engine: Engine) -> None:
-    """Another last token changes the last prediction, and not one bit of those before."""
-    model = engine.models.TransformerLanguageModel(11, T, C, H, dim_feedforward=F)
-    load(engine, model, random_weights(model))
-    tokens = RNG.integers(0, 11, (B, T))
-    other = np.concatenate([tokens[:, :-1], (tokens[:, -1:] + 1) % 11], axis=1)
-    one, two = (run(engine, model, ids)["out"] for ids in (tokens, other))
+    """If the last token changes, so does the last prediction, and the others keep every bit."""
+    model = engine.models.TransformerLanguageModel(11, T, C, H, dim_feedforward=F).double()
+    randomize(model)
+    tokens = np.random.default_rng(2).integers(0, 11, (B, T))
+    other = tokens.copy()
+    other[:, -1] = (other[:, -1] + 1) % 11
+    one, two = (model(engine.tensor(ids)).detach().numpy() for ids in (tokens, other))
     assert (one[:, :-1] == two[:, :-1]).all()
-    assert size(one[:, -1] - two[:, -1]) > 0.01
+    assert largest(one[:, -1] - two[:, -1]) > 0.01
 
 
 @each_engine
 @each_form
 def test_padding_gets_no_gradient_from_the_others(engine: Engine, fused: bool) -> None:
-    padding = padding_mask(B, T)
+    """No token attends to padding, and here the outputs of the padded tokens get no dout."""
+    padding = np.arange(T) >= T - 1 - np.arange(B)[:, None]  # the last 1, 2 and 3 tokens
     dout = np.where(padding[..., None], 0.0, DOUT)
-    dx = run(engine, block(engine, fused=fused), X, dout, src_key_padding_mask=padding)["dx"]
+    model = block(engine, fused=fused)
+    dx = run(engine, model, X, dout, src_key_padding_mask=engine.tensor(padding))["dx"]
     assert (dx[padding] == 0.0).all()
     assert (np.abs(dx[~padding]).max(axis=-1) > 1e-4).all()
+    unmasked = run(engine, model, X, dout)["dx"]
+    assert (np.abs(unmasked).max(axis=-1) > 1e-4).all()
 
 
 @each_engine
 @each_order
 @each_form
 def test_without_positions_tokens_are_a_set(engine: Engine, norm_first: bool, fused: bool) -> None:
-    """Permuted tokens: permuted outputs and input gradients, the same weight gradients."""
+    """Permuted tokens give permuted outputs and a permuted dx, and the same weight gradients.
+
+    Under a causal mask the outputs do depend on the order.
+    """
     model = block(engine, norm_first=norm_first, fused=fused)
     order = np.random.default_rng(1).permutation(T)
     assert (order != np.arange(T)).all()
@@ -150,13 +220,13 @@ def test_without_positions_tokens_are_a_set(engine: Engine, norm_first: bool, fu
         expected = value[:, order] if name in ("out", "dx") else value
         np.testing.assert_allclose(permuted[name], expected, rtol=0, atol=1e-12, err_msg=name)
     causal = run(engine, model, X[:, order], DOUT[:, order], is_causal=True)["out"]
-    assert size(causal - run(engine, model, X, DOUT, is_causal=True)["out"][:, order]) > 0.01
+    assert largest(causal - run(engine, model, X, DOUT, is_causal=True)["out"][:, order]) > 0.01
 
 
 @each_engine
 @pytest.mark.parametrize("k", [1, 5, 40])
 def test_moving_by_k_tokens_is_a_rotation(engine: Engine, k: int) -> None:
-    """The same for all t: encoding[t + k] = rotation(k) @ encoding[t]."""
+    """The same rotation serves every t: encoding[t + k] = rotation(k) @ encoding[t]."""
     length, channels = 100, 8
     encoding = engine.models.SinusoidalPositionalEncoding(channels, length)
     table = encoding(engine.tensor(np.zeros((length, channels)))).numpy()
@@ -166,49 +236,49 @@ def test_moving_by_k_tokens_is_a_rotation(engine: Engine, k: int) -> None:
         cos, sin = np.cos(turn), np.sin(turn)
         rotation[i : i + 2, i : i + 2] = [[cos, sin], [-sin, cos]]
     np.testing.assert_allclose(table[:-k] @ rotation.T, table[k:], rtol=0, atol=1e-13)
-    assert size(table[:-k] - table[k:]) > 0.1
+    assert largest(table[:-k] - table[k:]) > 0.1
+
+
+# Attention and the residual connections
 
 
 @each_engine
 @each_form
 @pytest.mark.parametrize("is_causal", [False, True], ids=["no mask", "causal"])
 def test_the_key_bias_has_no_gradient(engine: Engine, fused: bool, is_causal: bool) -> None:
-    """It adds the same to all scores of a query, and softmax cannot see a shift."""
+    """The key bias adds one number to all scores of a query, and softmax ignores such a shift."""
     model = block(engine, fused=fused)
     dbias = run(engine, model, X, DOUT, is_causal=is_causal)["dself_attn.in_proj_bias"]
     query, key, value = np.split(dbias, 3)
-    assert size(key) < 1e-14
-    assert size(query) > 0.01
-    assert size(value) > 0.01
+    assert largest(key) < 1e-14
+    assert largest(query) > 0.01
+    assert largest(value) > 0.01
 
 
 @each_engine
 @each_form
 def test_the_gradients_of_a_querys_scores_sum_to_zero(engine: Engine, fused: bool) -> None:
-    """A float mask is added to the scores, so its gradient is theirs: here, head by head."""
-    model = engine.models.MultiheadSelfAttention(C, H, fused=fused)
-    load(engine, model, random_weights(model))
-    mask = RNG.standard_normal((B * H, T, T))
-
-    def attend(mask: Any) -> Any:
-        return model(engine.tensor(X), mask)
-
-    dscores = gradient(engine, attend, mask, DOUT)
-    assert size(dscores.sum(axis=-1)) < 1e-14
-    assert size(dscores.sum(axis=-2)) > 0.01
+    """A float mask is added to the scores, so the scores and the mask have the same gradient."""
+    model = engine.models.MultiheadSelfAttention(C, H, fused=fused).double()
+    randomize(model)
+    mask = np.random.default_rng(2).standard_normal((B * H, T, T))
+    dscores = gradient(engine, lambda mask: model(engine.tensor(X), mask), mask, DOUT)
+    assert largest(dscores.sum(axis=-1)) < 1e-14
+    assert largest(dscores.sum(axis=-2)) > 0.01
 
 
 @each_engine
 @each_form
 def test_pre_norm_has_a_straight_way_through(engine: Engine, fused: bool) -> None:
-    """With both branches silent the block is the identity, forward and back; post-norm is not."""
+    """If both branches give 0, a pre-norm block is the identity, forward and backward.
+
+    A post-norm block is not the identity, because its norms stand on the path from x to the output.
+    """
     for norm_first in (True, False):
         model = block(engine, norm_first=norm_first, fused=fused)
-        weights = random_weights(model)
-        for name in ("self_attn.out_proj.weight", "self_attn.out_proj.bias"):
-            weights[name] *= 0
-        for name in ("linear2.weight", "linear2.bias"):
-            weights[name] *= 0
-        results = run(engine, load(engine, model, weights), X, DOUT)
+        for last in (model.self_attn.out_proj, model.linear2):  # the last layer of each branch
+            engine.nn.init.zeros_(last.weight)
+            engine.nn.init.zeros_(last.bias)
+        results = run(engine, model, X, DOUT)
         same = (results["out"] == X).all() and (results["dx"] == DOUT).all()
         assert same == norm_first

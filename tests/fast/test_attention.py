@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_tf.kernels import attention as kernel
+from tinygrad_tf.fast import attention as kernel
 from tinygrad_tf.ops.attention import scaled_dot_product_attention as attention
 
 Check = Callable[..., None]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_tf.buffers import empty
+from tinygrad_tf.fast.buffers import empty
 
 LARGE = (300, 300)
 F4 = np.dtype("f4")

@@ -1,5 +1,6 @@
 """Which calls a kernel answers, and that the op is the page's in all others."""
 
+import pickle
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -7,8 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.special import erf
+from support.fast_forms import fast_form
 
-from tinygrad_tf import Tensor, differentiable, kernels
+from tinygrad_tf import Tensor, differentiable, fast
+from tinygrad_tf.machinery.forms import second_forms
+from tinygrad_tf.nn import functional as F
 from tinygrad_tf.ops.attention import scaled_dot_product_attention as attention
 from tinygrad_tf.ops.embedding import embedding
 from tinygrad_tf.ops.gelu import gelu
@@ -63,7 +67,7 @@ def test_attention_by_the_page(arrays: Any, options: Any) -> None:
         dropout = "dropout_p" in options
         return {**options, "generator": np.random.default_rng(1)} if dropout else options
 
-    assert attention.fast(*arrays, **seeded()) is NotImplemented
+    assert fast_form(attention)(*arrays, **seeded()) is NotImplemented
     inputs = [Tensor(a, requires_grad=a.dtype != bool) for a in arrays]
     out = attention(*inputs, **seeded())
     dout = drawn(*out.shape)
@@ -127,7 +131,7 @@ ONES = {dtype: np.ones((4, 4), dtype) for dtype in ("f4", "i8", "i2", "?")}
     ],
 )
 def test_the_ops_result_or_error_is_the_pages(op: Any, arrays: Any, options: Any) -> None:
-    assert op.fast(*arrays, **options) is NotImplemented
+    assert fast_form(op)(*arrays, **options) is NotImplemented
 
     def outcome(function: Callable[..., Tensor]) -> Any:
         inputs = [None if a is None else Tensor(a) for a in arrays]
@@ -161,8 +165,8 @@ def test_only_float32_meets_a_kernel(op: Any, monkeypatch: pytest.MonkeyPatch) -
     seen: list[str] = []
 
     def spy(frame: Any, event: str, argument: Any) -> None:
-        if event == "call" and frame.f_code in (op.fast.__code__, op.rule.__code__):
-            seen.append("kernel" if frame.f_code is op.fast.__code__ else "page")
+        if event == "call" and frame.f_code in (fast_form(op).__code__, op.rule.__code__):
+            seen.append("kernel" if frame.f_code is fast_form(op).__code__ else "page")
 
     before = sys.getprofile()
     sys.setprofile(spy)
@@ -175,22 +179,39 @@ def test_only_float32_meets_a_kernel(op: Any, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
-def test_a_fast_form_is_asked_first_and_may_decline(dtype: str) -> None:
+def test_a_fast_form_is_asked_first_and_may_decline(
+    dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[Any] = []
 
-    def fast(x: Array, *, times: float) -> Any:
+    def quick(x: Array, *, times: float) -> Any:
         asked.append((x.dtype, times))
-        return NotImplemented if times < 0 else (x * np.float32(100), lambda dout: (dout,))
+        return NotImplemented if times < 0 else (x * np.float32(100), lambda dout: (100 * dout,))
 
-    @differentiable(fast=fast)
+    @differentiable
     def scaled(x: Array, *, times: float) -> Any:
-        return x * x.dtype.type(times), lambda dout: (dout * times,)
+        return x * x.dtype.type(times), lambda dout: (dout * x.dtype.type(times),)
 
-    assert (scaled.fast, scaled.__name__) == (fast, "scaled")
-    x = Tensor(np.ones(2, dtype))
-    assert scaled(x, times=-2.0).tolist() == [-2.0, -2.0]
-    assert scaled(x, times=2.0).tolist() == ([100.0] * 2 if dtype == "f4" else [2.0] * 2)
+    monkeypatch.setitem(second_forms, scaled.rule, quick)
+    for times in (-2.0, 2.0):
+        x = Tensor(np.ones(2, dtype), requires_grad=True)
+        out = scaled(x, times=np.float64(times))
+        out.backward(Tensor(np.ones(2, dtype)))
+        factor = 100.0 if (dtype, times) == ("f4", 2.0) else times
+        assert out.tolist() == x.grad.tolist() == [factor] * 2
+        assert out.dtype == x.grad.dtype == x.dtype
     assert asked == ([(np.float32, -2.0), (np.float32, 2.0)] if dtype == "f4" else [])
+
+
+def test_pickled_data_meets_the_fast_forms() -> None:
+    """Its dtype is equal to float32, and not the same object."""
+    x, weight = (pickle.loads(pickle.dumps(np.ones((3, 3), "f4"))) for _ in range(2))
+    assert x.dtype is not np.dtype("f4")
+    ones = Tensor(x[0])
+    hidden = F.linear(Tensor(x, requires_grad=True), Tensor(weight), ones)
+    normed = F.layer_norm(hidden, (3,), ones, ones)
+    for out in (hidden, normed, F.gelu(normed)):
+        assert out.node.backward.__module__.startswith("tinygrad_tf.fast."), out.node.op
 
 
 def test_gelu_in_float64_is_scipys() -> None:
@@ -204,5 +225,4 @@ def test_gelu_in_float64_is_scipys() -> None:
 
 
 def test_every_kernel_is_some_ops_fast_form() -> None:
-    files = {op.fast.__module__.rpartition(".")[2] for op in OPS}
-    assert files == set(kernels.__all__)
+    assert {*map(fast_form, OPS), fast.getitem.getitem} == set(fast.SECOND_FORMS.values())

@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.fast_forms import fast_form
 
 from tinygrad_tf.ops.embedding import embedding
 
@@ -44,5 +45,5 @@ def test_the_fast_form_is_the_page(name: str, check_kernel: Check) -> None:
     ],
 )
 def test_what_it_leaves_to_the_page(indices: np.ndarray, weight: Any) -> None:
-    assert embedding.fast is not None
-    assert embedding.fast(indices, np.ones(weight, dtype="f4")) is NotImplemented
+    assert fast_form(embedding) is not None
+    assert fast_form(embedding)(indices, np.ones(weight, dtype="f4")) is NotImplemented

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.special import erf
+from support.fast_forms import fast_form
 
-from tinygrad_tf import kernels
+from tinygrad_tf import fast
 from tinygrad_tf.ops.attention import scaled_dot_product_attention as attention
 from tinygrad_tf.ops.embedding import embedding
 from tinygrad_tf.ops.gelu import gelu
@@ -32,7 +33,7 @@ def results(form: Any, arrays: list[Any], **options: Any) -> list[Array]:
 def judge(op: Any, *arrays: Any, **options: Any) -> None:
     """Finite, and no further from float64 than 4 times the page in float32."""
     wide = [a.astype("f8") for a in arrays]
-    rows = (results(op.fast, arrays, **options), results(op.rule, arrays, **options))
+    rows = (results(fast_form(op), arrays, **options), results(op.rule, arrays, **options))
     for a, b, exact in zip(*rows, results(op.rule, wide, **options), strict=True):
         assert np.isfinite(a).all()
         error = np.linalg.norm(a - exact)
@@ -45,9 +46,9 @@ def judge(op: Any, *arrays: Any, **options: Any) -> None:
 def test_the_polynomial_is_erf() -> None:
     """In float32, in the kernel's order; the grid is finer than the error's waves by far."""
     x = np.linspace(-12, 12, 2_000_001, dtype="f4")
-    square = np.minimum(x * x, np.float32(kernels.gelu.BOUND))
-    series = np.full_like(x, kernels.gelu.P[-1])
-    for coefficient in kernels.gelu.P[-2::-1]:
+    square = np.minimum(x * x, np.float32(fast.gelu.BOUND))
+    series = np.full_like(x, fast.gelu.P[-1])
+    for coefficient in fast.gelu.P[-2::-1]:
         series = series * square + np.float32(coefficient)
     assert series.dtype == np.float32
     error = np.abs(np.tanh(series * x) - erf(x.astype("f8") / math.sqrt(2.0)))
@@ -57,7 +58,7 @@ def test_the_polynomial_is_erf() -> None:
 def test_gelu_entry_by_entry_up_to_where_it_is_a_line() -> None:
     x = np.concatenate([np.linspace(-9, 9, 200_001), np.geomspace(1e-6, 1e3, 10_001)])
     x = np.concatenate([x, -x]).astype("f4")
-    out, backward = gelu.fast(x)
+    out, backward = fast_form(gelu)(x)
     exact, exact_backward = gelu.rule(x.astype("f8"))
     error = np.abs(out - exact) / np.maximum(np.abs(x), TINY)
     assert error.max() < 2e-7  # it is x times a probability
@@ -83,7 +84,7 @@ def test_gelu_entry_by_entry_up_to_where_it_is_a_line() -> None:
 def test_gelu_far_out_and_near_zero(x: float, out: float, slope: float) -> None:
     array = np.array([x, 1.0], dtype="f4")
     with np.errstate(invalid="ignore"):
-        found, backward = gelu.fast(array)
+        found, backward = fast_form(gelu)(array)
         page, page_backward = gelu.rule(array)
     with np.errstate(invalid="ignore"):
         slopes = [f(np.ones_like(array))[0] for f in (backward, page_backward)]
@@ -94,7 +95,7 @@ def test_gelu_far_out_and_near_zero(x: float, out: float, slope: float) -> None:
 
 
 def test_minus_zero_keeps_its_sign() -> None:
-    out, _ = gelu.fast(np.array([-0.0, 0.0], dtype="f4"))
+    out, _ = fast_form(gelu)(np.array([-0.0, 0.0], dtype="f4"))
     assert np.signbit(out).tolist() == [True, False]
 
 
@@ -104,9 +105,9 @@ def test_minus_zero_keeps_its_sign() -> None:
 @pytest.fixture(params=["whole", "tiles", "computed again"])
 def _memory(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param != "whole":
-        monkeypatch.setattr(kernels.attention, "TILE", 1)
+        monkeypatch.setattr(fast.attention, "TILE", 1)
     if request.param == "computed again":
-        monkeypatch.setattr(kernels.attention, "KEPT", 0)
+        monkeypatch.setattr(fast.attention, "KEPT", 0)
 
 
 @pytest.mark.usefixtures("_memory")
@@ -127,7 +128,7 @@ def test_scores_of_plus_and_minus_ten_thousand_pick_one_key() -> None:
     k = np.full((1, 1, 70, 1), -1.0, dtype="f4")
     k[..., 37, :] = 1.0
     q, v = np.full((1, 1, 66, 1), 1e4, dtype="f4"), drawn(1, 1, 70, 5)
-    out, backward = attention.fast(q, k, v)
+    out, backward = fast_form(attention)(q, k, v)
     np.testing.assert_array_equal(out, np.broadcast_to(v[:, :, 37:38], out.shape))
     dq, dk, dv, _ = backward(np.ones_like(out))
     assert not dv[:, :, :37].any()
@@ -140,25 +141,25 @@ def test_scores_of_plus_and_minus_ten_thousand_pick_one_key() -> None:
 @pytest.mark.parametrize("size", [1e-20, 1e-30, 1e-38, 1e-40])
 def test_small_and_denormal_numbers_make_an_even_average(size: float) -> None:
     q, k, v = drawn(2, 1, 70, 4), drawn(2, 1, 66, 4, seed=1), drawn(2, 1, 66, 3, seed=2)
-    out, backward = attention.fast(q * np.float32(size), k, v)
+    out, backward = fast_form(attention)(q * np.float32(size), k, v)
     np.testing.assert_allclose(out, np.broadcast_to(v.mean(2, keepdims=True), out.shape), atol=1e-6)
     assert all(np.isfinite(d).all() for d in backward(out)[:3])
     judge(attention, q, k * np.float32(size), v)
-    small, _ = attention.fast(q, k, v * np.float32(size))
+    small, _ = fast_form(attention)(q, k, v * np.float32(size))
     page, _ = attention.rule(q, k, v * np.float32(size))
     np.testing.assert_allclose(small, page, rtol=1e-5, atol=1e-6 * size + 50 * TINY)
 
 
 def test_a_long_context_is_never_whole_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernels.attention, "TILE", 1 << 16)
-    monkeypatch.setattr(kernels.attention, "KEPT", 0)
+    monkeypatch.setattr(fast.attention, "TILE", 1 << 16)
+    monkeypatch.setattr(fast.attention, "KEPT", 0)
     asked: list[int] = []
 
     def empty(shape: tuple[int, ...], dtype: Any) -> Array:
         asked.append(math.prod(shape))
         return np.empty(shape, dtype)
 
-    monkeypatch.setattr(kernels.attention, "empty", empty)
+    monkeypatch.setattr(fast.attention, "empty", empty)
     x = drawn(1, 1, 600, 2)
     judge(attention, x, x, x, is_causal=True)
     assert max(asked) <= 64 * 600  # rows of a tile, and all keys: not 600 * 600
@@ -182,7 +183,7 @@ def test_layer_norm_of_small_and_large(size: float) -> None:
 
 def test_layer_norm_of_one_channel_is_its_bias() -> None:
     x, weight, bias = drawn(5, 1), drawn(1, seed=1), drawn(1, seed=2)
-    out, backward = layer_norm.fast(x, weight, bias, eps=1e-5)
+    out, backward = fast_form(layer_norm)(x, weight, bias, eps=1e-5)
     np.testing.assert_array_equal(out, np.broadcast_to(bias, out.shape))
     dx, dweight, dbias = backward(np.ones_like(out))
     assert (dx.any(), dweight.any(), dbias.tolist()) == (False, False, [5.0])
@@ -207,9 +208,9 @@ def test_layer_norm_of_one_channel_is_its_bias() -> None:
 def test_axes_of_no_size(op: Any, shapes: Any) -> None:
     """Sums of nothing are zero, also in memory that was used before."""
     for _ in range(3):
-        kernels.linear.empty((150, 200), np.dtype("f4"))[...] = np.nan
+        fast.linear.empty((150, 200), np.dtype("f4"))[...] = np.nan
     arrays = [drawn(*shape) for shape in shapes]
-    found, page = results(op.fast, arrays), results(op.rule, arrays)
+    found, page = results(fast_form(op), arrays), results(op.rule, arrays)
     for a, b in zip(found, page, strict=True):
         assert a.dtype == np.float32
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=3e-5)
@@ -217,14 +218,14 @@ def test_axes_of_no_size(op: Any, shapes: Any) -> None:
 
 @pytest.mark.parametrize("shape", [(0, 7), (3, 0), ()])
 def test_layer_norm_of_nothing_is_the_pages(shape: tuple[int, ...]) -> None:
-    assert layer_norm.fast(np.ones(shape, "f4"), eps=1e-5) is NotImplemented
+    assert fast_form(layer_norm)(np.ones(shape, "f4"), eps=1e-5) is NotImplemented
 
 
 @pytest.mark.parametrize("channels", [0, 1])
 def test_an_embedding_of_few_channels(channels: int) -> None:
     ids, weight = np.array([[2, 0, 2]]), drawn(3, channels)
     (out, dweight), (page, expected) = (
-        results(form, [ids, weight]) for form in (embedding.fast, embedding.rule)
+        results(form, [ids, weight]) for form in (fast_form(embedding), embedding.rule)
     )
     np.testing.assert_array_equal(out, page)
     np.testing.assert_array_equal(dweight, expected)

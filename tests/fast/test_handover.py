@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_tf import Tensor, buffers, no_grad
+from tinygrad_tf import Tensor, no_grad
+from tinygrad_tf.fast import buffers
 from tinygrad_tf.nn import functional as F
 
 Array = np.ndarray[Any, Any]

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.fast_forms import fast_form
 
-from tinygrad_tf import kernels, threads
+from tinygrad_tf import fast
+from tinygrad_tf.fast import threads
 from tinygrad_tf.ops.attention import scaled_dot_product_attention as attention
 from tinygrad_tf.ops.embedding import embedding
 from tinygrad_tf.ops.gelu import gelu
@@ -76,10 +78,12 @@ each_layout = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 
 @pytest.fixture(autouse=True)
 def _dirty_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in kernels.__all__:
-        module = sys.modules[f"tinygrad_tf.kernels.{name}"]
+    for form in fast.SECOND_FORMS.values():
         monkeypatch.setattr(
-            module, "empty", lambda shape, dtype: np.full(shape, np.nan, dtype), raising=False
+            sys.modules[form.__module__],
+            "empty",
+            lambda shape, dtype: np.full(shape, np.nan, dtype),
+            raising=False,
         )
 
 
@@ -93,15 +97,15 @@ def _memory(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """GELU in blocks of 16 entries; attention in tiles of one head, or of two."""
     if "threads" in request.param:
         monkeypatch.setattr(threads, "NUMBER", 3)
-        monkeypatch.setattr(kernels.linear, "NUMBER", 3)
-        monkeypatch.setattr(kernels.linear, "ENOUGH", 0)
-        monkeypatch.setattr(kernels.linear, "matmul", kernels.linear.shared_matmul)
+        monkeypatch.setattr(fast.linear, "NUMBER", 3)
+        monkeypatch.setattr(fast.linear, "ENOUGH", 0)
+        monkeypatch.setattr(fast.linear, "matmul", fast.linear.shared_matmul)
     if request.param != "whole":
-        monkeypatch.setattr(kernels.gelu, "BLOCK", 16)
-        monkeypatch.setattr(kernels.attention, "TILE", 4 * T * S * 2)
+        monkeypatch.setattr(fast.gelu, "BLOCK", 16)
+        monkeypatch.setattr(fast.attention, "TILE", 4 * T * S * 2)
     if "again" in request.param:
         half = 4 * B * H * T * S // 2
-        monkeypatch.setattr(kernels.attention, "KEPT", half if "half" in request.param else 0)
+        monkeypatch.setattr(fast.attention, "KEPT", half if "half" in request.param else 0)
 
 
 @contextmanager
@@ -141,7 +145,7 @@ def judge(op: Any, arrays: list[Array | None], layout: Layout, options: Any) -> 
     truth = run(op.rule, wide, dout.astype("f8"), options)
     page = run(op.rule, arrays, dout, options)
     with frozen([*arrays, dout]):
-        found, again = (run(op.fast, arrays, dout, options) for _ in range(2))
+        found, again = (run(fast_form(op), arrays, dout, options) for _ in range(2))
     for a, repeated, b, exact in zip(found, again, page, truth, strict=True):
         assert (a is None) == (exact is None)
         if a is None:
@@ -201,7 +205,7 @@ def test_results_share_no_memory_with_the_inputs_nor_with_one_another(case: str)
     dout = np.random.default_rng(4).standard_normal(
         run(op.rule, arrays, None, options).shape, dtype="f4"
     )
-    everything = [*arrays, dout, *run(op.fast, arrays, dout, options)]
+    everything = [*arrays, dout, *run(fast_form(op), arrays, dout, options)]
     present = [a for a in everything if a is not None]
     for i, a in enumerate(present):
         assert not any(np.shares_memory(a, b) for b in present[:i])
@@ -213,10 +217,10 @@ def test_a_later_call_changes_nothing_of_an_earlier_one(case: str) -> None:
     op, shapes, options = CASES[case]
     one = draw(shapes, np.array)
     other = [a if a is None or a.dtype.kind != "f" else a + 1 for a in one]
-    out, backward = op.fast(*one, **options)
+    out, backward = fast_form(op)(*one, **options)
     copy, dout = out.copy(), np.ones_like(out) + out
-    expected = run(op.fast, one, dout, options)
-    out2, backward2 = op.fast(*other, **options)
+    expected = run(fast_form(op), one, dout, options)
+    out2, backward2 = fast_form(op)(*other, **options)
     backward2(np.ones_like(out2))
     np.testing.assert_array_equal(out, copy)
     for a, b in zip(backward(dout), expected[1:], strict=False):

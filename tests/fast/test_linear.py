@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.fast_forms import fast_form
 
 from tinygrad_tf.ops.linear import linear
 
@@ -30,4 +31,4 @@ def test_no_channels(outputs: int, inputs: int, check_kernel: Check) -> None:
 )
 def test_what_it_leaves_to_the_page(shapes: list[Any]) -> None:
     arrays = [np.ones(shape, dtype="f4") for shape in shapes]
-    assert linear.fast(*arrays) is NotImplemented  # type: ignore[misc]
+    assert fast_form(linear)(*arrays) is NotImplemented  # type: ignore[misc]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinygrad_tf import Tensor, observe
-from tinygrad_tf.packed import PackedSelfAttention, pack_attention
+from tinygrad_tf.fast.packed import PackedSelfAttention, pack_attention
 from tinygrad_tf.transformer import (
     MultiheadSelfAttention,
     TransformerBlock,

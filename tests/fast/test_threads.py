@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_tf import Tensor, no_grad, threads
-from tinygrad_tf.kernels import linear
+from tinygrad_tf import Tensor, no_grad
+from tinygrad_tf.fast import linear, threads
+from tinygrad_tf.fast.packed import pack_attention
 from tinygrad_tf.nn.module import Parameter
 from tinygrad_tf.optim import AdamW
-from tinygrad_tf.packed import pack_attention
 from tinygrad_tf.transformer import TransformerBlock
 
 ROOT = Path(__file__).parents[2]
@@ -228,7 +228,7 @@ def test_the_optimiser_shares_its_parameters(monkeypatch: pytest.MonkeyPatch) ->
         for _ in range(3):
             for p in parameters:
                 p.grad = p * 2.0
-            optimizer.step()
+            threads.take_step(optimizer)
         return [p.tolist() for p in parameters]
 
     assert stepped(3) == stepped(1)
@@ -236,11 +236,14 @@ def test_the_optimiser_shares_its_parameters(monkeypatch: pytest.MonkeyPatch) ->
 
 STEP = """
 import numpy as np
-from tinygrad_tf import Tensor, threads
-from tinygrad_tf.kernels import linear
+import tinygrad_tf
+from tinygrad_tf import Tensor
+from tinygrad_tf.fast import threads
+from tinygrad_tf.fast import linear
 from tinygrad_tf.nn import init
-from tinygrad_tf.packed import pack_attention
+from tinygrad_tf.fast.packed import pack_attention
 from tinygrad_tf.transformer import TransformerBlock
+tinygrad_tf.fast.on()
 block = pack_attention(TransformerBlock(192, 3, 768, 0.0, "gelu", fused=True))
 generator = np.random.default_rng(0)
 for p in block.parameters():

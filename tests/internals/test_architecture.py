@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,26 +10,34 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGES = ("tinygrad_tf", "torch_impl", "crosscheck")
 THIRD_PARTY = {"tinygrad_tf": {"numpy", "scipy"}, "torch_impl": {"torch"}}
 
 # Each layer may import those before it. A package may import its own files; files that share a
-# layer may not import each other. The package's __init__ gathers all before it for the users.
+# layer may not import each other. The package's __init__ gathers what users need.
 LAYERS = [
-    {"buffers", "hooks", "threads"},
     {"graph"},
-    {"complaints"},
-    {"differentiable", "kernels", "walk"},
+    {"machinery"},
+    {"autograd"},
     {"ops"},
     {"operators", "shaping"},
     {"tensor"},
-    {"gradcheck", "nn"},
-    {"optim"},
+    {"nn", "optim", "gradcheck"},
     {"__init__"},
     {"transformer"},
-    {"packed"},
+    {"fast"},
 ]
+
+# What is imported against this order for the sake of types alone; at run time none of it is.
+ONLY_TYPES = {
+    ("graph", "machinery"),  # a node has Hooks
+    ("graph", "tensor"),  # a `.grad` is a Tensor
+    ("machinery", "tensor"),
+    ("autograd", "tensor"),
+    ("operators", "tensor"),
+    ("shaping", "tensor"),
+}
 
 
 def module_name(path: Path) -> str:
@@ -40,12 +49,15 @@ def module_name(path: Path) -> str:
 MODULES = {module_name(p): p for package in PACKAGES for p in (ROOT / package).rglob("*.py")}
 
 
-def imports(source: str) -> Iterator[str]:
-    """Every module, or name in one, that a source imports when it runs, wherever it does so."""
+def imports(source: str, types: bool = False) -> Iterator[str]:
+    """Every module, or name in one, that a source imports when it runs, wherever it does so.
+
+    types: also what it imports for its annotations.
+    """
     pending: list[ast.AST] = [ast.parse(source)]
     while pending:
         node = pending.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not types:
             pending.extend(node.orelse)
             continue
         if isinstance(node, ast.Import):
@@ -63,8 +75,8 @@ def resolve(name: str) -> str:
     return name
 
 
-def dependencies(module: str) -> set[str]:
-    return {resolve(name) for name in imports(MODULES[module].read_text("utf-8"))}
+def dependencies(module: str, types: bool = False) -> set[str]:
+    return {resolve(name) for name in imports(MODULES[module].read_text("utf-8"), types)}
 
 
 def layer(module: str) -> int:
@@ -106,7 +118,7 @@ def test_every_module_is_seen() -> None:
     assert {"tinygrad_tf", "tinygrad_tf.graph", "tinygrad_tf.ops.linear", "torch_impl"} <= set(
         MODULES
     )
-    assert "tinygrad_tf.differentiable" in dependencies("tinygrad_tf.ops.linear")
+    assert "tinygrad_tf.autograd" in dependencies("tinygrad_tf.ops.linear")
 
 
 @pytest.mark.parametrize("package", THIRD_PARTY)
@@ -119,14 +131,45 @@ def test_each_side_stands_alone(package: str) -> None:
             assert not foreign, f"{module} imports {sorted(foreign)}"
 
 
-def test_layers() -> None:
-    """Nothing in tinygrad_tf imports what stands above it, or beside it."""
+def upward(types: bool) -> set[tuple[str, str]]:
+    """The imports within tinygrad_tf, by file or folder, of what stands above or beside."""
+    found = set()
     for module in MODULES:
-        if module.split(".")[0] != "tinygrad_tf":
-            continue
-        for used in dependencies(module):
-            if used.split(".")[0] == "tinygrad_tf" and part(used) != part(module):
-                assert layer(used) < layer(module), f"{module} imports {used}"
+        if module.split(".")[0] == "tinygrad_tf":
+            for used in dependencies(module, types):
+                ours = used.split(".")[0] == "tinygrad_tf" and part(used) != part(module)
+                if ours and layer(used) >= layer(module):
+                    found.add((part(module).split(".")[-1], part(used).split(".")[-1]))
+    return found
+
+
+def test_layers() -> None:
+    """Nothing in tinygrad_tf imports what stands above it, or beside it, but for types."""
+    assert upward(types=False) == set()
+    assert upward(types=True) == ONLY_TYPES
+
+
+def test_no_page_and_no_part_of_the_core_knows_a_fast_form() -> None:
+    for module in MODULES:
+        if module.startswith("tinygrad_tf.") and part(module) != "tinygrad_tf.fast":
+            assert not any(
+                used.startswith("tinygrad_tf.fast") for used in dependencies(module, True)
+            )
+
+
+def test_only_what_asks_for_speed_loads_the_fast_forms() -> None:
+    code = "import sys, tinygrad_tf.transformer, crosscheck.cli; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT, env={**os.environ, "TINYGRAD_TF_FAST": "0"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert not [name for name in run.stdout.split() if name.startswith("tinygrad_tf.fast")]
+
+
+def test_the_core_is_read_in_minutes() -> None:
+    files = (ROOT / "tinygrad_tf" / name for name in ("graph.py", "autograd.py"))
+    assert sum(len(file.read_text("utf-8").splitlines()) for file in files) <= 160
 
 
 def test_no_cycles() -> None:

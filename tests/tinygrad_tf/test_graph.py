@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from tinygrad_tf import Tensor
-from tinygrad_tf.graph import Variable
 from tinygrad_tf.nn import functional as F
 
 
@@ -193,14 +192,6 @@ def test_nothing_to_walk_back() -> None:
     for x in (give(1.0), give(1.0) * 2.0, leaf(1.0).detach()):
         with pytest.raises(RuntimeError, match=r"^backward: this tensor does not require grad"):
             x.backward()
-
-
-def test_a_variable_makes_no_tensors() -> None:
-    with pytest.raises(NotImplementedError):
-        Variable(np.ones(2), requires_grad=False).new_tensor(np.ones(2))
-
-
-# Freed graphs
 
 
 def test_a_freed_graph_names_the_op() -> None:

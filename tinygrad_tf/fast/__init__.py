@@ -4,11 +4,11 @@
     with tinygrad_tf.fast.on(): ...    within this block
     TINYGRAD_TF_FAST=1 python ...      from the import on
 
-Then a few rules are computed in float32 by second forms, which are written for the clock. A test
-proves each of them equal to its page, on ordinary and on extreme values. They put results into
-memory that was used before (`buffers.py`), write over their own temporaries, take sums along rows
-as matrix products, and may share their work among threads (`threads.py`). float64 stays with the
-pages. `packed.py` rebuilds a model's attention so that it needs fewer ops, by a call of its own.
+Then a few rules are computed in float32 by fast forms. A test proves each fast form equal to its
+page, on ordinary and on extreme values. Fast forms put results into memory that was used before
+(`buffers.py`), write over their own temporaries, compute sums as matrix products, and may share
+their work among threads (`threads.py`). In float64 the pages compute everything. `pack_attention`
+is a separate call: it rebuilds the attention of a model so that it needs fewer ops (`packed.py`).
 """
 
 from __future__ import annotations
@@ -18,16 +18,8 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from tinygrad_tf import ops
-from tinygrad_tf.fast import (
-    attention,
-    buffers,
-    embedding,
-    gelu,
-    getitem,
-    layer_norm,
-    linear,
-    multi_head_attention,
-)
+from tinygrad_tf.fast import attention, buffers, embedding, gelu, getitem, layer_norm, linear
+from tinygrad_tf.fast import multi_head_attention as heads
 from tinygrad_tf.fast.packed import pack_attention
 from tinygrad_tf.machinery.forms import Rule, second_forms
 
@@ -39,16 +31,16 @@ SECOND_FORMS: dict[Rule, Callable[..., Any]] = {
     ops.gelu.gelu.rule: gelu.gelu,
     ops.layer_norm.layer_norm.rule: layer_norm.layer_norm,
     ops.linear.linear.rule: linear.linear,
-    ops.multi_head_attention.multi_head_attention.rule: multi_head_attention.multi_head_attention,
+    ops.multi_head_attention.multi_head_attention.rule: heads.multi_head_attention,
     ops.shape.getitem.rule: getitem.getitem,
 }
 
 
 def on() -> AbstractContextManager[Any]:
-    """Compute float32 by the second forms from now on, in every thread.
+    """Compute float32 by the fast forms from now on, in every thread.
 
-    As a context manager it puts the table of second forms back at the end of the block. What it has
-    asked of malloc stays asked: that cannot be taken back (see `buffers.ask_malloc`).
+    As a context manager, restore the table of fast forms at the end of the block. What malloc has
+    been asked for stays in force, since it cannot be taken back (see `buffers.ask_malloc`).
     """
     leaving = ExitStack()
     leaving.callback(second_forms.update, dict(second_forms))

@@ -1,10 +1,9 @@
-"""Large arrays from memory that was used before.
+"""Large arrays in memory that was used before.
 
 Fresh memory costs a page fault for every 4 kB when it is first written. glibc's malloc can be asked
-to keep what is freed, up to the size from which on it maps an array's memory anew each time. For
-arrays that are larger, or where there is another malloc, `empty` hands out the memory of arrays
-that are gone. Nobody can notice: a block of memory comes back only when the last array that looks
-into it has died, whoever held it.
+to keep the memory of freed arrays up to a certain size. For larger arrays, or with another malloc,
+`empty` hands out the memory of arrays that are gone. This is safe: a block of memory is used again
+only after the last array that looks into it has died, whoever held that array.
 """
 
 from __future__ import annotations
@@ -18,22 +17,20 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from tinygrad_tf.graph import Array
 
-KEPT = 1 << 28  # bytes that may lie idle: in the pool, and at the end of malloc's heap
-LATELY = 1 << 12  # requests; a size that none of so many asked for is forgotten
-
-
-SMALLEST = 1 << 17  # bytes; smaller arrays are left to malloc
+KEPT = 1 << 28  # bytes that the pool may keep idle, and that malloc may keep at the end of its heap
+LATELY = 1 << 12  # the pool forgets a size if none of this many requests asked for it
+SMALLEST = 1 << 17  # bytes of an array; smaller arrays are left to malloc
 
 
 @functools.cache
 def ask_malloc() -> None:
-    """Ask glibc's malloc, once, to keep what is freed: up to KEPT bytes, in arrays up to 32 MB.
+    """Ask glibc's malloc, once, to keep up to KEPT bytes of freed arrays up to 32 MB, its limit.
 
-    If it agrees, arrays up to that size, its upper limit, are left to it. The request holds for the
-    whole process and cannot be taken back. Nothing is asked where the environment has set malloc's
-    thresholds already, or where malloc is not glibc's.
+    If malloc agrees, `empty` leaves such arrays to it. The request holds for the whole process and
+    cannot be taken back. Nothing is asked if the environment sets malloc's thresholds, or if malloc
+    is not glibc's.
     """
     global SMALLEST
     if _malloc_agrees(1 << 25):
@@ -48,18 +45,20 @@ def _malloc_agrees(largest: int) -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return False
-    mmap_threshold, trim_threshold = -3, -1  # the numbers of malloc.h's M_MMAP_THRESHOLD and so on
+    mmap_threshold, trim_threshold = -3, -1  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD in malloc.h
     return bool(mallopt(mmap_threshold, largest) and mallopt(trim_threshold, KEPT))
 
 
 class _Block(np.ndarray[Any, Any]):
-    """A block of memory, which outlives the arrays that use it. (NumPy shortens chains of plain
-    arrays to their owner; it does not reach through to a class of its own, so leases stay.)
+    """A block of memory, which outlives the arrays that use it.
+
+    It has a class of its own because NumPy shortens chains of plain arrays. If a block were a plain
+    array, it would become the base of the arrays that look into it, and the lease would be skipped.
     """
 
 
 class _Lease(np.ndarray[Any, Any]):
-    """A block while it is in use. Every array that looks into it keeps the lease as its base."""
+    """A block while it is in use. Every array that looks into the block keeps the lease alive."""
 
     def __del__(self) -> None:
         if isinstance(self.base, _Block):
@@ -67,26 +66,25 @@ class _Lease(np.ndarray[Any, Any]):
 
 
 class _Pool:
-    """The idle blocks, by their size in bytes: of all threads, for an array may die in another one
-    than it was made in. While the lock is held, an array that dies may call `give_back`.
-    """
+    """The idle blocks. All threads share them, since an array may die in any thread."""
 
     def __init__(self) -> None:
+        # Reentrant: while a thread holds the lock, an array may die there and call give_back.
         self.lock = threading.RLock()
-        self.idle: dict[int, list[_Block]] = {}
-        self.bytes = 0
-        self.requests = 0
+        self.idle: dict[int, list[_Block]] = {}  # by the size of the blocks in bytes
+        self.bytes = 0  # of all idle blocks together
+        self.requests = 0  # the number of calls of take
         self.asked: set[int] = set()  # the sizes of the latest requests, LATELY at most
 
     def give_back(self, block: _Block) -> None:
-        """Called when the last view of a block is gone, in whichever thread that happens."""
+        """Keep a block for later, if there is room. The thread where its lease died calls this."""
         with self.lock:
             if self.bytes + block.nbytes <= KEPT:
                 self.idle.setdefault(block.nbytes, []).append(block)
                 self.bytes += block.nbytes
 
     def take(self, size: int) -> _Block:
-        """A block of this size: an idle one, or a new one."""
+        """Return a block of this size: an idle one if there is one, else a new one."""
         with self.lock:
             self.asked.add(size)
             self.requests += 1
@@ -98,9 +96,9 @@ class _Pool:
         return _Block(size, np.uint8)
 
     def forget(self) -> None:
-        """Let go of the idle blocks whose size nobody asked for lately: a model that is gone."""
-        for size in set(self.idle) - self.asked:  # a copy: blocks may come back at any moment
-            freed = size * len(self.idle.pop(size))
+        """Drop the idle blocks whose sizes nobody asked for lately: their model may be gone."""
+        for size in set(self.idle) - self.asked:  # a copy: blocks may come back meanwhile
+            freed = size * len(self.idle.pop(size))  # first, for the same reason
             self.bytes -= freed
         self.asked.clear()
 
@@ -109,7 +107,7 @@ _pool = _Pool()
 
 
 def _unlock() -> None:
-    """In a forked process nobody holds the lock, whoever held it when it was forked."""
+    """Give a forked process a new lock, because a thread that is not there may hold the old one."""
     _pool.lock = threading.RLock()
 
 
@@ -118,7 +116,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Like np.empty, in C order. Entries are arbitrary."""
+    """Return an uninitialised array in C order, as np.empty does."""
     size = prod(shape) * dtype.itemsize
     if size < SMALLEST:
         return np.empty(shape, dtype)
@@ -126,9 +124,10 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 
 def like(array: Array) -> Array | None:
-    """Where a ufunc may put a result of this array's shape and dtype. While that is small, None:
-    NumPy then finds a place by itself, and lays the result out as its inputs are. (Of 0-d arrays it
-    would make a number.)
+    """Return what a ufunc may have as `out` for a result like this array: None if it is small.
+
+    With None NumPy makes the result by itself, and lays it out as its inputs are. A 0-d result
+    always gets an array, because NumPy would make it a number.
     """
     if array.nbytes < SMALLEST and array.ndim:
         return None

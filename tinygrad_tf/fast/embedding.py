@@ -1,4 +1,4 @@
-"""The embedding in float32: equal tokens are brought side by side, each group summed at once."""
+"""The embedding in float32. The backward sorts the tokens and sums over equal ones at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tinygrad_tf.machinery.contract import Fresh
 
 
 def embedding(indices: Array, weight: Array) -> tuple[Array, Backward] | Any:
-    """See `ops/embedding.py`, which also says what is wrong with ids that do not fit."""
+    """See `ops/embedding.py`. Return NotImplemented for ids that do not fit; the page complains."""
     if weight.ndim != 2 or indices.dtype.kind not in "iu" or indices.size == 0:
         return NotImplemented
     if indices.min() < 0 or indices.max() >= len(weight):
@@ -22,7 +22,7 @@ def embedding(indices: Array, weight: Array) -> tuple[Array, Backward] | Any:
         flat = indices.reshape(-1)
         order = np.argsort(flat, kind="stable")
         tokens = flat[order]
-        starts = np.flatnonzero(np.diff(tokens, prepend=-1))  # where each group of equals begins
+        starts = np.flatnonzero(np.diff(tokens, prepend=-1))  # where each token first stands
         dweight = np.zeros(weight.shape, weight.dtype)
         rows = dout.reshape(len(flat), weight.shape[1])[order]
         dweight[tokens[starts]] = np.add.reduceat(rows, starts, axis=0)

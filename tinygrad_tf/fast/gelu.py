@@ -1,4 +1,4 @@
-"""The exact GELU in float32, without erf: forward and slope in one visit to the cache."""
+"""The exact GELU in float32, without erf. Output and slope are made while x is in the cache."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from tinygrad_tf.fast.vectors import constant
 from tinygrad_tf.graph import Array, Backward
 from tinygrad_tf.machinery.contract import Fresh
 
-# erf(x / sqrt(2)) = tanh(x * P(x^2)) to within 1.3e-7: P of degree 6, fitted for the smallest
-# largest error of the tanh, on |x| <= 5.6; where x^2 is above BOUND the tanh is 1 whatever P is.
+# erf(x / sqrt(2)) = tanh(x * P(x^2)) to within 1.3e-7. P is a polynomial of degree 6. It is fitted
+# on |x| <= 5.6 so that the largest error of the tanh is as small as possible. Where x^2 is above
+# BOUND, P(BOUND) is used: there the tanh is 1 in float32.
 P = [
     constant(coefficient)
     for coefficient in (
@@ -21,18 +22,18 @@ P = [
         -1.32266303e-07, 1.75627814e-09,
     )
 ]  # fmt: skip
-MIDDLE = P[5:0:-1]
+MIDDLE = P[5:0:-1]  # in the order in which Horner's scheme adds them
 BOUND, ONE, HALF, PEAK = map(constant, (40.0, 1.0, 0.5, 1.0 / math.sqrt(2.0 * math.pi)))
-# Entries; a few arrays of this size stay in the second-level cache. With more threads fewer and
-# longer calls are better: after each of them a thread may have to wait for Python's lock.
+# Entries of a block. A few arrays of this size stay in the second-level cache. With several threads
+# longer calls are better, because after each call a thread may have to wait for Python's lock.
 BLOCK = 1 << 15 if NUMBER == 1 else 1 << 17
 
 
 def gelu(x: Array) -> tuple[Array, Backward]:
-    """See `ops/gelu.py`. The slope is made while x is at hand, and is all that is kept."""
+    """See `ops/gelu.py`. The forward also computes the slope, and keeps nothing else."""
     out, slope = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
     if x.size <= BLOCK:
-        _block(x, out, slope, np.empty_like(out), np.empty_like(out))
+        _block(x, out, slope)
     else:
         _blocks(x.reshape(-1), out.reshape(-1), slope.reshape(-1))
 
@@ -43,19 +44,18 @@ def gelu(x: Array) -> tuple[Array, Backward]:
 
 
 def _blocks(x: Array, out: Array, slope: Array) -> None:
-    """Block by block, on arrays of one axis."""
+    """Compute block by block, on arrays of one axis. Threads share the blocks."""
 
     def block(start: int) -> None:
-        end = start + BLOCK
-        piece = x[start:end]
-        square, t = np.empty_like(piece), np.empty_like(piece)
-        _block(piece, out[start:end], slope[start:end], square, t)
+        piece = slice(start, start + BLOCK)
+        _block(x[piece], out[piece], slope[piece])
 
     each(block, range(0, x.size, BLOCK))
 
 
-def _block(x: Array, out: Array, slope: Array, square: Array, t: Array) -> None:
-    """out = x * cdf, slope = cdf + x * pdf, for a block; square and t are scratch."""
+def _block(x: Array, out: Array, slope: Array) -> None:
+    """Write out = x * cdf and slope = cdf + x * pdf."""
+    square, t = np.empty_like(out), np.empty_like(out)
     np.multiply(x, x, square)
     np.minimum(square, BOUND, out=slope)
     np.multiply(slope, P[6], t)

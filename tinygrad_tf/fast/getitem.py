@@ -1,7 +1,7 @@
-"""Indexing in float32: the pieces of a split are added up in one array, without zeros of their own.
+"""Indexing in float32. The gradients of all pieces of an array are added up in one array.
 
-The page makes a whole array of zeros for each piece. Here a piece stays a piece until it meets the
-others, or until something needs the whole.
+The page makes an array of zeros, of the size of the whole, for the gradient of each piece. Here a
+gradient stays a piece until it is added to another, or until something needs the whole.
 """
 
 from __future__ import annotations
@@ -15,47 +15,41 @@ from tinygrad_tf.ops.shape import reads_once
 
 
 class At:
-    """A gradient that is `values` at `index` and zero elsewhere, of the shape of `like`.
+    """The gradient of x where x[index] was read: zero everywhere else.
 
-    To NumPy it is an array: `np.asarray` makes it whole, and `np.add` adds it to another gradient.
+    NumPy takes it for an array: `np.asarray` makes it whole, and `np.add` adds it to a gradient.
     """
 
-    __slots__ = ("index", "like", "values")
+    __slots__ = ("dtype", "index", "like", "shape", "values")
 
     def __init__(self, like: Array, index: Any, values: Array) -> None:
-        self.like = like  # the input that was indexed
-        self.index = index  # of slices and integers: no place is read twice
-        self.values = values  # what goes there
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the whole gradient."""
-        return self.like.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Its dtype."""
-        return self.values.dtype
+        self.like = like  # x, from which the whole gradient takes its shape and layout
+        self.index = index  # it reads no place twice
+        self.values = values  # the entries of the gradient at index
+        self.shape, self.dtype = like.shape, values.dtype  # of the whole gradient
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        """Return the whole gradient, which lies in memory as `like` does."""
+        """Return the whole gradient, laid out in memory as x is."""
         whole = np.empty_like(self.like)
         whole.fill(0)
         whole[self.index] = self.values
         return whole
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = (None,)) -> Any:
-        """Answer np.add(held, piece, out=held or None), which is all that the walk asks."""
-        held, piece = inputs
-        if ufunc is not np.add or type(piece) is not At:
+        """Answer np.add(held, gradient, out=held or None). The walk asks for nothing else."""
+        held, gradient = inputs
+        if ufunc is not np.add:
             return NotImplemented
         total = np.array(held) if out[0] is None else held
-        total[piece.index] += piece.values
+        if type(gradient) is At:
+            total[gradient.index] += gradient.values
+        else:
+            total += gradient
         return total
 
 
 def getitem(x: Array, *, index: Any) -> tuple[Array, Backward] | Any:
-    """See `ops/shape.py`. NotImplemented for indices that may read a place twice."""
+    """See `ops/shape.py`. Return NotImplemented for an index that may read a place twice."""
     if not reads_once(index):
         return NotImplemented
     out = x[index]

@@ -1,4 +1,4 @@
-"""Layer norm in float32: sums along rows and columns by BLAS, everything else in place."""
+"""Layer norm in float32. BLAS sums rows and columns; everything else is done in place."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from tinygrad_tf.fast.vectors import constant, filled
 from tinygrad_tf.graph import Array, Backward
 from tinygrad_tf.machinery.contract import Fresh
 
-# A 0-d x is an error. Of five columns OpenBLAS's product with a vector (AVX-512, 0.3.31) is right,
-# but computes with what a register held before as well, and now and then NumPy reports that.
+# A 0-d x is an error, which the page explains. For matrices of five columns OpenBLAS (0.3.31, with
+# AVX-512) reads stale register lanes: the result is right, but NumPy may warn.
 _LEFT_TO_THE_PAGE = ((), (5,))
 
 
 def layer_norm(
     x: Array, weight: Array | None = None, bias: Array | None = None, *, eps: float
 ) -> tuple[Array, Backward] | Any:
-    """See `ops/layer_norm.py`, which also says what is wrong with shapes that do not fit."""
+    """See `ops/layer_norm.py`. Return NotImplemented for shapes that do not fit; the page complains."""
     shape = x.shape[-1:]
     for a in (weight, bias):
         if a is not None and (a.shape != shape or a.dtype != x.dtype):
@@ -34,7 +34,7 @@ def layer_norm(
     x_hat = np.subtract(rows, mean[:, None], like(rows))
     inv_std = np.vecdot(x_hat, x_hat)
     inv_std *= share
-    inv_std += smallest  # the variance, and eps
+    inv_std += smallest  # variance + eps
     np.sqrt(inv_std, inv_std)
     inv_std = np.reciprocal(inv_std, inv_std)[:, None]
     x_hat *= inv_std
@@ -66,6 +66,6 @@ def layer_norm(
 
 @functools.lru_cache(maxsize=64)
 def _constants(channels: int, eps: float) -> tuple[Array, Array, Array]:
-    """A vector of 1 / C in each of C channels; 1 / C; eps."""
+    """Return 1 / C as a vector over C channels, 1 / C as a 0-d array, and eps as a 0-d array."""
     share = 1.0 / channels
     return filled(channels, share), constant(share), constant(eps)

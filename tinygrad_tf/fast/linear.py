@@ -1,4 +1,4 @@
-"""The linear layer in float32: one matrix product over all tokens."""
+"""The linear layer in float32, as one matrix product over all tokens."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tinygrad_tf.fast.vectors import filled
 from tinygrad_tf.graph import Array, Backward
 from tinygrad_tf.machinery.contract import Fresh
 
-FEW = 8  # where the outputs are so many times the rows, OpenBLAS is quicker with them transposed
-SMALL = 1 << 13  # entries; so many np.dot fills with zeros sooner than np.matmul starts
-ENOUGH = 1 << 24  # multiplications; to share fewer takes longer than to do them
+FEW = 8  # with this many times more outputs than rows, the transposed product is faster
+SMALL = 1 << 13  # entries of a product; up to here np.dot is faster, although it writes zeros first
+ENOUGH = 1 << 24  # multiplications; sharing fewer among threads takes longer than doing them
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, Backward] | Any:
-    """See `ops/linear.py`, which also says what is wrong with shapes that do not fit."""
+    """See `ops/linear.py`. Return NotImplemented for shapes that do not fit; the page complains."""
     if weight.ndim != 2 or x.shape[-1:] != weight.shape[1:] or x.dtype != weight.dtype:
         return NotImplemented
     if bias is not None and (bias.shape != weight.shape[:1] or bias.dtype != x.dtype):
@@ -45,7 +45,7 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, B
 
 
 def _product(x: Array, y: Array) -> Array:
-    """x @ y of two matrices."""
+    """Return x @ y of two matrices."""
     shape = len(x), y.shape[1]
     if shape[0] * shape[1] > SMALL:
         return matmul(x, y, empty(shape, x.dtype))
@@ -54,7 +54,7 @@ def _product(x: Array, y: Array) -> Array:
 
 
 def shared_matmul(x: Array, y: Array, out: Array) -> Array:
-    """np.matmul(x, y, out) of two matrices, with a piece of x's rows for each thread."""
+    """Compute np.matmul(x, y, out) of two matrices. Each thread multiplies some rows of x."""
     rows = len(x)
     if rows * y.size < ENOUGH or not may_share():
         return np.matmul(x, y, out)

@@ -1,4 +1,4 @@
-"""All heads in float32: attention's kernel, on views into the projections and their gradient."""
+"""Multi-head attention in float32: attention's fast form, on views of qkv and its gradient."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinygrad_tf.machinery.contract import Fresh
 def multi_head_attention(
     qkv: Array, *, num_heads: int, is_causal: bool = False
 ) -> tuple[Array, Backward] | Any:
-    """See `ops/multi_head_attention.py`, which also says what is wrong with other shapes."""
+    """See `ops/multi_head_attention.py`. Return NotImplemented for shapes that do not fit."""
     if qkv.ndim != 3 or qkv.size == 0 or num_heads < 1 or qkv.shape[2] % (3 * num_heads):
         return NotImplemented
     B, T, channels = qkv.shape

@@ -1,7 +1,7 @@
-"""Attention that leaves queries, keys and values where the projection put them: fewer, larger ops.
+"""Attention in fewer ops: queries, keys and values stay where the projection put them.
 
-`MultiheadSelfAttention` splits and merges the heads before the reader's eyes, in seven ops that
-compute nothing. On small arrays they take a quarter of a block's time.
+`MultiheadSelfAttention` splits and merges the heads in seven ops that only move entries. With small
+arrays these take a quarter of the time of a block.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ AnyModule = TypeVar("AnyModule", bound=Module)
 
 
 class PackedSelfAttention(MultiheadSelfAttention):
-    """The same, with the heads split, attending and merged in one op where nothing is masked by a
-    tensor or dropped; elsewhere as in the class it comes from. Made by `pack_attention`.
+    """Self-attention where one op splits the heads, attends and merges the heads.
+
+    Where there is a mask or dropout it computes as MultiheadSelfAttention does. `pack_attention`
+    makes it.
     """
 
     def forward(
@@ -29,7 +31,7 @@ class PackedSelfAttention(MultiheadSelfAttention):
         key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:
-        """Attend among the tokens of each sequence, as in MultiheadSelfAttention."""
+        """Attend among the tokens of each sequence. MultiheadSelfAttention explains the arguments."""
         dropping = self.training and self.dropout.p > 0.0
         if dropping or attn_mask is not None or key_padding_mask is not None or x.ndim != 3:
             return super().forward(x, attn_mask, key_padding_mask, is_causal)
@@ -40,11 +42,11 @@ class PackedSelfAttention(MultiheadSelfAttention):
 
 
 def pack_attention(model: AnyModule) -> AnyModule:
-    """Let every MultiheadSelfAttention in the model be packed, and return the model.
+    """Make every MultiheadSelfAttention in the model a packed one, and return the model.
 
-    Its parameters are the same, and so are its results but for rounding, whether it was `fused` or
-    written out. Only what would look into an attention that is no longer written out, as a hook on
-    its `dropout`, sees nothing while nothing is dropped.
+    The parameters stay the same, and the results differ only by rounding, whether the attention was
+    `fused` or written out. Where the one op attends, hooks on parts of the written-out attention,
+    such as its `dropout`, are not called.
     """
     for module in model.modules():
         if type(module) is MultiheadSelfAttention:

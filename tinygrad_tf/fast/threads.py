@@ -1,11 +1,11 @@
-"""Work shared among threads: NumPy and BLAS let go of Python's lock while they compute.
+"""Work shared among threads. It pays because NumPy and BLAS release Python's lock while they compute.
 
     OPENBLAS_NUM_THREADS=1 TINYGRAD_TF_NUM_THREADS=2 python train.py
 
-BLAS has threads of its own. Between two products they wait in a loop for the next one, on the very
-cores that other threads would need; so it is either those or these. Large kernels then share their
-work by themselves. Better still, where there are sequences enough, is to share the batch, in NUMBER
-pieces of one size:
+BLAS has threads of its own. Between two products they wait in a busy loop for the next one, and so
+occupy the cores that other threads need. Use either BLAS's threads or the threads of this file. The
+fast forms then share their work on large arrays by themselves. With enough sequences it is better
+to share the batch, in NUMBER pieces of equal size:
 
     def learn(tokens, targets):
         loss = F.cross_entropy(model(tokens).flatten(0, 1), targets.flatten())
@@ -13,9 +13,9 @@ pieces of one size:
 
     each(learn, pieces_of_tokens, pieces_of_targets)
 
-Threads may go backward into the same leaves: what they bring is added up, in any order. All else
-each must make for itself: a node is freed by the first who walks it. What dropout draws from one
-generator is no longer the same in each run.
+Threads may go backward into the same leaves: their gradients are added up, in any order. Each thread
+must make everything else for itself, because the first thread that walks a node frees it. If the
+threads drop entries with one generator, each run draws differently.
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from tinygrad_tf.optim import Optimizer
+
 Result = TypeVar("Result")
 
 VARIABLE = "TINYGRAD_TF_NUM_THREADS"
 
 
 def _number(text: str) -> int:
-    """How many threads the environment asks for."""
+    """Return the number of threads that the environment asks for."""
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"{VARIABLE} is {text!r}, expected a number of threads, 1 at least")
     return int(text)
@@ -44,24 +46,24 @@ NUMBER = _number(os.environ.get(VARIABLE, "1"))
 
 
 class _Here(threading.local):
-    """sharing: whether this thread works on a share already, so that it must not share that."""
+    """What each thread knows about itself."""
 
-    sharing = False
+    sharing = False  # whether it works on a share, which it must not share again
 
 
 _here = _Here()
 
 
 def may_share() -> bool:
-    """Whether there are other threads to share with, and this one is not at work for them."""
+    """Return whether there are other threads, and this thread does not work on a share already."""
     return NUMBER > 1 and not _here.sharing
 
 
 def each(work: Callable[..., Result], *columns: Sequence[Any]) -> list[Result]:
-    """[work(*row) for row in zip(*columns)], each thread taking the next row that is left.
+    """Return [work(*row) for row in zip(*columns)]. Each thread takes the next row that is left.
 
-    The calls must not write to the same memory, but for what they add to a leaf's `.grad`. What one
-    raises, this raises, when the others have done what was left.
+    The calls must not write to the same memory, except that they may add to the `.grad` of the same
+    leaves. If a call raises an error, this raises it after the other threads have finished.
     """
     if not may_share() or len(columns[0]) < 2:
         return [work(*row) for row in zip(*columns, strict=True)]
@@ -77,7 +79,7 @@ def each(work: Callable[..., Result], *columns: Sequence[Any]) -> list[Result]:
         finally:
             _here.sharing = False
 
-    # np.errstate and no_grad are context variables: they must hold over there as well.
+    # np.errstate and no_grad are context variables. They must hold in the other threads as well.
     helpers = [
         _pool().submit(contextvars.copy_context().run, take)
         for _ in range(min(NUMBER, len(rows)) - 1)
@@ -91,14 +93,19 @@ def each(work: Callable[..., Result], *columns: Sequence[Any]) -> list[Result]:
     return results
 
 
+def take_step(optimizer: Optimizer) -> None:
+    """Take a step of the optimizer. The threads share its parameters."""
+    each(lambda job: optimizer.update(*job), optimizer.jobs())
+
+
 @lru_cache(maxsize=1)
 def _pool() -> ThreadPoolExecutor:
-    """The other threads, made when they are first wanted."""
+    """Return the other threads. They are made by the first call."""
     return ThreadPoolExecutor(NUMBER - 1, "tinygrad_tf")
 
 
 def _forked() -> None:
-    """A forked process inherits the pool, but not its threads; whoever forked it is alone there."""
+    """Forget the pool and any share: in a forked process only the thread that forked goes on."""
     _pool.cache_clear()
     _here.sharing = False
 

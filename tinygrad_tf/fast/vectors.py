@@ -1,4 +1,4 @@
-"""Vectors of one value: BLAS sums rows and columns by them, in a third of the time of np.sum."""
+"""Vectors of one value. With them BLAS sums rows and columns in a third of the time of np.sum."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from tinygrad_tf.graph import Array
 
 @functools.lru_cache(maxsize=64)
 def filled(size: int, value: float) -> Array:
-    """A float32 vector of one value, that nobody may write to.
+    """Return a read-only float32 vector whose entries are all equal to value.
 
-    filled(len(x), 1.0).dot(x) is the sum of x's rows, x.dot(filled(C, 1.0 / C)) the mean of each.
+    filled(len(x), 1.0).dot(x) is the sum of the rows of x. x.dot(filled(C, 1.0 / C)) is the mean of
+    each row.
     """
     vector = np.full(size, value, np.float32)
     vector.flags.writeable = False
@@ -21,7 +22,8 @@ def filled(size: int, value: float) -> Array:
 
 
 def constant(value: float) -> Array:
-    """A 0-d float32 array: beside a small array NumPy takes as long to convert a Python number as
-    to compute with it.
+    """Return a 0-d float32 array. NumPy uses it faster than a Python number.
+
+    With a small array, converting the number takes as long as the computation.
     """
     return np.array(value, np.float32)

@@ -1,4 +1,4 @@
-"""Modules and layers under PyTorch's names, on our Tensor."""
+"""Modules and layers with PyTorch's names, built on our Tensor."""
 
 from tinygrad_tf.nn import functional, init
 from tinygrad_tf.nn.containers import ModuleList, Sequential

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -31,29 +32,26 @@ class ModuleList(Module):
         return list(self.children())[index]
 
     def _child_lines(self) -> list[str]:
-        """Like PyTorch's: neighbours that print alike share a line."""
-        groups: list[tuple[int, int, str]] = []
-        for i, child in enumerate(self):
-            text = repr(child)
-            if groups and groups[-1][2] == text:
-                groups[-1] = (groups[-1][0], i, text)
-            else:
-                groups.append((i, i, text))
-        return [
-            f"({a}): {text}" if a == b else f"({a}-{b}): {b - a + 1} x {text}"
-            for a, b, text in groups
-        ]
+        """Return one line for all neighbours that print alike, as PyTorch does."""
+        lines: list[str] = []
+        i = 0
+        for text, alike in itertools.groupby(map(repr, self)):
+            count = len(list(alike))
+            name = f"({i}): " if count == 1 else f"({i}-{i + count - 1}): {count} x "
+            lines.append(name + text)
+            i += count
+        return lines
 
 
 class Sequential(Module):
-    """Modules applied one after the other."""
+    """Modules that are applied one after the other."""
 
     def __init__(self, *modules: Module) -> None:
         super().__init__()
         vars(self).update({str(i): module for i, module in enumerate(modules)})
 
     def forward(self, input: Any) -> Any:
-        """Apply each module to the output of the one before."""
+        """Apply each module to the output of the module before it."""
         for module in self.children():
             input = module(input)
         return input

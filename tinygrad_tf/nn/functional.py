@@ -35,12 +35,12 @@ __all__ = [
 
 
 def softmax(input: Tensor, dim: int) -> Tensor:
-    """Scores (...) to probabilities (...), each line along dim summing to 1."""
+    """Turn scores (...) into probabilities (...). Each line along dim sums to 1."""
     return _softmax.softmax(input, dim=dim)
 
 
 def log_softmax(input: Tensor, dim: int) -> Tensor:
-    """Scores (...) to log-probabilities (...) along dim."""
+    """Turn scores (...) into log-probabilities (...) along dim."""
     return _softmax.log_softmax(input, dim=dim)
 
 
@@ -51,7 +51,7 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalise over the last axes, whose sizes are normalized_shape; weight and bias have them."""
+    """Normalise over the last axes, of sizes normalized_shape. weight and bias have that shape."""
     shape = tuple(normalized_shape)
     if not shape or input.shape[-len(shape) :] != shape:
         raise ValueError(
@@ -68,7 +68,7 @@ def layer_norm(
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
-    """GELU (...) -> (...): approximate="none" is the exact form, "tanh" the one of GPT-2."""
+    """Apply the exact GELU, or GPT-2's form with approximate="tanh". (...) -> (...)."""
     if approximate == "none":
         return _gelu.gelu(input)
     if approximate == "tanh":
@@ -82,7 +82,7 @@ def dropout(
     training: bool = True,
     generator: np.random.Generator | None = None,
 ) -> Tensor:
-    """Zero entries with probability p while training, else change nothing."""
+    """While training, zero entries with probability p and scale up the others. (...) -> (...)."""
     if not training or p == 0.0:
         return input
     return _dropout.dropout(input, p=p, generator=generator)
@@ -98,7 +98,11 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     generator: np.random.Generator | None = None,
 ) -> Tensor:
-    """Attention (..., T, K), (..., S, K), (..., S, Kv) -> (..., T, Kv); mask: True = may attend."""
+    """Let each query take a weighted average of the values.
+
+    query (..., T, K), key (..., S, K), value (..., S, Kv), attn_mask (..., T, S) -> (..., T, Kv).
+    In a bool mask True means *may attend*; a float mask is added to the scores.
+    """
     return _attention(
         query,
         key,
@@ -118,8 +122,11 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Cross-entropy in nats. input (N, V), target (N,); or (N, V, ...), (N, ...); or (V,), ()."""
-    logits, targets = input, target
+    """Return the cross-entropy in nats.
+
+    input (N, V) and target (N,), or (N, V, ...) and (N, ...), or (V,) and ().
+    """
+    logits, ids = input, target  # (N, V), (N,)
     if input.ndim != 2:
         classes = 0 if input.ndim == 1 else 1
         others = [axis for axis in range(input.ndim) if axis != classes]
@@ -129,12 +136,8 @@ def cross_entropy(
                 f"cross_entropy: target {target.shape} does not fit input {input.shape}, whose "
                 f"axis {classes} is the classes"
             )
-        targets = target.reshape(-1)
+        ids = target.reshape(-1)
     loss = _cross_entropy(
-        logits,
-        targets,
-        ignore_index=ignore_index,
-        label_smoothing=label_smoothing,
-        reduction=reduction,
+        logits, ids, ignore_index=ignore_index, label_smoothing=label_smoothing, reduction=reduction
     )
     return loss.reshape(target.shape) if reduction == "none" else loss

@@ -1,4 +1,4 @@
-"""The layers: each holds the parameters of one functional op."""
+"""The layers. Each holds the parameters and options of one function in `nn.functional`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tinygrad_tf.tensor import Tensor, empty
 
 
 class Identity(Module):
-    """Nothing at all: stands where a layer has been switched off."""
+    """A layer that does nothing. It stands where another layer has been switched off."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Return the input. (...) -> (...)."""
+        """Return the input itself. (...) -> (...)."""
         return input
 
 
@@ -32,8 +32,8 @@ class Linear(Module):
         self.reset_parameters()
 
     def reset_parameters(self, generator: np.random.Generator | None = None) -> None:
-        """PyTorch's default: weight and bias uniform within 1 / sqrt(in_features)."""
-        init.kaiming_uniform_(self.weight, a=math.sqrt(5), generator=generator)
+        """Draw weight and bias uniformly within +- 1 / sqrt(in_features), as PyTorch does."""
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5), generator=generator)  # has that bound
         if self.bias is not None:
             bound = 1 / math.sqrt(self.in_features) if self.in_features > 0 else 0.0
             init.uniform_(self.bias, -bound, bound, generator)
@@ -43,13 +43,13 @@ class Linear(Module):
         return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        """Sizes, and whether there is a bias."""
+        """Return the sizes, and whether there is a bias."""
         has_bias = self.bias is not None
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={has_bias}"
 
 
 class LayerNorm(Module):
-    """Mean 0 and variance 1 over the last axes, then a learned scale and shift."""
+    """Normalise the last axes to mean 0 and variance 1, then apply a learned scale and shift."""
 
     def __init__(
         self,
@@ -60,16 +60,17 @@ class LayerNorm(Module):
     ) -> None:
         super().__init__()
         sizes = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
-        self.normalized_shape = tuple(sizes)
-        self.eps = eps
-        self.elementwise_affine = elementwise_affine
+        self.normalized_shape = tuple(sizes)  # of the axes that are normalised together
+        self.eps = eps  # added to the variance, inside the root
+        self.elementwise_affine = elementwise_affine  # whether there is a learned scale
+        # The scale and the shift, one for each entry of the normalised axes.
         self.weight = Parameter(empty(*self.normalized_shape)) if elementwise_affine else None
         has_bias = elementwise_affine and bias
         self.bias = Parameter(empty(*self.normalized_shape)) if has_bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Start as the plain normalisation: weight 1, bias 0."""
+        """Set the weight to 1 and the bias to 0, so that the layer only normalises."""
         if self.weight is not None:
             init.ones_(self.weight)
         if self.bias is not None:
@@ -80,44 +81,42 @@ class LayerNorm(Module):
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        """The normalised shape and the options."""
+        """Return the normalised shape and the options."""
         affine = f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
         return f"{self.normalized_shape}, eps={self.eps}, {affine}"
 
 
 class Embedding(Module):
-    """A table of vectors: token ids (...) -> (..., embedding_dim)."""
+    """A table with one vector for each token id. ids (...) -> vectors (..., embedding_dim)."""
 
     def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
         super().__init__()
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.weight = Parameter(empty(num_embeddings, embedding_dim))
+        self.weight = Parameter(empty(num_embeddings, embedding_dim))  # the table: row i for id i
         self.reset_parameters()
 
     def reset_parameters(self, generator: np.random.Generator | None = None) -> None:
-        """PyTorch's default: standard normal."""
+        """Draw the table from the standard normal distribution, as PyTorch does."""
         init.normal_(self.weight, generator=generator)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Look the ids up. (...) -> (..., embedding_dim)."""
+        """Return the vectors of the ids. (...) -> (..., embedding_dim)."""
         return F.embedding(input, self.weight)
 
     def extra_repr(self) -> str:
-        """The table's size."""
+        """Return the sizes of the table."""
         return f"{self.num_embeddings}, {self.embedding_dim}"
 
 
 class Dropout(Module):
-    """Zero entries with probability p in training mode, and scale up the others.
-
-    generator: where the randomness comes from; None draws a fresh one for this layer.
-    """
+    """In training mode, zero entries with probability p and scale up the others."""
 
     def __init__(self, p: float = 0.5, generator: np.random.Generator | None = None) -> None:
         super().__init__()
         if not 0.0 <= p <= 1.0:
             raise ValueError(f"Dropout: p is {p}, expected a probability between 0 and 1")
-        self.p = p
+        self.p = p  # the probability that an entry is zeroed
+        # The source of randomness: the caller's, or a fresh one for this layer alone.
         self.generator = np.random.default_rng() if generator is None else generator
 
     def forward(self, input: Tensor) -> Tensor:
@@ -125,12 +124,12 @@ class Dropout(Module):
         return F.dropout(input, self.p, self.training, self.generator)
 
     def extra_repr(self) -> str:
-        """The probability; never in place."""
+        """Return the probability. The layer never works in place."""
         return f"p={self.p}, inplace=False"
 
 
 class GELU(Module):
-    """The exact GELU, or with approximate="tanh" the one of GPT-2."""
+    """The exact GELU, or GPT-2's form with approximate="tanh"."""
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -141,7 +140,7 @@ class GELU(Module):
         return F.gelu(input, self.approximate)
 
     def extra_repr(self) -> str:
-        """Which form."""
+        """Return which form it is."""
         return f"approximate={self.approximate!r}"
 
 

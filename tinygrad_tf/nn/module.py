@@ -1,7 +1,7 @@
 """`Module`: a tree of parameters with a forward, as in `torch.nn`.
 
-A module's parameters and children are simply its attributes, in the order of their assignment;
-everything else here walks that tree.
+The parameters and children of a module are simply its attributes, in the order in which they were
+assigned. Everything else in this file walks that tree.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ class Parameter(Tensor):
 class Module:
     """Base class of all layers. Subclasses set attributes in `__init__` and define `forward`."""
 
-    # What every module starts with. One that differs has attributes of its own that say so.
-    training: bool = True
-    _forward_hooks: tuple[Hooks, Hooks] | None = None  # called before forward, and after
+    # These are the defaults of every module. A module that differs has attributes of its own.
+    training: bool = True  # whether dropout drops
+    _forward_hooks: tuple[Hooks, Hooks] | None = None  # called before forward, and after it
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
-        """Compute the output; every subclass says how."""
+        """Compute the output. Every subclass says how."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        """Run `forward`, and the hooks before and after it."""
+        """Run `forward`, with the hooks before and after it."""
         if self._forward_hooks is None:
             return self.forward(*inputs, **options)
         before, after = self._forward_hooks
@@ -53,11 +53,11 @@ class Module:
         return output
 
     def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(module, inputs, output)` after each forward; what it returns is the output."""
+        """Call `hook(module, inputs, output)` after each forward. It may return another output."""
         return RemovableHandle(self._both_hooks()[1], hook)
 
     def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(module, inputs)` before each forward; it only looks on."""
+        """Call `hook(module, inputs)` before each forward. What it returns is ignored."""
         return RemovableHandle(self._both_hooks()[0], hook)
 
     def _both_hooks(self) -> tuple[Hooks, Hooks]:
@@ -68,15 +68,15 @@ class Module:
     # The tree
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The modules that are attributes of this one, with their names."""
+        """Iterate over the names and values of the attributes that are modules."""
         return ((name, m) for name, m in vars(self).items() if isinstance(m, Module))
 
     def children(self) -> Iterator[Module]:
-        """The modules that are attributes of this one."""
+        """Iterate over the attributes that are modules."""
         return (child for child in vars(self).values() if isinstance(child, Module))
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and all below it, each once, with dotted paths; its own path is prefix."""
+        """Yield this module and all below it, each once, with dotted paths that start at prefix."""
         seen: set[int] = set()
         stack = [(prefix, self)]
         while stack:
@@ -87,11 +87,11 @@ class Module:
                 stack.extend(reversed([(_join(path, n), m) for n, m in module.named_children()]))
 
     def modules(self) -> Iterator[Module]:
-        """This module and all below it, each once."""
+        """Iterate over this module and all modules below it, each once."""
         return (module for _, module in self.named_modules())
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """All parameters, each once (a tied one under its first name), with dotted names."""
+        """Yield all parameters with their dotted names; a tied one only under its first name."""
         seen: set[int] = set()
         for name, parameter in self._all_parameters():
             if id(parameter) not in seen:
@@ -99,11 +99,11 @@ class Module:
                 yield name, parameter
 
     def parameters(self) -> Iterator[Parameter]:
-        """All parameters, each once."""
+        """Iterate over all parameters, each once."""
         return (parameter for _, parameter in self.named_parameters())
 
     def _all_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """Every name that leads to a parameter: a tied one appears under each of its names."""
+        """Yield all parameters with their dotted names; a tied one under each of its names."""
         for name, value in vars(self).items():
             if isinstance(value, Parameter):
                 yield _join(prefix, name), value
@@ -113,7 +113,7 @@ class Module:
     # Weights
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Every parameter by name; the tensors share the module's memory."""
+        """Return every parameter by name. The tensors share the module's memory."""
         return {name: parameter.detach() for name, parameter in self._all_parameters()}
 
     def load_state_dict(
@@ -121,9 +121,9 @@ class Module:
     ) -> tuple[list[str], list[str]]:
         """Copy values (tensors or arrays, also PyTorch's on the CPU) into the parameters.
 
-        Returns the names that were missing and unexpected. Raises RuntimeError, with everything
-        that is wrong in one message and nothing copied, for these names if strict, and always for
-        a wrong shape or a float64 value in a float32 model.
+        Returns the names that were missing and the names that were unexpected. Raises RuntimeError
+        for a wrong shape, for a float64 value in a float32 model and, if strict, for a missing or
+        unexpected name. The message lists everything that is wrong, and nothing is copied.
         """
         own = dict(self._all_parameters())
         missing = [name for name in own if name not in state_dict]
@@ -143,7 +143,7 @@ class Module:
         return missing, unexpected
 
     def to(self, dtype: Any) -> Self:
-        """Convert every parameter, in place, to float32 or float64; gradients are dropped."""
+        """Convert every parameter in place to float32 or float64, and drop the gradients."""
         for parameter in self.parameters():
             parameter.data = parameter.data.astype(dtype)
             parameter.grad = None
@@ -160,7 +160,7 @@ class Module:
     def zero_grad(self) -> None:
         """Set every parameter's gradient to None."""
         modules, seen = [self], {self}
-        for module in modules:  # the list grows on the way
+        for module in modules:  # the list grows while it is walked
             for value in vars(module).values():
                 if isinstance(value, Parameter):
                     value.grad = None
@@ -174,20 +174,20 @@ class Module:
             parameter.requires_grad_(requires_grad)
         return self
 
-    # Mode and text
+    # Mode and printed form
 
     def train(self, mode: bool = True) -> Self:
-        """Switch this module and all below it to training mode (dropout drops) or out of it."""
+        """Switch this module and all below it to training mode, in which dropout drops, or back."""
         for module in self.modules():
             module.training = mode
         return self
 
     def eval(self) -> Self:
-        """Switch to evaluation mode (dropout does nothing)."""
+        """Switch to evaluation mode, in which dropout does nothing."""
         return self.train(False)
 
     def extra_repr(self) -> str:
-        """What a layer adds to its name when printed."""
+        """Return what is printed in the brackets after the name of a layer."""
         return ""
 
     def _child_lines(self) -> list[str]:
@@ -206,7 +206,7 @@ def _join(path: str, name: str) -> str:
 
 
 def _misfit(name: str, value: Array, parameter: Parameter) -> str | None:
-    """Why value cannot be copied into the parameter without loss, in words; None if it can."""
+    """Return why value cannot be copied into the parameter without loss, or None if it can."""
     if value.shape != parameter.shape:
         return f"shape of {name}: got {value.shape}, expected {parameter.shape}"
     if not np.can_cast(value.dtype, parameter.dtype, casting="safe"):

@@ -1,6 +1,9 @@
-"""Arithmetic with broadcasting. Each input's gradient is summed back over the stretched axes.
+"""Arithmetic with broadcasting.
 
-All shapes here: x and y any two that broadcast, out their common shape; `sum_to` undoes it.
+In every rule x and y may have any two shapes that broadcast, and out has their common shape. On
+the way back `sum_to` sums each gradient over the axes along which its input was stretched.
+The Transformer block runs `add` and `div` as it comes: `add` joins each residual connection, and
+`div` divides the scores by sqrt(K). The language model runs `mul` to scale its embeddings.
 """
 
 from __future__ import annotations
@@ -16,11 +19,11 @@ from tinygrad_tf.ops.sum_to import sum_to
 def add(x: Array, y: Array) -> tuple[Array, Backward]:
     """out = x + y.
 
-    Backward. Moving either input moves the output as much: dx = dy = dout. This is the residual
-    connection's rule: the gradient passes undiminished.   Mirrors: torch.add.
+    Backward. Moving either input moves the output by as much, so dx = dy = dout. This is why a
+    residual connection passes its gradient on unchanged.   Mirrors: torch.add.
     """
     out = x + y
-    x_shape, y_shape = x.shape, y.shape  # all that the way back needs: the arrays may go
+    x_shape, y_shape = x.shape, y.shape  # backward needs no more, so the arrays can be freed
 
     def backward(dout: Array) -> Gradients:
         return sum_to(dout, x_shape), sum_to(dout, y_shape)
@@ -47,7 +50,8 @@ def sub(x: Array, y: Array) -> tuple[Array, Backward]:
 def mul(x: Array, y: Array) -> tuple[Array, Backward]:
     """out = x * y.
 
-    Backward. Each factor is the other's slope: dx = dout * y, dy = dout * x.   Mirrors: torch.mul.
+    Backward. The slope in one factor is the other factor: dx = dout * y, dy = dout * x.
+    Mirrors: torch.mul.
     """
     out = x * y
 
@@ -61,7 +65,7 @@ def mul(x: Array, y: Array) -> tuple[Array, Backward]:
 def div(x: Array, y: Array) -> tuple[Array, Backward]:
     """out = x / y.
 
-    Backward. dx = dout / y, and since d(1/y)/dy = -1/y^2: dy = -dout * x / y^2 = -dout * out / y.
+    Backward. dx = dout / y. Since d(1/y)/dy = -1/y^2, dy = -dout * x / y^2 = -dout * out / y.
     Mirrors: torch.div.
     """
     out = x / y
@@ -90,8 +94,8 @@ def neg(x: Array) -> tuple[Array, Backward]:
 def pow(x: Array, *, exponent: float) -> tuple[Array, Backward]:
     """out = x ** exponent, for a constant exponent.
 
-    Backward. dx = dout * exponent * x ** (exponent - 1). For exponent 0 that is 0, also at x = 0,
-    where the formula would say 0 * inf.   Mirrors: torch.pow with a number.
+    Backward. dx = dout * exponent * x ** (exponent - 1). For exponent 0 this is 0, also at x = 0,
+    where the formula would give 0 * inf.   Mirrors: torch.pow with a number.
     """
     out = x**exponent
 
@@ -105,11 +109,10 @@ def pow(x: Array, *, exponent: float) -> tuple[Array, Backward]:
 
 @differentiable
 def pow_tensor(x: Array, y: Array) -> tuple[Array, Backward]:
-    """out = x ** y, both of them differentiable.
+    """out = x ** y, differentiable in x and in y.
 
-    Backward. dx as for a constant exponent. For y, x ** y = exp(y * log(x)), so
-    dy = dout * out * log(x). Where x is 0 and y >= 0 the output stays as it is: dy is 0, as in
-    PyTorch.
+    Backward. dx is as for a constant exponent. Since x ** y = exp(y * log(x)),
+    dy = dout * out * log(x). Where x = 0 and y >= 0, dy is 0, as in PyTorch.
     Mirrors: torch.pow with a tensor.
     """
     out = x**y
@@ -117,7 +120,7 @@ def pow_tensor(x: Array, y: Array) -> tuple[Array, Backward]:
     def backward(dout: Array) -> Gradients:
         dx = dout * np.where(y == 0, 0, y * x ** np.where(y == 0, 1, y - 1))
         stays = (x == 0) & (y >= 0)
-        with np.errstate(invalid="ignore", divide="ignore"):  # log(x) is NaN below 0, quietly
+        with np.errstate(invalid="ignore", divide="ignore"):  # log(x) is NaN for x < 0
             dy = dout * np.where(stays, 0, out * np.log(np.where(stays, 1, x)))
         return sum_to(dx, x.shape), sum_to(dy, y.shape)
 
@@ -128,7 +131,7 @@ def pow_tensor(x: Array, y: Array) -> tuple[Array, Backward]:
 def maximum(x: Array, y: Array) -> tuple[Array, Backward]:
     """out = the larger of x and y, entry by entry.
 
-    Backward. The gradient goes to the larger one; equal ones take half each, as in PyTorch.
+    Backward. The gradient goes to the larger entry. Equal entries get half each, as in PyTorch.
     Mirrors: torch.maximum.
     """
     out = np.maximum(x, y)
@@ -144,7 +147,7 @@ def maximum(x: Array, y: Array) -> tuple[Array, Backward]:
 def minimum(x: Array, y: Array) -> tuple[Array, Backward]:
     """out = the smaller of x and y, entry by entry.
 
-    Backward. The gradient goes to the smaller one; equal ones take half each, as in PyTorch.
+    Backward. The gradient goes to the smaller entry. Equal entries get half each, as in PyTorch.
     Mirrors: torch.minimum.
     """
     out = np.minimum(x, y)

@@ -1,4 +1,8 @@
-"""Scaled dot-product attention: each query takes a weighted average of the values."""
+"""Scaled dot-product attention: each query takes a weighted average of the values.
+
+The Transformer block runs this rule with `fused=True` only. As the block comes, its attention is
+written out as four ops: matmul, div, softmax, matmul.
+"""
 
 from __future__ import annotations
 
@@ -28,51 +32,51 @@ def scaled_dot_product_attention(
 
     q (..., T, K), k (..., S, K), v (..., S, Kv), mask (..., T, S) -> out (..., T, Kv).
     A float mask is added to the scores. In a bool mask True means *may attend*, as in PyTorch's
-    function of this name; the modules' masks mean the opposite. Causal: query t sees keys 0..t.
-    A query that may attend nowhere gets zeros, and passes no gradient.
+    function of the same name; in the masks of the modules True means the opposite. With is_causal,
+    query t sees keys 0 to t. A query that may attend nowhere gets zeros and passes no gradient.
 
-    Backward. Four known rules, in reverse (^T: the last two axes transposed):
+    Backward. Four known rules, applied in reverse. ^T transposes the last two axes.
     * out = dropped @ v:           ddropped = dout @ v^T,   dv = dropped^T @ dout.
     * dropped = probs * keep:      dprobs = ddropped * keep.
     * probs = softmax(scores):     dscores = probs * (dprobs - sum_s dprobs * probs).
     * scores = q @ k^T * scale:    dq = dscores @ k * scale,   dk = dscores^T @ q * scale.
-    A forbidden pair has probs 0, so dscores 0: nothing flows there, no mask is needed going back.
-    An additive mask enters as itself: dmask = dscores.
-    Fact: every row of dscores sums to 0. Hence a vector added to all keys has gradient 0.
+    A forbidden pair has probs = 0 and so dscores = 0: the backward needs no mask.
+    A float mask is one summand of the scores, so dmask = dscores.
+    Fact: every row of dscores sums to 0. Hence a vector that is added to all keys has gradient 0.
     Source: Vaswani et al. (2017), arXiv:1706.03762, equation 1.
     Mirrors: torch.nn.functional.scaled_dot_product_attention.
     """
     _check_shapes(q, k, v, mask)
     scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else scale
-    scores = q @ k.swapaxes(-1, -2) * scale                                # 1  (..., T, S)
-    scores = _mask_scores(scores, mask, is_causal)                         # 2  (..., T, S)
-    peak = scores.max(axis=-1, keepdims=True, initial=-np.inf)
-    peak = np.where(peak == -np.inf, 0, peak)                              #    nowhere: all exp 0
+    scores = q @ k.swapaxes(-1, -2) * scale                         # 1  (..., T, S)
+    scores = _mask_scores(scores, mask, is_causal)                  # 2  (..., T, S)
+    peak = scores.max(axis=-1, keepdims=True, initial=-np.inf)      # 3  softmax, in five lines
+    peak = np.where(peak == -np.inf, 0, peak)                       #    a row of -inf gives zeros
     exponential = np.exp(scores - peak)
-    total = exponential.sum(axis=-1, keepdims=True)
-    probs = exponential / np.where(total == 0, 1, total)                   # 3  (..., T, S)
+    total = exponential.sum(axis=-1, keepdims=True)                 #    (..., T, 1)
+    probs = exponential / np.where(total == 0, 1, total)            #    (..., T, S)
     keep = keep_mask(probs, dropout_p, generator) if dropout_p != 0 else None
-    dropped = probs if keep is None else probs * keep                      # 4  (..., T, S)
-    out = dropped @ v                                                      # 5  (..., T, Kv)
+    dropped = probs if keep is None else probs * keep               # 4  (..., T, S)
+    out = dropped @ v                                               # 5  (..., T, Kv)
 
     def backward(dout: Array) -> Gradients:
-        ddropped = dout @ v.swapaxes(-1, -2)                               # 5  (..., T, S)
-        dv = sum_to(dropped.swapaxes(-1, -2) @ dout, v.shape)              # 5  (..., S, Kv)
-        dprobs = ddropped if keep is None else ddropped * keep             # 4  (..., T, S)
-        average = (dprobs * probs).sum(axis=-1, keepdims=True)
-        dscores = probs * (dprobs - average)                               # 3  (..., T, S)
+        ddropped = dout @ v.swapaxes(-1, -2)                        # 5  out = dropped @ v
+        dv = sum_to(dropped.swapaxes(-1, -2) @ dout, v.shape)       # 5  out = dropped @ v
+        dprobs = ddropped if keep is None else ddropped * keep      # 4  dropped = probs * keep
+        average = (dprobs * probs).sum(axis=-1, keepdims=True)      # 3  probs = softmax(scores)
+        dscores = probs * (dprobs - average)                        # 3  probs = softmax(scores)
         dmask = None
         if mask is not None and mask.dtype != bool:
-            dmask = sum_to(dscores, mask.shape)                            # 2
-        dq = sum_to(dscores @ k * scale, q.shape)                          # 1  (..., T, K)
-        dk = sum_to(dscores.swapaxes(-1, -2) @ q * scale, k.shape)         # 1  (..., S, K)
+            dmask = sum_to(dscores, mask.shape)                     # 2  scores = scores + mask
+        dq = sum_to(dscores @ k * scale, q.shape)                   # 1  scores = q @ k^T * scale
+        dk = sum_to(dscores.swapaxes(-1, -2) @ q * scale, k.shape)  # 1  scores = q @ k^T * scale
         return dq, dk, dv, dmask
 
     return out, backward
 
 
 def _mask_scores(scores: Array, mask: Array | None, is_causal: bool) -> Array:
-    """Scores with the forbidden pairs at -inf. scores (..., T, S) -> (..., T, S)."""
+    """Return the scores with -inf at forbidden pairs, or plus a float mask. Shape (..., T, S)."""
     if is_causal:
         if mask is not None:
             raise ValueError(

@@ -1,4 +1,7 @@
-"""Cross-entropy: how surprised the predicted distribution is by the right token."""
+"""Cross-entropy: how surprised the predicted distribution is by the right token.
+
+The Transformer block does not run it: it is the loss of the language model.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,17 @@ def cross_entropy(
     label_smoothing: float = 0.0,
     reduction: str = "mean",
 ) -> tuple[Array, Backward]:
-    """Mean surprise in nats. loss[n] = -sum_v goal[n, v] * log_softmax(logits)[n, v].
+    """Measure the mean surprise in nats. loss[n] = -sum_v goal[n, v] * log_softmax(logits)[n, v].
 
     logits (N, V), targets (N,) integers in [0, V) -> () for "mean" and "sum", (N,) for "none".
-    goal is one-hot at the target; label smoothing mixes in the uniform distribution 1 / V. Rows
-    whose target is ignore_index count neither in the sum nor in the mean's denominator.
+    goal is one-hot at the target; label smoothing mixes it with the uniform distribution 1 / V. A
+    row whose target is ignore_index has loss 0 and is not counted by the mean.
 
-    Backward. With s = log_softmax(logits), dlogits = ds - probs * sum(ds) (see log_softmax), and
-    ds = -goal * dloss. The goal sums to 1, so the two terms collapse into one line:
+    Backward. Let s = log_softmax(logits). Then dlogits = ds - probs * sum(ds), by the rule of
+    log_softmax, and ds = -goal * dloss. The goal sums to 1, so the two terms become one product:
         dlogits[n] = (probs[n] - goal[n]) * dloss[n],
-    prediction minus truth. For the mean, dloss[n] = dout / (number of rows that count); it is this
-    number, B * T for a language model, that is easy to get wrong.
+    prediction minus truth. For the mean, dloss[n] = dout / (number of rows that count). This number
+    is easy to get wrong: for a language model it is B * T.
     Fact: each row of dlogits sums to 0.
     Source: Goodfellow, Bengio, Courville (2016), Deep Learning, section 6.2.2.3; label smoothing:
     Szegedy et al. (2016), arXiv:1512.00567, section 7.
@@ -40,14 +43,15 @@ def cross_entropy(
     goal = np.full_like(logits, label_smoothing / max(logits.shape[-1], 1))    # 1  (N, V)
     goal[rows, targets[rows]] += 1.0 - label_smoothing
     log_probs, _ = log_softmax.rule(logits, dim=-1)                            # 2  (N, V)
-    # 0 * -inf would be NaN: a token that is impossible and not the goal costs nothing.
+    # An impossible token that is not the goal costs nothing, but 0 * -inf would be NaN.
     losses = -(goal * np.where(goal > 0, log_probs, 0)).sum(axis=-1) * counts  # 3  (N,)
     out = _reduce(losses, len(rows), reduction)                                # 4  () or (N,)
 
     def backward(dout: Array) -> Gradients:
-        share = dout / max(len(rows), 1) if reduction == "mean" else dout      # 4
-        dlosses = np.broadcast_to(share, losses.shape) * counts                # 3  (N,)
-        dlogits = (np.exp(log_probs) - goal) * dlosses[:, None]                # 3, 2
+        share = dout / max(len(rows), 1) if reduction == "mean" else dout  # 4  mean(losses)
+        dlosses = np.broadcast_to(share, losses.shape) * counts            # 3  ... * counts
+        dlogits = (np.exp(log_probs) - goal) * dlosses[:, None]            # 3  -(goal * log_probs)
+                                                                           # 2  log_softmax(logits)
         return dlogits, None
 
     return out, backward
@@ -59,7 +63,7 @@ def _reduce(losses: Array, count: int, reduction: str) -> Array:
     total: Array = losses.sum()
     if reduction == "sum":
         return total
-    # Nothing to average is 0 / 0 = NaN, as in PyTorch, and said by this value, not by a warning.
+    # The mean of no losses is 0 / 0 = NaN, as in PyTorch. This form gives no warning.
     return total / count if count else np.full_like(total, np.nan)
 
 

@@ -1,4 +1,7 @@
-"""Dropout: values are zeroed at random, and the others scaled up to keep the expectation."""
+"""Dropout: random values become zero, and the others are scaled up to keep the expectation.
+
+The Transformer block runs it only while training with a dropout probability p > 0.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,10 @@ def dropout(
 ) -> tuple[Array, Backward]:
     """Zero each value with probability p. out = x * keep, keep = 0 or 1 / (1 - p).
 
-    x (...) -> out (...).   The randomness is the generator's alone; None draws a fresh one.
+    x (...) -> out (...).   All randomness comes from `generator`; None stands for a new one.
 
     Backward. keep is a constant of this call, so the product rule has one term:
-        dx = dout * keep,   with the very keep of the forward pass, not a new draw.
+        dx = dout * keep,   with the keep that the forward pass drew, not with a new one.
     Fact: dx / dout equals out / x wherever both are defined.
     Source: Srivastava et al. (2014), JMLR 15, section 4; scaled at training time ("inverted").
     Mirrors: torch.nn.functional.dropout(training=True).
@@ -33,7 +36,7 @@ def dropout(
 
 
 def keep_mask(x: Array, p: float, generator: np.random.Generator | None) -> Array:
-    """0 with probability p, else 1 / (1 - p), drawn for each entry of x. -> (...) like x."""
+    """Return 0 with probability p, else 1 / (1 - p), drawn for each entry. Shape and dtype of x."""
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout: p is {p}, expected a probability between 0 and 1")
     if p == 1.0:

@@ -1,6 +1,8 @@
-"""Functions of one value, entry by entry. x (...) -> out (...); dx is dout times the local slope.
+"""Functions of one value, applied to each entry: x (...) -> out (...), and dx = dout * slope(x).
 
-Where the slope can be written with the output, it is: nothing is computed twice.
+Where the slope can be computed from out, the rule does so, and computes nothing twice.
+The Transformer block runs none of them. The language model makes its sinusoidal positions with
+`exp`, `sin` and `cos`, in float64, and `cast` brings them to the precision of the model.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from tinygrad_tf.graph import Array, Backward, Gradients
 def cast(x: Array, *, dtype: np.dtype[Any]) -> tuple[Array, Backward]:
     """out = x in another floating precision.
 
-    Backward. dx = dout, back in x's precision.   Mirrors: torch.Tensor.to.
+    Backward. dx = dout, cast to the precision of x.   Mirrors: torch.Tensor.to.
     """
     out = x.astype(dtype)
 
@@ -33,7 +35,7 @@ def cast(x: Array, *, dtype: np.dtype[Any]) -> tuple[Array, Backward]:
 def exp(x: Array) -> tuple[Array, Backward]:
     """out = e ** x.
 
-    Backward. Its own slope: dx = dout * out.   Mirrors: torch.exp.
+    Backward. The slope of exp is exp itself: dx = dout * out.   Mirrors: torch.exp.
     """
     out = np.exp(x)
 
@@ -61,7 +63,7 @@ def log(x: Array) -> tuple[Array, Backward]:
 def sqrt(x: Array) -> tuple[Array, Backward]:
     """out = the square root of x.
 
-    Backward. dx = dout / (2 * out); infinite at 0, where the curve is vertical.
+    Backward. dx = dout / (2 * out). The slope is infinite at 0, where the curve is vertical.
     Mirrors: torch.sqrt.
     """
     out = np.sqrt(x)
@@ -117,9 +119,9 @@ def tanh(x: Array) -> tuple[Array, Backward]:
 
 @differentiable
 def sigmoid(x: Array) -> tuple[Array, Backward]:
-    """out = 1 / (1 + exp(-x)), between 0 and 1; SciPy's expit does not overflow.
+    """out = 1 / (1 + exp(-x)), between 0 and 1. SciPy's expit computes it without overflow.
 
-    Backward. With s = out: ds/dx = exp(-x) / (1 + exp(-x))^2 = s * (1 - s).
+    Backward. Let s = out. Then ds/dx = exp(-x) / (1 + exp(-x))^2 = s * (1 - s).
     Mirrors: torch.sigmoid.
     """
     out = special.expit(x)
@@ -132,7 +134,7 @@ def sigmoid(x: Array) -> tuple[Array, Backward]:
 
 @differentiable
 def erf(x: Array) -> tuple[Array, Backward]:
-    """out = the error function, 2 / sqrt(pi) * integral of exp(-t^2) from 0 to x.
+    """out = erf(x), the error function: 2 / sqrt(pi) * the integral of exp(-t^2) from 0 to x.
 
     Backward. The slope of an integral is its integrand: dx = dout * 2 / sqrt(pi) * exp(-x^2).
     Mirrors: torch.erf.
@@ -149,7 +151,7 @@ def erf(x: Array) -> tuple[Array, Backward]:
 def abs(x: Array) -> tuple[Array, Backward]:
     """out = |x|.
 
-    Backward. The slope is the sign of x; at 0 we take 0, as PyTorch does.   Mirrors: torch.abs.
+    Backward. The slope is the sign of x. At 0 we take 0, as PyTorch does.   Mirrors: torch.abs.
     """
     out = np.abs(x)
 

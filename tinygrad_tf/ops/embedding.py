@@ -1,4 +1,7 @@
-"""The embedding: a token id picks a row of a table."""
+"""The embedding: a token id picks a row of a table.
+
+The Transformer block does not run it. The language model does, to turn token ids into vectors.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,13 @@ from tinygrad_tf.graph import Array, Backward, Gradients
 def embedding(indices: Array, weight: Array) -> tuple[Array, Backward]:
     """Pick rows. out = weight[indices].
 
-    indices (...) integers in [0, V), weight (V, C) -> out (..., C).   No negative indices.
+    indices (...) integers in [0, V), weight (V, C) -> out (..., C).   A negative index is an error.
 
-    Backward. out[n] is a copy of row indices[n], so each row of the table collects the gradients
-    of all the places that used it:
+    Backward. out[n] is a copy of row indices[n], so each row of the table gets the sum of the
+    gradients of all its copies:
         dweight[i] = sum over n with indices[n] == i of dout[n].
-    It is a sum: a plain assignment would keep only the last use of a repeated token. Seen as a
-    product, out = onehot @ weight and dweight = onehot.T @ dout. Indices have no gradient.
+    A plain assignment would keep only the last copy of a repeated token. Written with a matrix of
+    one-hot rows, out = onehot @ weight and dweight = onehot.T @ dout. Indices have no gradient.
     Fact: dweight summed over its rows equals dout summed over its tokens.
     Source: Bengio et al. (2003), JMLR 3, section 2 (the table C, learned with the rest).
     Mirrors: torch.nn.functional.embedding.
@@ -28,8 +31,8 @@ def embedding(indices: Array, weight: Array) -> tuple[Array, Backward]:
 
     def backward(dout: Array) -> Gradients:
         dweight = np.zeros_like(weight)            # 1  (V, C)
-        np.add.at(dweight, indices, dout)          #    unlike dweight[indices] += dout, this adds
-        return None, dweight                       #    up repeated indices
+        np.add.at(dweight, indices, dout)          #    dweight[indices] += dout would add only
+        return None, dweight                       #    one of the copies of a repeated token
 
     return out, backward
 

@@ -1,4 +1,8 @@
-"""GELU: each value times the probability that a standard normal draw lies below it."""
+"""GELU: each value times the probability that a standard normal draw lies below it.
+
+The Transformer block runs `gelu` as it comes in the language model, with activation="gelu". It
+does not run `gelu_tanh`.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +17,13 @@ from tinygrad_tf.graph import Array, Backward, Gradients
 
 @differentiable
 def gelu(x: Array) -> tuple[Array, Backward]:
-    """The exact GELU. out = x * cdf(x), cdf(x) = (1 + erf(x / sqrt(2))) / 2.
+    """Compute the exact GELU. out = x * cdf(x), cdf(x) = (1 + erf(x / sqrt(2))) / 2.
 
     x (...) -> out (...).   This is PyTorch's default; GPT-2 uses the tanh form below.
 
-    Backward. A product, so two terms; the derivative of the cdf is the normal density:
+    Backward. out is a product, so there are two terms. The slope of the cdf is the normal density:
         d out / d x = cdf(x) + x * pdf(x),   pdf(x) = exp(-x^2 / 2) / sqrt(2 pi).
-    The second term makes the slope negative left of x = -0.7518, where GELU has its minimum.
+    The second term makes the slope negative for x < -0.7518: GELU has its minimum there.
     Fact: cdf(x) + cdf(-x) = 1 and x * pdf(x) is odd, so the slopes at x and -x sum to 1.
     Source: Hendrycks, Gimpel (2016), arXiv:1606.08415, section 2.
     Mirrors: torch.nn.functional.gelu(approximate="none").
@@ -39,11 +43,12 @@ def gelu(x: Array) -> tuple[Array, Backward]:
 def gelu_tanh(x: Array) -> tuple[Array, Backward]:
     """GELU by tanh. out = x / 2 * (1 + tanh(inner)), inner = sqrt(2 / pi) * (x + 0.044715 x^3).
 
-    x (...) -> out (...).   Up to 4.7e-4 away from the exact form: a different function.
+    x (...) -> out (...).   It differs from the exact form by up to 4.7e-4.
 
-    Backward. The product rule, and tanh' = 1 - tanh^2, and the slope of the cubic:
-        d out / d x = (1 + t) / 2 + x / 2 * (1 - t^2) * sqrt(2 / pi) * (1 + 3 * 0.044715 x^2).
-    Fact: t is odd in x, so here too the slopes at x and -x sum to 1.
+    Backward. The product rule, the slope 1 - tanh^2 of tanh, and the slope of the cubic give
+        d out / d x = (1 + t) / 2 + x / 2 * (1 - t^2) * sqrt(2 / pi) * (1 + 3 * 0.044715 x^2),
+    with t = tanh(inner).
+    Fact: t is odd in x, so the slopes at x and -x sum to 1, as in the exact form.
     Source: Hendrycks, Gimpel (2016), arXiv:1606.08415, section 2.
     Mirrors: torch.nn.functional.gelu(approximate="tanh").
     """

@@ -1,4 +1,7 @@
-"""Layer normalisation: each token's channels are brought to mean 0 and variance 1."""
+"""Layer normalisation: each token's channels are brought to mean 0 and variance 1.
+
+The Transformer block runs it as it comes, twice.
+"""
 
 from __future__ import annotations
 
@@ -17,21 +20,22 @@ def layer_norm(
     x (..., C), weight (C,), bias (C,) -> out (..., C).   Mean and variance are over the last axis.
     The variance is the biased one (divided by C, not C - 1), and eps stands inside the root.
 
-    Backward. The affine part is elementwise, shared by all tokens:
+    Backward. weight and bias act on each channel by itself and are shared by all tokens, so their
+    gradients are sums over the tokens:
         dbias = sum dout,   dweight = sum dout * x_hat,   dx_hat = dout * weight.
     Within one token x_hat[i] = centered[i] * inv_std, and x[j] reaches x_hat[i] in three ways:
     directly (i == j), through the mean, and through the variance.
     * variance = mean(centered^2), so d inv_std / d centered[j] = -inv_std^3 * centered[j] / C.
-      inv_std is a factor of every x_hat[i], so it collects sum_i dx_hat[i] * centered[i]:
+      inv_std is a factor of every x_hat[i], so its gradient is sum_i dx_hat[i] * centered[i]:
         dcentered[j] = dx_hat[j] * inv_std
                        - (sum_i dx_hat[i] * centered[i]) * inv_std^3 * centered[j] / C
-                     = inv_std * (dx_hat[j] - x_hat[j] * mean(dx_hat * x_hat)),
-      for centered * inv_std is x_hat, once with index i and once with j.
-    * centered = x - mean(x): going back subtracts the mean again, and mean(x_hat) is 0, so
+                     = inv_std * (dx_hat[j] - x_hat[j] * mean(dx_hat * x_hat)).
+      The last line uses centered * inv_std = x_hat twice: with index i and with index j.
+    * centered = x - mean(x), so dx = dcentered - mean(dcentered). Since mean(x_hat) is 0, this is
         dx = inv_std * (dx_hat - mean(dx_hat) - x_hat * mean(dx_hat * x_hat)).
-    In pictures: dx_hat, less its part along the vector of ones, less (but for eps) its part along
-    x_hat: the two directions in which moving x changes nothing, a shift and a stretch.
-    Fact: dx is orthogonal to ones, and to x_hat up to eps / (variance + eps).
+    In pictures: dx_hat loses its part along the vector of ones and (up to eps) its part along
+    x_hat. Moving x in these two directions shifts or stretches it, and x_hat stays the same.
+    Fact: dx is orthogonal to ones, and orthogonal to x_hat up to a factor eps / (variance + eps).
     Source: Ba, Kiros, Hinton (2016), arXiv:1607.06450, section 3.
     Mirrors: torch.nn.functional.layer_norm.
     """
@@ -44,13 +48,16 @@ def layer_norm(
     out = scaled if bias is None else scaled + bias                # 6  (..., C)
 
     def backward(dout: Array) -> Gradients:
-        tokens = tuple(range(dout.ndim - 1))                       #    every axis but the channels
-        dbias = None if bias is None else dout.sum(axis=tokens)                  # 6  (C,)
-        dweight = None if weight is None else (dout * x_hat).sum(axis=tokens)    # 5  (C,)
-        dx_hat = dout if weight is None else dout * weight                       # 5  (..., C)
-        along_x_hat = (dx_hat * x_hat).mean(axis=-1, keepdims=True)              # 4, 3, 2
-        along_ones = dx_hat.mean(axis=-1, keepdims=True)                         # 1
-        dx = inv_std * (dx_hat - along_ones - x_hat * along_x_hat)               # 4 to 1
+        tokens = tuple(range(dout.ndim - 1))                                   #    the leading axes
+        dbias = None if bias is None else dout.sum(axis=tokens)                # 6  scaled + bias
+        dweight = None if weight is None else (dout * x_hat).sum(axis=tokens)  # 5  x_hat * weight
+        dx_hat = dout if weight is None else dout * weight                     # 5  x_hat * weight
+
+        along_x_hat = (dx_hat * x_hat).mean(axis=-1, keepdims=True)    # 4  centered * inv_std
+                                                                       # 3  1 / sqrt(variance + eps)
+                                                                       # 2  mean(centered^2)
+        along_ones = dx_hat.mean(axis=-1, keepdims=True)               # 1  x - mean(x)
+        dx = inv_std * (dx_hat - along_ones - x_hat * along_x_hat)     # 4 to 1  the three ways
         return dx, dweight, dbias
 
     return out, backward

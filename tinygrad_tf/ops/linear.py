@@ -1,4 +1,7 @@
-"""The linear layer: every output channel is a weighted sum of the input channels."""
+"""The linear layer: every output channel is a weighted sum of the input channels.
+
+The Transformer block runs it as it comes: twice in attention, twice in the feed-forward network.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,18 @@ from tinygrad_tf.graph import Array, Backward, Gradients
 
 @differentiable
 def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, Backward]:
-    """Weighted sums of the channels. out = x @ weight.T + bias.
+    """Take weighted sums of the channels. out = x @ weight.T + bias.
 
-    x (..., I), weight (O, I), bias (O,) -> out (..., O).   The weight is (out, in), PyTorch's way.
+    x (..., I), weight (O, I), bias (O,) -> out (..., O).   The weight is (out, in), as in PyTorch.
 
-    Backward. Write the leading axes as one row number n:
+    Backward. Let one row number n stand for all leading axes:
         out[n, o] = sum_i x[n, i] * weight[o, i] + bias[o].
     * x[n, i] reaches every output of its own row, weighted by column i of the weight:
       dx[n, i] = sum_o dout[n, o] * weight[o, i].
-    * weight[o, i] is used once in every row, and uses add up:
+    * weight[o, i] is used once in every row, and the gradients of all its uses add up:
       dweight[o, i] = sum_n dout[n, o] * x[n, i].
     * bias[o] is added in every row: dbias[o] = sum_n dout[n, o].
-    Each result has one possible shape, which is a way to remember the transposes.
+    Only one product of the two factors has the right shape, which helps to place the transposes.
     Fact: with x = 1 everywhere, each column of dweight equals dbias.
     Source: Rumelhart, Hinton, Williams (1986), Nature 323, equations 6 (dweight) and 7 (dx).
     Mirrors: torch.nn.functional.linear.
@@ -32,7 +35,7 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, B
         out = out + bias                              # 2  (..., O)
 
     def backward(dout: Array) -> Gradients:
-        rows = math.prod(dout.shape[:-1])             #    N, all the leading axes as one
+        rows = math.prod(dout.shape[:-1])             #    N: all leading axes become one
         dout_rows = dout.reshape(rows, dout.shape[-1])
         dbias = None if bias is None else dout_rows.sum(axis=0)             # 2  (O,)
         dweight = dout_rows.T @ x.reshape(rows, x.shape[-1])                # 1  (O, I)

@@ -1,4 +1,7 @@
-"""The matrix product, batched and broadcasting."""
+"""The matrix product, batched and broadcasting.
+
+The Transformer block runs it as it comes, twice: for the scores and the context of attention.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,16 @@ from tinygrad_tf.ops.sum_to import sum_to
 
 @differentiable
 def matmul(x: Array, y: Array) -> tuple[Array, Backward]:
-    """Matrix products. out = x @ y, the last two axes multiplied, the others broadcast.
+    """Multiply matrices. out = x @ y over the last two axes; the other axes broadcast.
 
     x (..., N, M), y (..., M, P) -> out (..., N, P).   A vector x (M,) acts as one row, a vector
-    y (M,) as one column, and the axis of size 1 is dropped from the result.
+    y (M,) acts as one column, and the axis of size 1 is dropped from the result.
 
     Backward. out[n, p] = sum_m x[n, m] * y[m, p], so
     * x[n, m] reaches row n of the output: dx[n, m] = sum_p dout[n, p] * y[m, p] = dout @ y.T.
     * y[m, p] reaches column p:            dy[m, p] = sum_n x[n, m] * dout[n, p] = x.T @ dout.
-    Leading axes that were broadcast are summed over.
-    Fact: sum(dx * x) = sum(dy * y) = sum(dout * out), for out is linear in each factor.
+    The gradients are summed over leading axes that were broadcast.
+    Fact: sum(dx * x) = sum(dy * y) = sum(dout * out), because out is linear in each factor.
     Source: Giles (2008), "An extended collection of matrix derivative results", section 2.2.2.
     Mirrors: torch.matmul.
     """

@@ -1,4 +1,7 @@
-"""Multi-head attention: the channels in H shares, each of which attends for itself."""
+"""Multi-head attention: each of H heads attends on its own, with its share of the channels.
+
+The Transformer block runs it only after `tinygrad_tf.fast.pack_attention`.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,14 @@ def multi_head_attention(
 ) -> tuple[Array, Backward]:
     """Split the heads, attend, merge the heads. out = merge(attention(*split(qkv))).
 
-    qkv (B, T, 3C), H heads -> out (B, T, C), C = H * K.   The last axis holds first all queries,
-    then all keys, then all values, and within each of them head after head.
+    qkv (B, T, 3C), H heads -> out (B, T, C), C = H * K.   The last axis holds all queries, then
+    all keys, then all values. Each of these three holds head 0, then head 1, and so on.
 
-    Backward. Splitting and merging only move entries, so their gradients move back: the gradient
-    of a head's context is that head's share of dout, and dq, dk, dv are laid side by side where q,
-    k, v were taken from. All arithmetic is in attention's own rule, which is called here on arrays:
-    a rule made of rules is the chain rule by hand.
-    Fact: heads do not mix. Where dout is zero but in one head's share, so is dqkv.
+    Backward. Splitting and merging only move entries, and the backward moves their gradients back.
+    The gradient of a head's context is that head's share of dout. dq, dk and dv are put side by
+    side, as q, k and v were in qkv. All arithmetic is in the rule of attention, which is called
+    here on arrays: a rule that calls another rule applies the chain rule by hand.
+    Fact: heads do not mix. If dout is zero outside one head's share, so is dqkv.
     Source: Vaswani et al. (2017), arXiv:1706.03762, section 3.2.2.
     Mirrors: torch.nn.functional.multi_head_attention_forward, between its two projections.
     """

@@ -1,7 +1,9 @@
-"""Sums, means, variances and maxima over one axis, several, or all (dim=None).
+"""Sums, means, variances and maxima over one axis, several axes, or all axes (dim=None).
 
-x (...) -> out without the axes in dim, or with them at size 1 (keepdim). Going back, dout is
-stretched over them again (`restore_axes`): broadcasting and summing are each other's backward.
+x (...) -> out without the axes in dim, or with these axes at size 1 if keepdim is True. On the way
+back `restore_axes` and broadcasting stretch dout over these axes again: summing and broadcasting
+are each other's backward.
+The Transformer block runs none of them: `layer_norm` and `softmax` sum within their own rules.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ Dim = int | tuple[int, ...] | None
 
 
 def restore_axes(reduced: Array, shape: tuple[int, ...], dim: Dim) -> Array:
-    """Put the reduced axes back at size 1, ready to broadcast. reduced -> shape but for dim."""
+    """Put the reduced axes back with size 1, so that the result broadcasts to `shape`."""
     dims = range(len(shape)) if dim is None else (dim,) if isinstance(dim, int) else dim
     axes = {d % max(len(shape), 1) for d in dims}
     return reduced.reshape(tuple(1 if i in axes else n for i, n in enumerate(shape)))
@@ -25,7 +27,7 @@ def restore_axes(reduced: Array, shape: tuple[int, ...], dim: Dim) -> Array:
 def sum(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Backward]:
     """out = the sum of x over dim.
 
-    Backward. Every summand moves the sum as much as itself: dx = dout, repeated along dim.
+    Backward. Moving a summand moves the sum by as much, so dx = dout, repeated along dim.
     Mirrors: torch.sum.
     """
     out = x.sum(axis=dim, keepdims=keepdim, dtype=x.dtype if x.dtype.kind == "f" else None)
@@ -40,9 +42,10 @@ def sum(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Bac
 def mean(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Backward]:
     """out = the mean of x over dim.
 
-    Backward. As for the sum, and each of the n summands counts 1 / n.   Mirrors: torch.mean.
+    Backward. Each of the n entries counts 1 / n, so dx = dout / n, repeated along dim.
+    Mirrors: torch.mean.
     """
-    with np.errstate(invalid="ignore", divide="ignore"):  # the mean of nothing is NaN, quietly
+    with np.errstate(invalid="ignore", divide="ignore"):  # the mean of no entries is NaN
         out = x.sum(axis=dim, keepdims=keepdim) / np.asarray(_count(x, dim), dtype=x.dtype)
 
     def backward(dout: Array) -> Gradients:
@@ -58,10 +61,11 @@ def var(
 ) -> tuple[Array, Backward]:
     """out = sum((x - mean(x))^2) / (n - correction) over dim.
 
-    The default correction, 1, is the unbiased estimate; layer norm uses 0.
+    The default correction, 1, gives the unbiased estimate; layer norm uses 0.
 
-    Backward. Through the square: 2 * (x - mean) / (n - correction). Through the mean nothing
-    comes: its gradient is -2 * sum(x - mean) / (...), which is zero.   Mirrors: torch.var.
+    Backward. Through the square, dx = dout * 2 * (x - mean) / (n - correction). Nothing comes
+    through the mean: its gradient is -2 * sum(x - mean) / (n - correction) * dout, which is zero.
+    Mirrors: torch.var.
     """
     count = _count(x, dim)
     if count <= correction:
@@ -83,8 +87,8 @@ def var(
 def amax(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Backward]:
     """out = the largest entry over dim.
 
-    Backward. Only the largest entry moves the maximum; if several are equal, they share dout
-    evenly, as in PyTorch.   Mirrors: torch.amax.
+    Backward. Only the largest entry moves the maximum. If several entries are the largest, they
+    share dout evenly, as in PyTorch.   Mirrors: torch.amax.
     """
     out = x.max(axis=dim, keepdims=keepdim)
 
@@ -97,6 +101,6 @@ def amax(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Ba
 
 
 def _count(x: Array, dim: Dim) -> int:
-    """How many entries of x one entry of the result is made of."""
+    """Return how many entries of x go into one entry of the result."""
     dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
     return int(np.prod([x.shape[d] for d in dims], dtype=int)) if x.ndim else 1

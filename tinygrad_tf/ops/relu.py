@@ -1,4 +1,7 @@
-"""ReLU: negative values become zero."""
+"""ReLU: negative values become zero.
+
+The Transformer block runs it with activation="relu". The language model's default is "gelu".
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from tinygrad_tf.graph import Array, Backward, Gradients
 
 @differentiable
 def relu(x: Array) -> tuple[Array, Backward]:
-    """Cut off below zero. out = max(x, 0).
+    """Cut off negative values. out = max(x, 0).
 
     x (...) -> out (...).   A NaN stays a NaN.
 
-    Backward. Where x > 0 the output moves with x, elsewhere it does not move:
+    Backward. Where x > 0 the output moves with x; elsewhere it does not move:
         dx = dout where x > 0, else 0.
-    At x = 0 there is no derivative; like PyTorch we take 0, the choice that keeps a dead unit dead.
-    Fact: out * dx = out * dout, for where dx is cut, out is 0.
+    At x = 0 there is no derivative. We take 0, as PyTorch does.
+    Fact: out * dx = out * dout, because out is 0 where dx is set to 0.
     Source: Nair, Hinton (2010), "Rectified linear units improve restricted Boltzmann machines".
     Mirrors: torch.nn.functional.relu.
     """

@@ -1,4 +1,8 @@
-"""Rules that choose between entries. What was not chosen gets no gradient."""
+"""Rules that choose between entries. An entry that was not chosen gets no gradient.
+
+The Transformer block runs `masked_fill` when its written-out attention has a mask, and `triu` when
+this mask is causal. It is causal in the language model.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,9 @@ from tinygrad_tf.ops.sum_to import sum_to
 def where(condition: Array, x: Array, y: Array) -> tuple[Array, Backward]:
     """out = x where the condition is True, else y; all three broadcast.
 
-    Backward. dout goes to the one that was taken, zero to the other. A NaN in the branch not taken
-    stays out of the output; but whatever *computed* it still multiplies its zero by NaN.
-    Mirrors: torch.where.
+    Backward. dout goes to the input that was chosen, and zero goes to the other. A NaN that was not
+    chosen does not reach the output, and its gradient is zero; but the rule that computed the NaN
+    multiplies this zero by its slope, and 0 * NaN is NaN.   Mirrors: torch.where.
     """
     if condition.dtype != bool:
         raise ValueError(f"where: condition is {condition.dtype}, expected bool")
@@ -33,7 +37,7 @@ def where(condition: Array, x: Array, y: Array) -> tuple[Array, Backward]:
 def masked_fill(x: Array, mask: Array, *, value: float) -> tuple[Array, Backward]:
     """out = value where the mask is True, else x.
 
-    Backward. The filled places no longer depend on x: dx = dout there set to 0.
+    Backward. A filled entry does not depend on x, so dx is dout with 0 at the filled entries.
     Mirrors: torch.Tensor.masked_fill.
     """
     if mask.dtype != bool:
@@ -50,7 +54,7 @@ def masked_fill(x: Array, mask: Array, *, value: float) -> tuple[Array, Backward
 def tril(x: Array, *, diagonal: int = 0) -> tuple[Array, Backward]:
     """Keep the lower triangle of the last two axes, up to the given diagonal; zero the rest.
 
-    Backward. The same triangle of dout.   Mirrors: torch.tril.
+    Backward. dx is the same triangle of dout.   Mirrors: torch.tril.
     """
     _check_matrix("tril", x)
     out = np.tril(x, diagonal)
@@ -65,7 +69,7 @@ def tril(x: Array, *, diagonal: int = 0) -> tuple[Array, Backward]:
 def triu(x: Array, *, diagonal: int = 0) -> tuple[Array, Backward]:
     """Keep the upper triangle of the last two axes, from the given diagonal on; zero the rest.
 
-    Backward. The same triangle of dout.   Mirrors: torch.triu.
+    Backward. dx is the same triangle of dout.   Mirrors: torch.triu.
     """
     _check_matrix("triu", x)
     out = np.triu(x, diagonal)

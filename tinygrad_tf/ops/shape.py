@@ -1,6 +1,8 @@
-"""Rules that move entries without changing them: going back, they are moved home again.
+"""Rules that move entries without changing them. The backward moves the gradients back.
 
-The results of reshape, permute and expand may share memory with their input.
+Only `cat` copies; the result of any other rule here may share memory with its input.
+The Transformer block runs `reshape`, `transpose` and `getitem` as it comes, to split and merge the
+heads of attention. The language model runs `cat` once, when it makes its sinusoidal positions.
 """
 
 from __future__ import annotations
@@ -14,15 +16,15 @@ from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
 from tinygrad_tf.ops.sum_to import sum_to
 
-READ_ONCE = frozenset((int, slice, type(None), type(...)))  # an index of these repeats no place
+READ_ONCE = frozenset((int, slice, type(None), type(...)))  # such an index reads no entry twice
 
 
 @differentiable
 def reshape(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
-    """The same entries, in the same order, under another shape; one size may be -1.
+    """Return the same entries, in the same order, in another shape; one size may be -1.
 
-    Backward. dx is dout under x's shape.   Mirrors: torch.reshape, also view, flatten, unflatten,
-    squeeze and unsqueeze.
+    Backward. dx is dout in the shape of x.   Mirrors: torch.reshape, and also view, flatten,
+    unflatten, squeeze and unsqueeze.
     """
     try:
         out = x.reshape(shape)
@@ -41,10 +43,10 @@ def reshape(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
 
 @differentiable
 def permute(x: Array, *, dims: tuple[int, ...]) -> tuple[Array, Backward]:
-    """Axes in another order: axis i of the output is axis dims[i] of x.
+    """Put the axes in another order: axis i of out is axis dims[i] of x.
 
-    Backward. The inverse order: axis dims[i] of x went to i, so axis d comes back from where d
-    stands in dims. For a swap of two axes this is dims itself, for a rotation it is not.
+    Backward. dx has the axes of dout in the inverse order: if dims[i] is d, axis d of dx is axis i
+    of dout. A swap of two axes is its own inverse; a rotation of three axes is not.
     Mirrors: torch.permute.
     """
     axes = range(x.ndim)
@@ -61,9 +63,9 @@ def permute(x: Array, *, dims: tuple[int, ...]) -> tuple[Array, Backward]:
 
 @differentiable
 def transpose(x: Array, *, dim0: int, dim1: int) -> tuple[Array, Backward]:
-    """Two axes change places.
+    """Swap two axes.
 
-    Backward. They change back.   Mirrors: torch.transpose.
+    Backward. Swap them again.   Mirrors: torch.transpose.
     """
     try:
         out = x.swapaxes(dim0, dim1)
@@ -81,7 +83,7 @@ def transpose(x: Array, *, dim0: int, dim1: int) -> tuple[Array, Backward]:
 def expand(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
     """Repeat x along new leading axes and along axes of size 1; -1 keeps a size.
 
-    Backward. Every copy's gradient belongs to the one original: sum_to.   Mirrors: torch.expand.
+    Backward. The gradients of all copies of an entry add up: `sum_to`.   Mirrors: torch.expand.
     """
     added = len(shape) - x.ndim
     sizes = tuple(
@@ -100,7 +102,7 @@ def expand(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
 def cat(*arrays: Array, dim: int) -> tuple[Array, Backward]:
     """Join arrays along an axis they already have; the other sizes must agree.
 
-    Backward. Each array takes the piece of dout that it became.   Mirrors: torch.cat.
+    Backward. Each array gets the piece of dout at its own place.   Mirrors: torch.cat.
     """
     out = np.concatenate(arrays, axis=dim)
     ends = np.cumsum([a.shape[dim] for a in arrays])
@@ -113,11 +115,11 @@ def cat(*arrays: Array, dim: int) -> tuple[Array, Backward]:
 
 @differentiable
 def getitem(x: Array, *, index: Any) -> tuple[Array, Backward]:
-    """out = x[index]: slices, integers, None, ..., and integer or boolean arrays.
+    """out = x[index], for slices, integers, None, `...`, and integer or boolean arrays.
 
-    Backward. dx is dout at the places that were read, and zero elsewhere. An integer array may read
-    a place twice, and then both gradients belong to it: np.add.at adds them up, where a plain
-    assignment would keep the last. Slices read no place twice.   Mirrors: torch.Tensor.__getitem__.
+    Backward. dx is dout at the entries that were read, and zero elsewhere. An integer array may
+    read an entry twice, and then its two gradients add up: np.add.at does that, while a plain
+    assignment would keep the last. Slices read no entry twice.   Mirrors: torch.Tensor.__getitem__.
     """
     out = x[index]
 
@@ -133,10 +135,10 @@ def getitem(x: Array, *, index: Any) -> tuple[Array, Backward]:
 
 
 def reads_once(index: Any) -> bool:
-    """Whether an index reads no place twice: it has only integers, slices, None and `...`."""
+    """Whether an index has only integers, slices, None and `...`: it then repeats no entry."""
     return READ_ONCE.issuperset(map(type, index if type(index) is tuple else (index,)))
 
 
 def out_of_range(op: str, dim: int, ndim: int) -> IndexError:
-    """There is no such axis, in words."""
+    """Return an error that says that the tensor has no axis `dim`."""
     return IndexError(f"{op}: dim {dim} is out of range for a tensor of {ndim} axes")

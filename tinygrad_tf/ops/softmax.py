@@ -1,4 +1,7 @@
-"""Softmax and its logarithm: scores become a probability distribution along one axis."""
+"""Softmax and its logarithm: scores become a probability distribution along one axis.
+
+The Transformer block runs `softmax` as it comes. `log_softmax` serves the loss, `cross_entropy`.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,18 @@ from tinygrad_tf.graph import Array, Backward, Gradients
 
 @differentiable
 def softmax(x: Array, *, dim: int) -> tuple[Array, Backward]:
-    """Scores to probabilities. out = exp(x) / sum(exp(x)), the sum along dim.
+    """Turn scores into probabilities. out = exp(x) / sum(exp(x)), the sum along dim.
 
-    x (...) -> out (...), >= 0, and each line along dim sums to 1.   The maximum is subtracted
-    first: exp then never overflows, and nothing changes, for softmax(x + c) = softmax(x).
+    x (...) -> out (...). Every entry is >= 0, and each line along dim sums to 1. The maximum is
+    subtracted first, so exp never overflows. The result is the same: softmax(x + c) = softmax(x).
 
-    Backward. Within one line, out[i] = e[i] / total, and total contains every e[j]:
+    Backward. Within one line, out[i] = e[i] / total with e = exp(x), and total contains every e[j]:
         d out[i] / d x[j] = out[i] * (1 if i == j else 0) - out[i] * out[j].
     Multiply by dout[i] and sum over i:
         dx[j] = out[j] * (dout[j] - sum_i dout[i] * out[i]).
-    So the gradient is dout less its own average under out, scaled by out. The maximum needs no
-    gradient: it is the c that the result does not depend on.
-    Fact: dx sums to 0 along dim. (Hence the gradient of softmax(x).sum() is zero everywhere.)
+    In words: subtract from dout its average, weighted by out, and multiply the rest by out. The
+    maximum needs no gradient: like c above, it does not change the result.
+    Fact: dx sums to 0 along dim. The gradient of softmax(x).sum() is zero everywhere.
     Source: Bridle (1990), "Probabilistic interpretation of feedforward classification network
     outputs".   Mirrors: torch.nn.functional.softmax.
     """
@@ -32,8 +35,10 @@ def softmax(x: Array, *, dim: int) -> tuple[Array, Backward]:
     out = exponential / total                                 # 4  (...)
 
     def backward(dout: Array) -> Gradients:
-        average = (dout * out).sum(axis=dim, keepdims=True)   # 3, 4  what total passes back
-        dx = out * (dout - average)                           # 2, 4
+        average = (dout * out).sum(axis=dim, keepdims=True)   # 4  exponential / total
+        dx = out * (dout - average)                           # 4  exponential / total
+                                                              # 3  sum(exponential)
+                                                              # 2  exp(x - peak)
         return (dx,)
 
     return out, backward
@@ -41,9 +46,10 @@ def softmax(x: Array, *, dim: int) -> tuple[Array, Backward]:
 
 @differentiable
 def log_softmax(x: Array, *, dim: int) -> tuple[Array, Backward]:
-    """Scores to log-probabilities. out = x - log(sum(exp(x))), the sum along dim.
+    """Turn scores into log-probabilities. out = x - log(sum(exp(x))), the sum along dim.
 
-    x (...) -> out (...), <= 0.   Never log(softmax(x)): that is -inf as soon as exp underflows.
+    x (...) -> out (...). Every entry is <= 0. This is not computed as log(softmax(x)), which is
+    -inf as soon as exp underflows.
 
     Backward. out[i] = x[i] - log(total), and d log(total) / d x[j] = exp(x[j]) / total = probs[j]:
         dx[j] = dout[j] - probs[j] * sum_i dout[i],   with probs = exp(out).
@@ -54,13 +60,15 @@ def log_softmax(x: Array, *, dim: int) -> tuple[Array, Backward]:
     _check_dim("log_softmax", x, dim)
     peak = x.max(axis=dim, keepdims=True, initial=-np.inf)                 # 1  (..., 1)
     shifted = x - peak                                                     # 2  (...)
-    with np.errstate(divide="ignore"):                                     #    an axis of size 0
+    with np.errstate(divide="ignore"):                                     #    log(0) if size is 0
         log_total = np.log(np.exp(shifted).sum(axis=dim, keepdims=True))   # 3  (..., 1)
     out = shifted - log_total                                              # 4  (...)
 
     def backward(dout: Array) -> Gradients:
-        dlog_total = -dout.sum(axis=dim, keepdims=True)                    # 4  (..., 1)
-        dx = dout + np.exp(out) * dlog_total                               # 4, 3, 2
+        dlog_total = -dout.sum(axis=dim, keepdims=True)      # 4  shifted - log_total
+        dx = dout + np.exp(out) * dlog_total                 # 4  shifted - log_total
+                                                             # 3  log(sum(exp(shifted)))
+                                                             # 2  x - peak
         return (dx,)
 
     return out, backward

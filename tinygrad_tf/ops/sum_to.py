@@ -1,4 +1,7 @@
-"""Undoing a broadcast: what every rule that broadcasts calls on the way back."""
+"""Undoing a broadcast: a tool that the rules share. It is not a rule itself.
+
+The Transformer block runs it as it comes, within the backwards of `add`, `div` and `matmul`.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,10 @@ from tinygrad_tf.graph import Array
 
 
 def sum_to(array: Array, shape: tuple[int, ...]) -> Array:
-    """Sum `array` over the axes along which `shape` was stretched to it.
+    """Sum `array` over the axes along which an input with this `shape` was stretched.
 
-    If x (shape) was repeated along an axis, every copy's gradient belongs to the same x, so they
-    add up. array (..., larger) -> (shape).
+    Broadcasting repeats an entry of the input, and the gradients of all its copies add up.
+    array (the broadcast shape) -> (shape).
     """
     if array.shape == shape:
         return array

@@ -1,4 +1,4 @@
-"""The Transformer on our own engine: the same source as `torch_impl`, but for its imports."""
+"""The Transformer on our own engine. The source differs from `torch_impl` only in imports."""
 
 from tinygrad_tf.transformer.attention import MultiheadSelfAttention
 from tinygrad_tf.transformer.block import TransformerBlock

@@ -1,12 +1,12 @@
-"""The Transformer block: attention mixes the tokens, a feed-forward network each token's channels.
+"""The Transformer block: attention mixes tokens, and a feed-forward network mixes channels.
 
-Around each of the two stands a residual connection and a layer norm, in one of two orders:
+Each of the two has a residual connection and a layer norm, in one of two orders:
 
     post-norm (2017):  x = norm1(x + attention(x));   x = norm2(x + feed_forward(x))
     pre-norm (GPT-2):  x = x + attention(norm1(x));   x = x + feed_forward(norm2(x))
 
-In pre-norm x itself is never normalised: the identity path, and the gradient's way back along it,
-runs straight through any number of blocks. In post-norm every block's norm stands on that path.
+In pre-norm x itself is never normalised, so an identity path runs straight through any number of
+blocks, and the gradient can go back along it. In post-norm every norm stands on that path.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.
 
 
 class TransformerBlock(nn.Module):
-    """`torch.nn.TransformerEncoderLayer` with its arguments and names, batch first.
+    """A block with the arguments and names of `torch.nn.TransformerEncoderLayer`, batch first.
 
-    d_model C, nhead H, dim_feedforward F; activation "relu", "gelu" or a function. For the study
-    of gradients it has two switches more: residual=False drops both residual connections,
-    norm=False both layer norms. fused: see MultiheadSelfAttention.
+    d_model is C, nhead is H and dim_feedforward is F. activation is "relu", "gelu" or a function.
+    Two more switches serve the study of gradients: residual=False removes both residual
+    connections, and norm=False removes both layer norms. MultiheadSelfAttention explains fused.
     """
 
     def __init__(
@@ -45,15 +45,16 @@ class TransformerBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.self_attn = MultiheadSelfAttention(d_model, nhead, dropout, bias, fused)
-        self.linear1 = nn.Linear(d_model, dim_feedforward, bias=bias)
-        self.dropout = nn.Dropout(dropout)
+        self.linear1 = nn.Linear(d_model, dim_feedforward, bias=bias)  # the feed-forward network
+        self.dropout = nn.Dropout(dropout)  # inside it, after the activation
         self.linear2 = nn.Linear(dim_feedforward, d_model, bias=bias)
+        # Number 1 belongs to attention, and number 2 to the feed-forward network.
         self.norm1 = nn.LayerNorm(d_model, layer_norm_eps, bias=bias) if norm else nn.Identity()
         self.norm2 = nn.LayerNorm(d_model, layer_norm_eps, bias=bias) if norm else nn.Identity()
-        self.dropout1 = nn.Dropout(dropout)
+        self.dropout1 = nn.Dropout(dropout)  # before the result is added to x
         self.dropout2 = nn.Dropout(dropout)
-        self.norm_first = norm_first
-        self.residual = residual
+        self.norm_first = norm_first  # pre-norm if True, post-norm if False
+        self.residual = residual  # whether there are residual connections
         self.activation = _activation(activation)
 
     def forward(
@@ -63,7 +64,7 @@ class TransformerBlock(nn.Module):
         src_key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:
-        """Apply the block. src (B, T, C) -> (B, T, C); the masks as in MultiheadSelfAttention."""
+        """Apply the block. (B, T, C) -> (B, T, C). MultiheadSelfAttention explains the masks."""
         masks = (src_mask, src_key_padding_mask, is_causal)
         x = src
         if self.norm_first:
@@ -75,11 +76,11 @@ class TransformerBlock(nn.Module):
         return x
 
     def _join(self, x: Tensor, branch: Tensor) -> Tensor:
-        """The residual connection: the branch is added to x, instead of taking its place."""
+        """Add the branch to x. Without residual connections, return the branch alone."""
         return x + branch if self.residual else branch
 
     def _feed_forward(self, x: Tensor) -> Tensor:
-        """Two linear layers, each token for itself. (B, T, C) -> (B, T, F) -> (B, T, C)."""
+        """Apply two linear layers to each token by itself. (B, T, C) -> (B, T, F) -> (B, T, C)."""
         hidden = self.dropout(self.activation(self.linear1(x)))  # (B, T, F)
         out: Tensor = self.linear2(hidden)  # (B, T, C)
         return out

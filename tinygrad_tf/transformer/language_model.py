@@ -1,4 +1,4 @@
-"""A causal language model: from each token, and those before it, predict the next."""
+"""A causal language model: it predicts each token from all tokens before it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from tinygrad_tf.transformer.positional_encoding import POSITIONS
 
 
 class TransformerLanguageModel(nn.Module):
-    """Embedding, position, N blocks, a final norm for pre-norm, linear head.
+    """Embed the tokens, add their positions, apply the blocks and the head.
 
-    tokens (B, T) -> logits (B, T, V), T <= context. num_layers N; position "sinusoidal" or
-    "learned"; tie_weights makes the head's weight the embedding table itself; the other options
-    are the block's. Embeddings are scaled by sqrt(C), as in Vaswani et al. (2017), section 3.4,
-    and, like the head, start from a standard deviation of 0.02: the first loss is near ln(V).
+    tokens (B, T) -> logits (B, T, V), where T is at most context. vocab_size is V. position is
+    "sinusoidal" or "learned". With tie_weights the weight of the head is the embedding table
+    itself. TransformerBlock explains the other options.
+    Embeddings are scaled by sqrt(C), as in Vaswani et al. (2017), section 3.4. The embedding table
+    and the weight of the head start with a standard deviation of 0.02, so the first loss is near
+    ln(V).
     """
 
     def __init__(
@@ -44,10 +46,10 @@ class TransformerLanguageModel(nn.Module):
                 f"TransformerLanguageModel: position is {position!r}, expected one of "
                 f"{', '.join(POSITIONS)}"
             )
-        self.scale = math.sqrt(d_model)
+        self.scale = math.sqrt(d_model)  # of the embeddings
         self.token_embedding = nn.Embedding(vocab_size, d_model)
-        self.position = POSITIONS[position](d_model, context)
-        self.dropout = nn.Dropout(dropout)
+        self.position = POSITIONS[position](d_model, context)  # adds an encoding of each position
+        self.dropout = nn.Dropout(dropout)  # before the first block
         self.blocks = nn.ModuleList(
             TransformerBlock(
                 d_model,
@@ -64,9 +66,9 @@ class TransformerLanguageModel(nn.Module):
             )
             for _ in range(num_layers)
         )
-        norm = norm and norm_first
+        norm = norm and norm_first  # a post-norm block has normalised its result already
         self.norm = nn.LayerNorm(d_model, layer_norm_eps, bias=bias) if norm else nn.Identity()
-        self.head = nn.Linear(d_model, vocab_size, bias=bias)
+        self.head = nn.Linear(d_model, vocab_size, bias=bias)  # makes the logits
         nn.init.normal_(self.token_embedding.weight, std=0.02)
         nn.init.normal_(self.head.weight, std=0.02)
         if self.head.bias is not None:
@@ -75,7 +77,7 @@ class TransformerLanguageModel(nn.Module):
             self.head.weight = self.token_embedding.weight
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Logits of the next token at every place. tokens (B, T) integers -> (B, T, V)."""
+        """Return the logits of the next token at every place. tokens (B, T) -> (B, T, V)."""
         x = self.token_embedding(tokens) * self.scale  # (B, T, C)
         x = self.dropout(self.position(x))
         for block in self.blocks:

@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_tf as tg
 from crosscheck.mutants.mutant import Mutant
-from tinygrad_tf import kernels, nn
+from tinygrad_tf import nn
 from tinygrad_tf.ops import softmax as rules
 from tinygrad_tf.ops.elementwise import exp
 
@@ -54,24 +54,6 @@ def test_a_method_is_changed_for_objects_that_exist() -> None:
     assert doubled.touched()[0].__qualname__ == "Linear.forward"
 
 
-def test_a_kernel_is_changed_for_float32_alone() -> None:
-    half = mutant("kernels.gelu", "square *= -HALF", "square *= -ONE")
-    x = np.array([0.5, 1.5])
-
-    def slopes(dtype: str) -> np.ndarray:
-        tensor = tg.Tensor(x.astype(dtype), requires_grad=True)
-        nn.functional.gelu(tensor).backward(tg.Tensor(np.ones(2, dtype)))
-        assert tensor.grad is not None
-        return tensor.grad.numpy()
-
-    honest = {dtype: slopes(dtype) for dtype in ("float32", "float64")}
-    with half.planted():
-        assert not np.allclose(slopes("float32"), honest["float32"], rtol=1e-3)
-        np.testing.assert_array_equal(slopes("float64"), honest["float64"])
-    np.testing.assert_array_equal(slopes("float32"), honest["float32"])
-    assert {function.__module__ for function in half.touched()} == {kernels.gelu.__name__}
-
-
 def test_an_exception_takes_it_out_too() -> None:
     with pytest.raises(KeyError), WRONG_EXP.planted():  # noqa: PT012
         assert exp.rule(np.zeros(1))[0] == [2.0]
@@ -108,5 +90,5 @@ def test_the_patch_shows_the_lines_around() -> None:
         "-    out = np.exp(x)",
         "+    out = np.exp(x) + 1",
         " ",
-        "     def backward(dout: Array) -> tuple[Array | None, ...]:",
+        "     def backward(dout: Array) -> Gradients:",
     ]

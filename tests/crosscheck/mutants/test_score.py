@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,7 @@ def test_the_table_has_a_row_for_each(scored: Score) -> None:
     assert "Escaped" not in text
 
 
+@pytest.mark.skipif(not find_spec("tinygrad_tf.fast"), reason="the score is that of all bugs")
 def test_the_readme_shows_this_score(scored: Score) -> None:
     shown = re.search("<!-- score -->\n(.*?)\n<!-- /score -->", README.read_text("utf-8"), re.S)
     assert shown is not None

@@ -443,12 +443,12 @@ def test_a_scalars_gradient_that_is_not_summed_is_the_rules_fault(
 def test_a_mistake_in_the_walk_is_nobody_elses(
     twins: Any, x: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import tinygrad_tf.walk
+    import tinygrad_tf.autograd
 
-    def dishonest(waiting: Any) -> Any:
+    def dishonest(start: Any) -> Any:
         raise RuntimeError("backward: lost on the way")
 
-    monkeypatch.setattr(tinygrad_tf.walk, "heappop", dishonest)
+    monkeypatch.setattr(tinygrad_tf.autograd, "newest_first", dishonest)
     found = only(localise(*pair(twins, exp_with(honest)), Batch(x)))
     assert (found.kind, found.op) == (Kind.RAISED, "backward")
     assert "lost on the way" in found.what
