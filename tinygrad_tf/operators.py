@@ -1,7 +1,7 @@
-"""What the operators and the methods of a tensor mean: which rule in `ops/` computes each.
+"""The operators and methods of a tensor, and which rule in `ops/` computes each of them.
 
-There is no mathematics in this file. Where an op needs no spelling of its own it *is* the method,
-so `help(Tensor.exp)` shows the page of the rule.
+There is no mathematics in this file. Where a method takes the arguments of an op as they are, it
+*is* the op, so `help(Tensor.exp)` shows the page of the rule.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ class Operators(Variable):
     """Arithmetic, comparisons, functions of one value, reductions and selections."""
 
     __slots__ = ()
-    __array_ufunc__ = None  # so that `ndarray @ tensor` is ours to answer
-    __hash__ = object.__hash__  # by identity: == compares entries
+    __array_ufunc__ = None  # so that NumPy leaves `ndarray @ tensor` to Tensor
+    __hash__ = object.__hash__  # by identity, because == compares entries
 
-    # Comparisons: boolean tensors, without gradients
+    # Comparisons give boolean tensors, which have no gradients
 
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
         return self.new_tensor(self.data == _array(other))
@@ -49,11 +49,11 @@ class Operators(Variable):
         return self.new_tensor(~self.data)
 
     def all(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
-        """Whether all entries along dim are True."""
+        """Return whether all entries along dim are True."""
         return self.new_tensor(self.data.all(axis=dim, keepdims=keepdim))
 
     def any(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
-        """Whether any entry along dim is True."""
+        """Return whether any entry along dim is True."""
         return self.new_tensor(self.data.any(axis=dim, keepdims=keepdim))
 
     # Arithmetic
@@ -109,33 +109,33 @@ class Operators(Variable):
     # Reductions
 
     def sum(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
-        """The sum over dim."""
+        """Return the sum over dim."""
         return reductions.sum(self, dim=dim, keepdim=keepdim)
 
     def mean(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
-        """The mean over dim."""
+        """Return the mean over dim."""
         return reductions.mean(self, dim=dim, keepdim=keepdim)
 
     def var(self, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
-        """The variance over dim; correction=0 is the biased one."""
+        """Return the variance over dim. correction=0 gives the biased variance."""
         return reductions.var(self, dim=dim, correction=correction, keepdim=keepdim)
 
     def amax(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
-        """The largest entry over dim; equal ones share the gradient."""
+        """Return the largest entry over dim. Equal largest entries share the gradient."""
         return reductions.amax(self, dim=dim, keepdim=keepdim)
 
     # Selections
 
     def masked_fill(self, mask: Any, value: float) -> Tensor:
-        """Value where the mask is True, else self."""
+        """Return value where the mask is True, and self elsewhere."""
         return selection.masked_fill(self, mask, value=value)
 
     def tril(self, diagonal: int = 0) -> Tensor:
-        """The lower triangle of the last two axes."""
+        """Return the lower triangle of the last two axes, with zeros above it."""
         return selection.tril(self, diagonal=diagonal)
 
     def triu(self, diagonal: int = 0) -> Tensor:
-        """The upper triangle of the last two axes."""
+        """Return the upper triangle of the last two axes, with zeros below it."""
         return selection.triu(self, diagonal=diagonal)
 
 

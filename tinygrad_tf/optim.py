@@ -1,7 +1,7 @@
-"""Optimizers: what is done with the gradients once they are there. As in `torch.optim`.
+"""Optimizers, as in `torch.optim`: they use the gradients to change the parameters.
 
-Parameters are changed in place, under no graph: between a forward pass and its backward they must
-not be, for rules remember the arrays they saw.
+Parameters are changed in place, and no graph is built. Do not change them between a forward pass
+and its backward pass: rules remember the arrays that they were given, and use them again.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Group = dict[str, Any]
 
 
 class Optimizer:
-    """Base class: parameters in groups, each with its own options, and a state for each parameter.
+    """Base class. It has groups of parameters, each with its own options.
 
-    parameters: tensors, or groups: mappings with the key "params" and options that differ from the
-    defaults. The groups are in `param_groups`; changing an option there takes effect at once.
-    Raises ValueError for no parameters, for one given twice, for one that an op made, and for
-    unknown options.
+    parameters: a list of tensors, or a list of groups. A group is a mapping with the key "params"
+    and with the options that differ from the defaults.
+    Raises ValueError for no parameters, for a parameter given twice, for a parameter made by an op,
+    and for unknown options.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class Optimizer:
             raise TypeError(f"{type(self).__name__}: got one Tensor, expected a list of them")
         given: list[Any] = list(parameters)
         groups = given if given and isinstance(given[0], Mapping) else [{"params": given}]
+        # All options of each group, and its tensors under "params". Changes take effect at once.
         self.param_groups: list[Group] = []
         for group in groups:
             unknown = set(group) - {"params", *defaults}
@@ -51,15 +52,16 @@ class Optimizer:
                     f"{type(self).__name__}: an op ('{p.node.op}') made a parameter {p.shape}; "
                     "only leaves collect gradients"
                 )
+        # What `update` remembers of each parameter from one step to the next.
         self.state: dict[int, dict[str, Any]] = {id(p): {} for p in everything}
 
     def step(self) -> None:
-        """Change every parameter that has a gradient, once."""
+        """Change every parameter that has a gradient."""
         for job in self.jobs():
             self.update(*job)
 
     def jobs(self) -> list[tuple[Array, Array, Group, dict[str, Any]]]:
-        """Return what `update` is called with in a step: one job for each parameter to change."""
+        """Return the arguments of `update` for each parameter that has a gradient."""
         return [
             (parameter.data, parameter.grad.data, group, self.state[id(parameter)])
             for group in self.param_groups
@@ -68,8 +70,9 @@ class Optimizer:
         ]
 
     def update(self, value: Array, gradient: Array, group: Group, state: dict[str, Any]) -> None:
-        """Change one parameter's array in place; subclasses say how. Several threads may call this,
-        so it writes only to the value and its state.
+        """Change the array of one parameter in place. Subclasses say how.
+
+        It may write only to value and state, since several threads may call it at once.
         """
         raise NotImplementedError
 
@@ -83,9 +86,9 @@ class Optimizer:
 class SGD(Optimizer):
     """Gradient descent with momentum. value -= lr * velocity.
 
-    velocity = momentum * velocity + (1 - dampening) * gradient, the first time the gradient itself;
-    nesterov looks ahead: gradient + momentum * velocity takes the velocity's place. weight_decay
-    times the value is added to the gradient beforehand.
+    velocity = momentum * velocity + (1 - dampening) * gradient; the first velocity is the gradient.
+    With nesterov, gradient + momentum * velocity is used in place of velocity.
+    Before this, weight_decay * value is added to the gradient.
     Source: Sutskever et al. (2013), "On the importance of initialization and momentum".
     Mirrors: torch.optim.SGD.
     """
@@ -101,16 +104,14 @@ class SGD(Optimizer):
     ) -> None:
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("SGD: nesterov needs a momentum and no dampening")
-        super().__init__(
-            parameters,
-            {
-                "lr": lr,
-                "momentum": momentum,
-                "dampening": dampening,
-                "weight_decay": weight_decay,
-                "nesterov": nesterov,
-            },
-        )
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+        }
+        super().__init__(parameters, defaults)
 
     def update(self, value: Array, gradient: Array, group: Group, state: dict[str, Any]) -> None:
         """Take one step with one parameter."""
@@ -131,9 +132,10 @@ class SGD(Optimizer):
 class AdamW(Optimizer):
     """Adam with decoupled weight decay. value -= lr * (weight_decay * value + m_hat / sqrt(v_hat)).
 
-    m and v are running averages of the gradient and of its square, with betas as their memory; both
-    start at zero, which m_hat = m / (1 - beta1^t) and v_hat make up for. eps is added to the root.
-    The decay acts on the value itself: through the gradient, v would scale it away.
+    m and v are running averages of the gradient and of its square; beta1 and beta2 say how long
+    they remember. Both start at zero, so at step t they are too small. m_hat = m / (1 - beta1^t)
+    and v_hat = v / (1 - beta2^t) correct this. eps is added to the root.
+    The decay acts on the value itself. If it were added to the gradient, v would scale it away.
     Source: Loshchilov, Hutter (2019), arXiv:1711.05101, algorithm 2; Kingma, Ba (2015),
     arXiv:1412.6980, algorithm 1.   Mirrors: torch.optim.AdamW.
     """
@@ -173,8 +175,8 @@ class AdamW(Optimizer):
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> float:
     """Scale all gradients down together, in place, so that their joint norm is at most max_norm.
 
-    Returns the norm (Frobenius, over all parameters) before. As in PyTorch 1e-6 is added to it in
-    the division, and a norm of NaN makes every gradient NaN.
+    Returns the Frobenius norm of all gradients together, before scaling. As in PyTorch, 1e-6 is
+    added to it in the division, and a norm of NaN makes every gradient NaN.
     Source: Pascanu et al. (2013), arXiv:1211.5063, section 3.2.
     Mirrors: torch.nn.utils.clip_grad_norm_.
     """
@@ -182,7 +184,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> f
     gradients = [p.grad.data for p in parameters if p.grad is not None]
     norm = math.sqrt(sum(float(np.vdot(g, g)) for g in gradients))
     scale = max_norm / (norm + 1e-6)
-    if not scale >= 1.0:  # also NaN
+    if not scale >= 1.0:  # true for NaN as well
         for gradient in gradients:
             gradient *= scale
     return norm

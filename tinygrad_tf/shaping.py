@@ -1,4 +1,4 @@
-"""Shapes, axes and pieces: PyTorch's many words for a few rules of `ops/shape.py`.
+"""Shapes, axes and pieces. PyTorch has many names for the few rules in `ops/shape.py`.
 
 A view, a flatten and a squeeze are all reshapes; a chunk is a slice.
 """
@@ -24,10 +24,10 @@ class Shaping(Variable):
     __slots__ = ()
 
     def reshape(self, *shape: Any) -> Tensor:
-        """The same entries under another shape; one size may be -1."""
+        """Return the same entries in another shape; one size may be -1."""
         return rules.reshape(self, shape=sizes(shape))
 
-    view = reshape  # it copies where PyTorch would refuse to make a view
+    view = reshape  # where PyTorch refuses to make a view, this copies
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         """Join the axes from start_dim to end_dim into one."""
@@ -35,12 +35,11 @@ class Shaping(Variable):
         start, end = _axis("flatten", start_dim, len(shape)), _axis("flatten", end_dim, len(shape))
         if start > end:
             raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
-        end += 1
-        joined = math.prod(shape[start:end])
-        return rules.reshape(self, shape=(*shape[:start], joined, *shape[end:]))
+        joined = math.prod(shape[start : end + 1])
+        return rules.reshape(self, shape=(*shape[:start], joined, *shape[end + 1 :]))
 
     def unflatten(self, dim: int, into: Sequence[int]) -> Tensor:
-        """Split axis dim into axes of the sizes `into`, whose product it is; one may be -1."""
+        """Split axis dim into axes of the sizes `into`; one size may be -1."""
         shape = self.data.shape
         axis = _axis("unflatten", dim, len(shape))
         known = math.prod(size for size in into if size != -1)
@@ -65,7 +64,7 @@ class Shaping(Variable):
         return self.reshape(*shape[:axis], 1, *shape[axis:])
 
     def permute(self, *dims: Any) -> Tensor:
-        """The axes in the order dims."""
+        """Put the axes into the order dims."""
         return rules.permute(self, dims=sizes(dims))
 
     def transpose(self, dim0: int, dim1: int) -> Tensor:
@@ -77,7 +76,7 @@ class Shaping(Variable):
         return rules.expand(self, shape=sizes(shape))
 
     def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-        """Pieces of this size along dim (the last may be smaller), or of these sizes."""
+        """Cut along dim into pieces of this size (the last may be smaller), or of these sizes."""
         total = self.data.shape[_axis("split", dim, self.data.ndim)]
         if isinstance(split_size, int):
             if split_size < 1:
@@ -93,14 +92,14 @@ class Shaping(Variable):
         return tuple(self[(slice(None),) * axis + (cut,)] for cut in cuts)
 
     def chunk(self, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-        """At most this many pieces of equal size along dim; the last may be smaller."""
+        """Cut along dim into at most this many pieces of one size; the last may be smaller."""
         if chunks < 1:
             raise ValueError(f"chunk: chunks is {chunks}, expected 1 at least")
         total = self.data.shape[_axis("chunk", dim, self.data.ndim)]
         return self.split(max(math.ceil(total / chunks), 1), dim)
 
     def unbind(self, dim: int = 0) -> tuple[Tensor, ...]:
-        """The slices along dim, without that axis."""
+        """Return the slices along dim, without that axis."""
         shape = self.data.shape
         before = (slice(None),) * _axis("unbind", dim, len(shape))
         return tuple([rules.getitem(self, index=(*before, i)) for i in range(shape[dim])])
@@ -108,14 +107,14 @@ class Shaping(Variable):
     def __getitem__(self, index: Any) -> Tensor:
         parts = tuple(_as_index(part) for part in (index if isinstance(index, tuple) else (index,)))
         if any(map(_is_integer, parts)) and any(isinstance(part, np.ndarray) for part in parts):
-            # PyTorch lets the integers pick first; NumPy would count them among the arrays.
+            # PyTorch uses the integers before the arrays; NumPy would treat them as arrays.
             picked, parts = _integers_first(parts)
             return rules.getitem(rules.getitem(self, index=picked), index=parts)
         return rules.getitem(self, index=parts)
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Join tensors along an axis they have."""
+    """Join tensors along an axis that they have."""
     return rules.cat(*tensors, dim=dim)
 
 
@@ -125,21 +124,21 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 
 def sizes(arguments: tuple[Any, ...]) -> tuple[int, ...]:
-    """`f(2, 3)` and `f((2, 3))` mean the same."""
+    """Return (2, 3) for the arguments of `f(2, 3)` and of `f((2, 3))`."""
     if len(arguments) == 1 and not isinstance(arguments[0], int | np.integer):
         return tuple(arguments[0])
     return arguments
 
 
 def _axis(op: str, dim: int, ndim: int) -> int:
-    """The axis counted from the front. Raises IndexError when there is no such axis."""
+    """Return the axis, counted from the front. Raises IndexError if there is no such axis."""
     if not -ndim <= dim < ndim:
         raise rules.out_of_range(op, dim, ndim)
     return dim % ndim
 
 
 def _as_index(part: Any) -> Any:
-    """One part of an index, as NumPy takes it."""
+    """Return one part of an index as NumPy takes it."""
     if isinstance(part, Variable):
         part = part.data
     if isinstance(part, list):
@@ -153,7 +152,7 @@ def _is_integer(part: Any) -> bool:
 
 
 def _integers_first(parts: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """An index in two steps: all but the arrays, then the arrays on the axes that are left."""
+    """Split an index into two: all parts except arrays, then arrays on the axes that are left."""
     everything = slice(None)
     first: list[Any] = []
     for part in parts:

@@ -1,8 +1,8 @@
 """`Tensor`: an array that can be differentiated, in PyTorch's dialect.
 
-How gradients flow is in `graph.py` and `autograd.py`. What `x + y` or `x.transpose(1, 2)` means is
-in `operators.py` and `shaping.py`, from which Tensor inherits. This file has the rest: how tensors
-are made, looked at and watched.
+`graph.py` and `autograd.py` say how gradients flow. `operators.py` and `shaping.py`, from which
+Tensor inherits, say what `x + y` and `x.transpose(1, 2)` mean. This file has the rest: how tensors
+are made, inspected and watched.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ float64 = np.dtype(np.float64)
 class Tensor(Operators, Shaping):
     """An n-dimensional array that can be differentiated.
 
-    data: an array (shared, not copied) or nested lists; Python floats become float32, as in
-    PyTorch. Only float32 and float64 tensors can require gradients; integers serve as indices,
-    booleans as masks. Raises TypeError for any other dtype.
+    data is an array, which is shared and not copied, or nested lists. Python floats become float32,
+    as in PyTorch. Only float32 and float64 tensors can require gradients. Integers serve as indices
+    and booleans as masks. Raises TypeError for any other dtype.
     """
 
     __slots__ = ()
@@ -45,22 +45,22 @@ class Tensor(Operators, Shaping):
             self.requires_grad_()
 
     def new_tensor(self, data: Any) -> Tensor:
-        """A tensor of this data that requires no grad."""
-        tensor = object.__new__(Tensor)  # not by __init__: an op's result needs no questions asked
+        """Return a tensor of this data that requires no grad."""
+        tensor = object.__new__(Tensor)  # without __init__: an op's result needs no checks
         tensor.data = data if type(data) is np.ndarray else np.asarray(data)
         tensor.requires_grad = False
         tensor.grad = tensor.node = tensor.hooks = None
         return tensor
 
     def new_zeros(self, *size: Any) -> Tensor:
-        """Zeros of this size in self's dtype."""
+        """Return zeros of this size in self's dtype."""
         return Tensor(np.zeros(sizes(size), self.dtype))
 
     def new_ones(self, *size: Any) -> Tensor:
-        """Ones of this size in self's dtype."""
+        """Return ones of this size in self's dtype."""
         return Tensor(np.ones(sizes(size), self.dtype))
 
-    # What it is
+    # Shape and type
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -88,23 +88,25 @@ class Tensor(Operators, Shaping):
         return self.permute(*reversed(range(self.ndim)))
 
     def dim(self) -> int:
-        """The number of axes, under PyTorch's name."""
+        """Return the number of axes."""
         return self.data.ndim
 
     def size(self, dim: int | None = None) -> Any:
-        """The shape, or one of its sizes."""
+        """Return the shape, or the size of axis dim."""
         return self.shape if dim is None else self.shape[dim]
 
     def is_floating_point(self) -> bool:
-        """Whether the entries are float32 or float64."""
+        """Return whether the entries are float32 or float64."""
         return self.data.dtype.kind == "f"
 
     def numel(self) -> int:
-        """The number of entries."""
+        """Return the number of entries."""
         return self.data.size
 
+    # Gradients
+
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Ask for gradients, or stop asking. Raises for integers, and when an op made self."""
+        """Ask for gradients, or stop asking. Raises for integers, and if an op made self."""
         if requires_grad and self.data.dtype.kind != "f":
             raise TypeError(f"requires_grad: only floats have gradients, not {self.dtype}")
         if not self.is_leaf:
@@ -115,14 +117,14 @@ class Tensor(Operators, Shaping):
     def backward(self, gradient: Tensor | None = None, retain_graph: bool = False) -> None:
         """Add dL/d(leaf) to the `.grad` of every leaf this tensor was computed from.
 
-        gradient: dL/d(self), with self's shape. It may be left out when self is a scalar: then
+        gradient is dL/d(self), with self's shape. It may be left out if self has one entry: then
         self is L, and the gradient is 1. The graph is freed on the way, unless retain_graph.
-        Raises RuntimeError when there is no graph, and ValueError for a wrong gradient.
+        Raises RuntimeError if there is no graph, and ValueError for a wrong gradient.
         """
         run_backward(self, gradient, retain_graph)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
-        """Call `hook(dL/d(self))` once in each backward pass; what it returns takes its place."""
+        """Call `hook(dL/d(self))` once in each backward pass. It may return another gradient."""
         if not self.requires_grad:
             raise RuntimeError("register_hook: the tensor does not require grad")
         return RemovableHandle(_hooks(self.node or self), hook)
@@ -137,11 +139,11 @@ class Tensor(Operators, Shaping):
     # Out of the graph
 
     def detach(self) -> Tensor:
-        """The same data (shared), without its history."""
+        """Return a tensor that shares the data, but has no graph."""
         return Tensor(self.data)
 
     def numpy(self) -> Array:
-        """The array itself (shared). Raises RuntimeError when self requires grad."""
+        """Return the array itself, not a copy. Raises RuntimeError if self requires grad."""
         if self.requires_grad:
             raise RuntimeError("numpy: the tensor requires grad; call tensor.detach().numpy()")
         return self.data
@@ -150,17 +152,17 @@ class Tensor(Operators, Shaping):
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def item(self) -> Any:
-        """The only entry, as a Python number. Raises ValueError if there are more."""
+        """Return the only entry as a Python number. Raises ValueError unless there is one entry."""
         if self.data.size != 1:
             raise ValueError(f"item: the tensor has shape {self.shape}, not one entry")
         return self.data.item()
 
     def tolist(self) -> Any:
-        """The entries as nested lists."""
+        """Return the entries as nested lists."""
         return self.data.tolist()
 
     def to(self, like: Any) -> Tensor:
-        """Self in another dtype, or in the dtype of another tensor. Differentiable."""
+        """Convert to a dtype, or to the dtype of another tensor. Differentiable between floats."""
         dtype = like.dtype if isinstance(like, Tensor) else np.dtype(like)
         if dtype == self.dtype:
             return self
@@ -170,7 +172,7 @@ class Tensor(Operators, Shaping):
         return Tensor(self.data.astype(dtype))
 
     def double(self) -> Tensor:
-        """Self in float64."""
+        """Convert to float64."""
         return self.to(float64)
 
     def __repr__(self) -> str:
@@ -195,22 +197,22 @@ class Tensor(Operators, Shaping):
 
 
 def empty(*size: Any, dtype: Any = float32) -> Tensor:
-    """A tensor of this size whose entries are arbitrary, to be initialised by `nn.init`."""
+    """Return a tensor of this size with arbitrary entries, for `nn.init` to fill."""
     return Tensor(np.empty(sizes(size), dtype=dtype))
 
 
 def zeros(*size: Any, dtype: Any = float32) -> Tensor:
-    """A tensor of zeros."""
+    """Return a tensor of zeros."""
     return Tensor(np.zeros(sizes(size), dtype=dtype))
 
 
 def ones(*size: Any, dtype: Any = float32) -> Tensor:
-    """A tensor of ones."""
+    """Return a tensor of ones."""
     return Tensor(np.ones(sizes(size), dtype=dtype))
 
 
 def arange(*limits: float, dtype: Any = None) -> Tensor:
-    """The numbers from start to below end by step: arange(end), (start, end[, step])."""
+    """Return the numbers from start to end, without end. arange(end) or (start, end[, step])."""
     numbers = np.arange(*limits)
     if dtype is None and numbers.dtype == float64:
         dtype = float32  # Python floats, as in Tensor([0.5])

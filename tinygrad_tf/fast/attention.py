@@ -1,7 +1,7 @@
-"""Attention in float32, tile by tile, so that memory never holds the scores of a long context.
+"""Attention in float32, tile by tile, so that a long context never needs all its scores at once.
 
-A tile is a few heads, or some rows of one head, whose scores fit into the cache. It is faster than
-the page `ops/attention.py` for three reasons:
+A tile is a few heads, or some rows of one head, whose scores fit into the cache. Three more things
+make this form faster than the page `ops/attention.py`:
 
 * A causal tile skips the keys that none of its queries may see.
 * The scores lie in memory with the keys as their first axis. So each step of the softmax works on
@@ -147,7 +147,7 @@ def _covers(q: Array, k: Array, v: Array) -> bool:
 
 @functools.lru_cache(maxsize=64)
 def _factor(head_size: int, scale: float | None) -> Array:
-    """Return the factor of the scores."""
+    """Return what the scores are multiplied by."""
     return constant(1.0 / math.sqrt(head_size) if scale is None else scale)
 
 

@@ -26,11 +26,11 @@ SMALLEST = 1 << 17  # bytes of an array; smaller arrays are left to malloc
 
 @functools.cache
 def ask_malloc() -> None:
-    """Ask glibc's malloc, once, to keep up to KEPT bytes of freed arrays up to 32 MB, its limit.
+    """Ask glibc's malloc, once, to keep up to KEPT bytes of freed arrays.
 
-    If malloc agrees, `empty` leaves such arrays to it. The request holds for the whole process and
-    cannot be taken back. Nothing is asked if the environment sets malloc's thresholds, or if malloc
-    is not glibc's.
+    This works for arrays up to 32 MB, which is malloc's limit. If malloc agrees, `empty` leaves
+    such arrays to it. The request holds for the whole process and cannot be taken back. Nothing is
+    asked if the environment sets malloc's thresholds, or if malloc is not glibc's.
     """
     global SMALLEST
     if _malloc_agrees(1 << 25):
@@ -97,8 +97,9 @@ class _Pool:
 
     def forget(self) -> None:
         """Drop the idle blocks whose sizes nobody asked for lately: their model may be gone."""
-        for size in set(self.idle) - self.asked:  # a copy: blocks may come back meanwhile
-            freed = size * len(self.idle.pop(size))  # first, for the same reason
+        # Blocks may come back meanwhile, so this walks a copy, and reads `bytes` after the pop.
+        for size in set(self.idle) - self.asked:
+            freed = size * len(self.idle.pop(size))
             self.bytes -= freed
         self.asked.clear()
 
@@ -124,7 +125,7 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 
 def like(array: Array) -> Array | None:
-    """Return what a ufunc may have as `out` for a result like this array: None if it is small.
+    """Return what a ufunc may take as `out`: an array like this one, or None if it is small.
 
     With None NumPy makes the result by itself, and lays it out as its inputs are. A 0-d result
     always gets an array, because NumPy would make it a number.

@@ -1,4 +1,4 @@
-"""The embedding in float32. The backward sorts the tokens and sums over equal ones at once."""
+"""The embedding in float32. The backward sums the gradients of equal tokens at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tinygrad_tf.machinery.contract import Fresh
 
 
 def embedding(indices: Array, weight: Array) -> tuple[Array, Backward] | Any:
-    """See `ops/embedding.py`. Return NotImplemented for ids that do not fit; the page complains."""
+    """See `ops/embedding.py`. Return NotImplemented if the ids do not fit; the page says why."""
     if weight.ndim != 2 or indices.dtype.kind not in "iu" or indices.size == 0:
         return NotImplemented
     if indices.min() < 0 or indices.max() >= len(weight):

@@ -15,7 +15,7 @@ from tinygrad_tf.ops.shape import reads_once
 
 
 class At:
-    """The gradient of x where x[index] was read: zero everywhere else.
+    """A gradient of x that is `values` at `index`, and zero elsewhere.
 
     NumPy takes it for an array: `np.asarray` makes it whole, and `np.add` adds it to a gradient.
     """

@@ -20,7 +20,7 @@ _LEFT_TO_THE_PAGE = ((), (5,))
 def layer_norm(
     x: Array, weight: Array | None = None, bias: Array | None = None, *, eps: float
 ) -> tuple[Array, Backward] | Any:
-    """See `ops/layer_norm.py`. Return NotImplemented for shapes that do not fit; the page complains."""
+    """See `ops/layer_norm.py`. Return NotImplemented if shapes do not fit; the page says why."""
     shape = x.shape[-1:]
     for a in (weight, bias):
         if a is not None and (a.shape != shape or a.dtype != x.dtype):

@@ -13,13 +13,13 @@ from tinygrad_tf.fast.vectors import filled
 from tinygrad_tf.graph import Array, Backward
 from tinygrad_tf.machinery.contract import Fresh
 
-FEW = 8  # with this many times more outputs than rows, the transposed product is faster
+FEW = 8  # where outputs >= FEW * rows, OpenBLAS computes the transposed product faster
 SMALL = 1 << 13  # entries of a product; up to here np.dot is faster, although it writes zeros first
 ENOUGH = 1 << 24  # multiplications; sharing fewer among threads takes longer than doing them
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, Backward] | Any:
-    """See `ops/linear.py`. Return NotImplemented for shapes that do not fit; the page complains."""
+    """See `ops/linear.py`. Return NotImplemented if shapes do not fit; the page says why."""
     if weight.ndim != 2 or x.shape[-1:] != weight.shape[1:] or x.dtype != weight.dtype:
         return NotImplemented
     if bias is not None and (bias.shape != weight.shape[:1] or bias.dtype != x.dtype):

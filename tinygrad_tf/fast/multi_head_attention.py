@@ -13,7 +13,7 @@ from tinygrad_tf.machinery.contract import Fresh
 def multi_head_attention(
     qkv: Array, *, num_heads: int, is_causal: bool = False
 ) -> tuple[Array, Backward] | Any:
-    """See `ops/multi_head_attention.py`. Return NotImplemented for shapes that do not fit."""
+    """See `ops/multi_head_attention.py`. Return NotImplemented if the shape does not fit."""
     if qkv.ndim != 3 or qkv.size == 0 or num_heads < 1 or qkv.shape[2] % (3 * num_heads):
         return NotImplemented
     B, T, channels = qkv.shape

@@ -31,7 +31,7 @@ class PackedSelfAttention(MultiheadSelfAttention):
         key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:
-        """Attend among the tokens of each sequence. MultiheadSelfAttention explains the arguments."""
+        """Attend among the tokens of each sequence. MultiheadSelfAttention explains the masks."""
         dropping = self.training and self.dropout.p > 0.0
         if dropping or attn_mask is not None or key_padding_mask is not None or x.ndim != 3:
             return super().forward(x, attn_mask, key_padding_mask, is_causal)

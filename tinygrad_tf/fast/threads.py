@@ -1,11 +1,11 @@
-"""Work shared among threads. It pays because NumPy and BLAS release Python's lock while they compute.
+"""Work shared among threads. NumPy and BLAS release Python's lock while they compute.
 
     OPENBLAS_NUM_THREADS=1 TINYGRAD_TF_NUM_THREADS=2 python train.py
 
 BLAS has threads of its own. Between two products they wait in a busy loop for the next one, and so
-occupy the cores that other threads need. Use either BLAS's threads or the threads of this file. The
-fast forms then share their work on large arrays by themselves. With enough sequences it is better
-to share the batch, in NUMBER pieces of equal size:
+occupy the cores that other threads need. Use either BLAS's threads or the threads of this file.
+With the latter, fast forms share their work on large arrays by themselves. If there are enough
+sequences, it is better to share the batch, in NUMBER pieces of equal size:
 
     def learn(tokens, targets):
         loss = F.cross_entropy(model(tokens).flatten(0, 1), targets.flatten())
@@ -13,9 +13,9 @@ to share the batch, in NUMBER pieces of equal size:
 
     each(learn, pieces_of_tokens, pieces_of_targets)
 
-Threads may go backward into the same leaves: their gradients are added up, in any order. Each thread
-must make everything else for itself, because the first thread that walks a node frees it. If the
-threads drop entries with one generator, each run draws differently.
+Threads may go backward into the same leaves: the gradients are added up, in any order. Each thread
+must make everything else for itself, because the first thread that walks a node frees it. If
+threads drop entries with the same generator, results differ from run to run.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def cast(x: Array, *, dtype: np.dtype[Any]) -> tuple[Array, Backward]:
 def exp(x: Array) -> tuple[Array, Backward]:
     """out = e ** x.
 
-    Backward. The slope of exp is exp itself: dx = dout * out.   Mirrors: torch.exp.
+    Backward. Its own slope: dx = dout * out.   Mirrors: torch.exp.
     """
     out = np.exp(x)
 
