@@ -69,7 +69,7 @@ def run_backward(root: Variable, gradient: Tensor | None, retain_graph: bool) ->
             if not retain_graph:
                 node.free()
     for leaf in list(arrived):
-        add_to_grad(root, leaf, *arrived.pop(leaf))
+        add_to_grad(leaf, *arrived.pop(leaf))
 
 
 def newest_first(start: Edge) -> list[Node]:

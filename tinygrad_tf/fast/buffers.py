@@ -12,7 +12,6 @@ import ctypes
 import functools
 import os
 import threading
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -118,10 +117,10 @@ if hasattr(os, "register_at_fork"):
 
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Return an uninitialised array in C order, as np.empty does."""
-    size = prod(shape) * dtype.itemsize
-    if size < SMALLEST:
-        return np.empty(shape, dtype)
-    return np.ndarray(shape, dtype, buffer=_pool.take(size).view(_Lease))
+    array = np.empty(shape, dtype)  # a large one costs little, as long as nobody writes into it
+    if array.nbytes < SMALLEST:
+        return array
+    return np.ndarray(shape, dtype, buffer=_pool.take(array.nbytes).view(_Lease))
 
 
 def like(array: Array) -> Array | None:

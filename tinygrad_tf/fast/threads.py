@@ -65,7 +65,7 @@ def each(work: Callable[..., Result], *columns: Sequence[Any]) -> list[Result]:
     The calls must not write to the same memory, except that they may add to the `.grad` of the same
     leaves. If a call raises an error, this raises it after the other threads have finished.
     """
-    if not may_share() or len(columns[0]) < 2:
+    if len(columns[0]) < 2 or not may_share():
         return [work(*row) for row in zip(*columns, strict=True)]
     rows = list(zip(*columns, strict=True))
     results: list[Any] = [None] * len(rows)

@@ -22,22 +22,19 @@ def seen_by_hooks(root: Variable, hooks: Hooks, gradient: Array, retain_graph: b
     """Return dL/d(result) of a node as its hooks leave it, and keep it where that is asked for."""
     gradient = replaced_by_hooks(root, hooks, gradient)
     if hooks.keeper is not None:
-        _accumulate(hooks.keeper, gradient, is_fresh=False)
+        add_to_grad(hooks.keeper, gradient, is_fresh=False)
         if not retain_graph:
             hooks.keeper = None  # the tensor holds the node, and the node holds the hooks
     return gradient
 
 
-def add_to_grad(root: Variable, leaf: Any, gradient: Array, is_fresh: bool) -> None:
-    """Add to the `.grad` of a leaf what its hooks leave of the gradient."""
-    if leaf.hooks is not None:
-        gradient = replaced_by_hooks(root, leaf.hooks, gradient)
-        is_fresh = False
-    _accumulate(leaf, gradient, is_fresh)
+def add_to_grad(variable: Any, gradient: Array, is_fresh: bool) -> None:
+    """Add to `.grad` what the hooks of a leaf leave of the gradient.
 
-
-def _accumulate(variable: Variable, gradient: Array, is_fresh: bool) -> None:
-    """Add to `.grad`; the first time by a copy, unless nobody else holds the array."""
+    The first gradient is copied, unless nobody else holds the array.
+    """
+    if variable.hooks is not None:
+        gradient, is_fresh = replaced_by_hooks(variable, variable.hooks, gradient), False
     with _adding:
         if variable.grad is not None:
             gradient = variable.grad.data + gradient
