@@ -1,4 +1,4 @@
-"""The score as tables: for the terminal, and in Markdown for the README."""
+"""The score as tables: for the terminal, and in Markdown for `docs/judging.md`."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from crosscheck.mutants.score import HONEST_RUNS, Result, Score, judge_mutant, s
 from crosscheck.mutants.score_table import markdown, put_into, score_parts
 from crosscheck.mutants.trials import TRIALS
 
-README = Path(__file__).parents[3] / "README.md"
+ROOT = Path(__file__).parents[3]
 each = pytest.mark.parametrize("mutant", CATALOGUE, ids=[mutant.id for mutant in CATALOGUE])
 
 
@@ -106,11 +106,27 @@ def test_the_table_has_a_row_for_each(scored: Score) -> None:
     assert "Escaped" not in text
 
 
-@pytest.mark.skipif(not find_spec("tinygrad_tf.fast"), reason="the score is that of all bugs")
-def test_the_readme_shows_this_score(scored: Score) -> None:
-    shown = re.search("<!-- score -->\n(.*?)\n<!-- /score -->", README.read_text("utf-8"), re.S)
+of_all_bugs = pytest.mark.skipif(
+    not find_spec("tinygrad_tf.fast"), reason="the score is that of all bugs"
+)
+
+
+@of_all_bugs
+def test_the_page_on_judging_shows_this_score(scored: Score) -> None:
+    page = (ROOT / "docs" / "judging.md").read_text("utf-8")
+    shown = re.search("<!-- score -->\n(.*?)\n<!-- /score -->", page, re.S)
     assert shown is not None
     assert shown[1] == markdown(dataclasses.replace(scored, honest_runs=HONEST_RUNS))
+
+
+@of_all_bugs
+def test_the_readme_shows_the_totals(scored: Score) -> None:
+    words = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert (
+        f"Of {len(scored.results)} bugs planted in our own sources, it catches {scored.caught}, "
+        f"places {scored.placed} at the op that is to blame, and names {scored.named} in a hint. "
+        f"In {HONEST_RUNS} honest runs it raised {len(scored.false_alarms)} false alarms."
+    ) in words
 
 
 def test_the_score_goes_between_its_markers(scored: Score, tmp_path: Path) -> None:
