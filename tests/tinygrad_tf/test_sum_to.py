@@ -2,6 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+import torch
 from tinygrad_tf import sum_to
 
 
@@ -37,3 +38,14 @@ def test_sum_to_undoes_broadcasting(shapes: tuple[tuple[int, ...], tuple[int, ..
 def test_sum_to_has_nothing_to_do_for_equal_shapes() -> None:
     array = np.ones((2, 1))
     assert sum_to(array, (2, 1)) is array
+
+
+def test_float32_over_many_rows_is_as_exact_as_pytorch() -> None:
+    """NumPy's own sum over the first axis adds one row after the other, and is far off here."""
+    array = np.random.default_rng(0).random((100_000, 3), dtype=np.float32)
+    exact = array.sum(axis=0, dtype=np.float64)
+    theirs = torch.tensor(array).sum(dim=0).numpy()
+    ours = sum_to(array, (3,))
+    assert ours.dtype == np.float32
+    assert np.abs(ours - exact).max() <= 8 * np.abs(theirs - exact).max()
+    assert np.abs(array.sum(axis=0) - exact).max() > 50 * np.abs(ours - exact).max()

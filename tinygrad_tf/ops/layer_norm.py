@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.ops.sum_to import sum_to
 
 
 @differentiable
@@ -48,9 +49,9 @@ def layer_norm(
     out = scaled if bias is None else scaled + bias                # 6  (..., C)
 
     def backward(dout: Array) -> Gradients:
-        tokens = tuple(range(dout.ndim - 1))                                   #    the leading axes
-        dbias = None if bias is None else dout.sum(axis=tokens)                # 6  scaled + bias
-        dweight = None if weight is None else (dout * x_hat).sum(axis=tokens)  # 5  x_hat * weight
+        channels = dout.shape[-1:]                                             #    (C,)
+        dbias = None if bias is None else sum_to(dout, channels)               # 6  scaled + bias
+        dweight = None if weight is None else sum_to(dout * x_hat, channels)   # 5  x_hat * weight
         dx_hat = dout if weight is None else dout * weight                     # 5  x_hat * weight
 
         along_x_hat = (dx_hat * x_hat).mean(axis=-1, keepdims=True)    # 4  centered * inv_std

@@ -9,6 +9,7 @@ import math
 
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.ops.sum_to import sum_to
 
 
 @differentiable
@@ -23,7 +24,7 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, B
       dx[n, i] = sum_o dout[n, o] * weight[o, i].
     * weight[o, i] is used once in every row, and the gradients of all its uses add up:
       dweight[o, i] = sum_n dout[n, o] * x[n, i].
-    * bias[o] is added in every row: dbias[o] = sum_n dout[n, o].
+    * bias[o] is added in every row, by broadcasting: dbias[o] = sum_n dout[n, o].
     Only one product of the two factors has the right shape, which helps to place the transposes.
     Fact: with x = 1 everywhere, each column of dweight equals dbias.
     Source: Rumelhart, Hinton, Williams (1986), Nature 323, equations 6 (dweight) and 7 (dx).
@@ -37,7 +38,7 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, B
     def backward(dout: Array) -> Gradients:
         rows = math.prod(dout.shape[:-1])             #    N: all leading axes become one
         dout_rows = dout.reshape(rows, dout.shape[-1])
-        dbias = None if bias is None else dout_rows.sum(axis=0)             # 2  (O,)
+        dbias = None if bias is None else sum_to(dout, bias.shape)          # 2  (O,)
         dweight = dout_rows.T @ x.reshape(rows, x.shape[-1])                # 1  (O, I)
         dx = dout @ weight                                                  # 1  (..., I)
         return dx, dweight, dbias

@@ -5,6 +5,8 @@ The Transformer block runs it as it comes, within the backwards of `add`, `div` 
 
 from __future__ import annotations
 
+import numpy as np
+
 from tinygrad_tf.graph import Array
 
 
@@ -20,5 +22,7 @@ def sum_to(array: Array, shape: tuple[int, ...]) -> Array:
     stretched = tuple(
         axis + added for axis, size in enumerate(shape) if size == 1 != array.shape[axis + added]
     )
-    summed: Array = array.sum(axis=(*range(added), *stretched), keepdims=True)
-    return summed.reshape(shape)
+    # In float64, because NumPy adds one row after the other: over many rows float32 loses digits.
+    summed = array.sum(axis=(*range(added), *stretched), keepdims=True, dtype=np.float64)
+    total: Array = summed.reshape(shape).astype(array.dtype)
+    return total
