@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import CONTENDERS, REFERENCE
 from benchmarks.problem import SIZES
 from benchmarks.results import load
+from crosscheck.files import replace_marked
 
 ROOT = Path(__file__).parent.parent
 OURS = "ours, fast, packed"
@@ -17,8 +17,8 @@ OURS = "ours, fast, packed"
 def main() -> None:
     """Rewrite README.md and docs/performance.md from results/*.json."""
     names = ("ours, as it comes", OURS, f"{OURS}, own threads", REFERENCE)
-    write(ROOT / "README.md", {"block": block_table("full", *names)})
-    page = {
+    replace_marked(ROOT / "README.md", "block", block_table("full", *names))
+    tables = {
         "block-full": block_table("full", *CONTENDERS),
         "block-causal": block_table("causal", *CONTENDERS),
         "training": plain_table("training", "threads"),
@@ -27,18 +27,8 @@ def main() -> None:
         "rules": plain_table("rules", "rule"),
         "machine": machine(),
     }
-    write(ROOT / "docs" / "performance.md", page)
-
-
-def write(path: Path, tables: dict[str, str]) -> None:
-    """Put each table between `<!-- NAME -->` and `<!-- /NAME -->`."""
-    text = path.read_text(encoding="utf-8")
     for name, table in tables.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.S)
-        if not pattern.search(text):
-            raise ValueError(f"{path.name} has no markers <!-- {name} --> and <!-- /{name} -->")
-        text = pattern.sub(lambda found, table=table: found[1] + table + found[2], text)
-    path.write_text(text, encoding="utf-8")
+        replace_marked(ROOT / "docs" / "performance.md", name, table)
 
 
 def block_table(mask: str, *names: str) -> str:

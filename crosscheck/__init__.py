@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from crosscheck.comparison import compare as compare
-    from crosscheck.engines import ForeignModel as ForeignModel
     from crosscheck.judge import Verdict as Verdict
     from crosscheck.report import Comparison as Comparison
     from crosscheck.report import Report as Report
     from crosscheck.report import Row as Row
     from crosscheck.runs import Batch as Batch
+    from crosscheck.sides import ForeignModel as ForeignModel
     from crosscheck.tape import Finding as Finding
     from crosscheck.tape import Localisation as Localisation
     from crosscheck.tape import localise as localise
@@ -25,24 +25,18 @@ if TYPE_CHECKING:
     from crosscheck.weights import randomize as randomize
     from crosscheck.weights import save_weights as save_weights
 
-_HOMES = {
-    "Batch": "runs",
-    "Comparison": "report",
-    "Finding": "tape",
-    "ForeignModel": "engines",
-    "Localisation": "tape",
-    "Report": "report",
-    "Row": "report",
-    "Verdict": "judge",
-    "compare": "comparison",
-    "copy_weights": "weights",
-    "load_weights": "weights",
-    "localise": "tape",
-    "randomize": "weights",
-    "save_weights": "weights",
+_NAMES = {
+    "comparison": ("compare",),
+    "judge": ("Verdict",),
+    "report": ("Comparison", "Report", "Row"),
+    "runs": ("Batch",),
+    "sides": ("ForeignModel",),
+    "tape": ("Finding", "Localisation", "localise"),
+    "weights": ("copy_weights", "load_weights", "randomize", "save_weights"),
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
-__all__ = list(_HOMES)
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

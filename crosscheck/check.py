@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from typing import Any
 
-import numpy as np
-import scipy
-
-import torch
 from crosscheck.comparison import compare
 from crosscheck.corpus import Corpus
+from crosscheck.draws import Stream, draws
 from crosscheck.judge import Verdict
 from crosscheck.models import ModelOptions, build_language_models
 from crosscheck.parity import Parity, encoder_layer_parity
 from crosscheck.report import Report
-from crosscheck.runs import Batch, run
+from crosscheck.runs import CROSS_ENTROPY, Batch, run
+from crosscheck.sides import DIALECTS
 from crosscheck.text import CharacterTokenizer, Tokens, sample_batch, split
+from crosscheck.versions import versions
 from crosscheck.weights import copy_weights, randomize
 
 SCHEMA = 3
@@ -26,19 +23,19 @@ SCHEMA = 3
 
 @dataclass(frozen=True)
 class Check:
-    """What was run, and what came of it. initial_loss: by side, at the initial weights, in nats."""
+    """What was run, and what came of it."""
 
-    versions: dict[str, str]
-    options: ModelOptions
-    batch_size: int
-    seed: int
-    corpus: Corpus
-    vocab_size: int
-    parameters: int
-    sample: str
-    initial_loss: dict[str, float]
-    report: Report
-    parity: tuple[Parity, ...]
+    versions: dict[str, str]  # of Python and of each package
+    options: ModelOptions  # what the model is like
+    batch_size: int  # B, the number of windows
+    seed: int  # of the weights, the windows and the cotangent
+    corpus: Corpus  # the text that the windows are from
+    vocab_size: int  # V, the number of distinct characters
+    parameters: int  # how many numbers the model learns
+    sample: str  # the first window of the batch
+    initial_loss: dict[str, float]  # by side, at the initial weights, in nats
+    report: Report  # the comparison at randomised weights
+    parity: tuple[Parity, ...]  # empty where PyTorch's own layer has no such form
 
     @property
     def agrees(self) -> bool:
@@ -47,17 +44,17 @@ class Check:
 
     @property
     def rows(self) -> int:
-        """How many rows there are: of all comparisons, and of the parity."""
+        """How many rows all comparisons and the parity have together."""
         return len(self._verdicts)
 
     @property
     def failed(self) -> int:
-        """How many rows do not pass, those too small to test among them."""
+        """How many rows do not pass. Rows that are too small to test are among them."""
         return sum(not verdict.good for verdict in self._verdicts)
 
     @property
     def vacuous(self) -> int:
-        """How many rows are too small to test: where all that failed is, nothing disagrees."""
+        """How many rows are too small to test. If no other row fails, nothing disagrees."""
         return self._verdicts.count(Verdict.VACUOUS)
 
     @property
@@ -66,7 +63,7 @@ class Check:
         return compared + [row.verdict for row in self.parity]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON; of the corpus, its source and size instead of its text."""
+        """Plain values, for JSON. The corpus is given by its source and size, without its text."""
         corpus = {
             "source": self.corpus.source,
             "complete": self.corpus.complete,
@@ -105,25 +102,25 @@ def run_check(
     """
     tokenizer = CharacterTokenizer(corpus.text)
     training = _training_part(tokenizer.encode(corpus.text), options.context)
-    generator = np.random.default_rng(seed)
-    inputs, targets = sample_batch(training, batch_size, options.context, generator)
+    windows = draws(Stream.WINDOWS, seed)
+    inputs, targets = sample_batch(training, batch_size, options.context, windows)
     batch = Batch(inputs, targets)
     models = build_language_models(options, tokenizer.vocab_size, seed)
-    numpy_model, torch_model = models
-    losses = [run(m, batch, dtype="float64", loss="cross-entropy").loss.item() for m in models]
-    randomize(numpy_model, seed)
-    copy_weights(numpy_model, torch_model)
+    losses = [run(m, batch, dtype="float64", loss=CROSS_ENTROPY).loss.item() for m in models]
+    model, reference = models
+    randomize(reference, seed)
+    copy_weights(reference, model)
     return Check(
-        versions=_versions(),
+        versions=versions(),
         options=options,
         batch_size=batch_size,
         seed=seed,
         corpus=corpus,
         vocab_size=tokenizer.vocab_size,
-        parameters=sum(p.numel() for p in numpy_model.parameters()),
+        parameters=sum(p.numel() for p in model.parameters()),
         sample=tokenizer.decode(inputs[0]),
-        initial_loss=dict(zip(("numpy", "torch"), losses, strict=True)),
-        report=compare(numpy_model, torch_model, batch, dtype=dtype, seed=seed),
+        initial_loss=dict(zip(DIALECTS, losses, strict=True)),
+        report=compare(model, reference, batch, dtype=dtype, seed=seed),
         parity=encoder_layer_parity(options, seed),
     )
 
@@ -137,13 +134,3 @@ def _training_part(tokens: Tokens, context: int) -> Tokens:
             "these (the last target is one further on): use a longer text or a shorter context"
         )
     return training
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "tinygrad_tf": version("tinygrad-tf"),
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "torch": str(torch.__version__),
-        "python": platform.python_version(),
-    }

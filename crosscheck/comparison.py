@@ -9,27 +9,24 @@ from typing import Any
 
 import numpy as np
 
-import tinygrad_tf
-import torch
-from crosscheck.engines import Array, engine_of
+from crosscheck.distance import largest_gradient, norm, relative_error
 from crosscheck.forms import are_fast_forms_on
+from crosscheck.in_projection import is_key_bias, with_parts
 from crosscheck.judge import (
     FLOOR,
     FLOOR32,
     Judgement,
     Verdict,
-    frobenius,
     judge_form,
     judge_gradient,
     judge_output,
     judge_rounding,
     judge_zero,
-    relative_error,
 )
-from crosscheck.not_finite import first_not_finite
 from crosscheck.report import Comparison, Report, Row
-from crosscheck.runs import Batch, Run, parts, run
-from crosscheck.tape import localise
+from crosscheck.runs import COTANGENT, CROSS_ENTROPY, Batch, Run, run
+from crosscheck.sides import NUMPY, TORCH, Array, side_of
+from crosscheck.tape import first_not_finite, localise
 from crosscheck.weights import get_weights
 
 DTYPES = ("both", "float64", "float32")
@@ -50,18 +47,16 @@ def compare(
     """
     if dtype not in DTYPES:
         raise ValueError(f"compare: dtype is {dtype!r}, expected one of {', '.join(DTYPES)}")
-    _require_engines(model, reference)
+    _require_sides(model, reference)
     _require_equal_weights(model, reference)
-    losses = (
-        ["random cotangent"] if batch.targets is None else ["cross-entropy", "random cotangent"]
-    )
+    losses = [COTANGENT] if batch.targets is None else [CROSS_ENTROPY, COTANGENT]
     comparisons = tuple(
         _compare_under(loss, model, reference, batch, dtype, seed) for loss in losses
     )
     verdicts = {row.verdict for comparison in comparisons for row in comparison.rows}
     report = Report(dtype, seed, comparisons)
-    if not isinstance(model, tinygrad_tf.nn.Module):
-        return report  # of another engine there is no tape
+    if side_of(model) is not NUMPY:
+        return report  # only our own engine can be taped
     report = dataclasses.replace(report, fast=are_fast_forms_on())
     if Verdict.NOT_FINITE in verdicts:
         report = dataclasses.replace(report, first_not_finite=first_not_finite(model, batch))
@@ -72,24 +67,15 @@ def compare(
     return dataclasses.replace(report, localisation=where)
 
 
-def expected_zero(name: str) -> bool:
-    """Whether theory says that this gradient is zero: the bias of the keys.
-
-    A vector b added to every key adds q.b to every score of a query, and softmax does not see what
-    is added to all of its scores.
-    """
-    return name.endswith("in_proj_bias[k]")
-
-
-def _require_engines(model: Any, reference: Any) -> None:
-    ours, theirs = engine_of(model).name, engine_of(reference).name
+def _require_sides(model: Any, reference: Any) -> None:
+    ours, theirs = side_of(model), side_of(reference)
     if ours == theirs:
         raise TypeError(
-            f"compare: model and reference are both {ours} models: one compared with its like "
+            f"compare: model and reference are both {ours.name} models: one compared with its like "
             "would prove nothing"
         )
-    if not isinstance(reference, torch.nn.Module):
-        raise TypeError(f"compare: reference is a {theirs} model, expected one of PyTorch")
+    if theirs is not TORCH:
+        raise TypeError(f"compare: reference is a {theirs.name} model, expected one of PyTorch")
 
 
 def _require_equal_weights(model: Any, reference: Any) -> None:
@@ -108,18 +94,18 @@ def _require_equal_weights(model: Any, reference: Any) -> None:
 
 @dataclass(frozen=True)
 class _Quartet:
-    """The same thing from each run: of the model and of the reference, in float64 and float32.
+    """The same thing from each of four runs.
 
-    Runs that were not asked for are None. The reference's float64 run is the truth for both.
+    It is None for a run that was not asked for.
     """
 
-    ours64: Any
-    theirs64: Any
-    ours32: Any
-    theirs32: Any
+    ours64: Any  # the model's, in float64
+    theirs64: Any  # the reference's, in float64: the truth for all others
+    ours32: Any  # the model's, in float32
+    theirs32: Any  # the reference's, in float32
 
     def map(self, function: Callable[[Any], Any]) -> _Quartet:
-        """The function of each, where there is one."""
+        """Return the value of the function for each run that was asked for."""
         four = (self.ours64, self.theirs64, self.ours32, self.theirs32)
         return _Quartet(*(None if one is None else function(one) for one in four))
 
@@ -137,7 +123,7 @@ def _compare_under(
         one(reference, "float32", dtype != "float64"),
     )
     outputs = [_row("output", runs.map(lambda run: run.output), dtype)]
-    if loss == "cross-entropy":
+    if loss == CROSS_ENTROPY:
         outputs.append(_row("loss", runs.map(lambda run: run.loss), dtype))
     ours, theirs = runs.ours64 or runs.ours32, runs.theirs64
     gradients = _gradient_rows(runs, dtype)
@@ -146,11 +132,10 @@ def _compare_under(
 
 def _gradient_rows(runs: _Quartet, dtype: str) -> tuple[Row, ...]:
     """One row for each gradient that either side has or should have."""
-    gradients = runs.map(lambda run: dict(parts(run.gradients)))
+    gradients = runs.map(lambda run: dict(with_parts(run.gradients)))
     ours = gradients.ours64 or gradients.ours32
     names = [*ours, *(name for name in gradients.theirs64 if name not in ours)]
-    norms = [frobenius(g) for g in gradients.theirs64.values() if g is not None]
-    largest = max((norm for norm in norms if np.isfinite(norm)), default=0.0)
+    largest = largest_gradient(gradients.theirs64.values())
 
     def sides(name: str) -> _Quartet:
         return gradients.map(lambda side: side.get(name))
@@ -171,9 +156,9 @@ def _row(name: str, arrays: _Quartet, dtype: str, largest: float | None = None) 
     return Row(
         name=name,
         shape=next((array.shape for array in (ours, theirs) if array is not None), ()),
-        norm=None if ours is None else frobenius(ours),
-        norm_reference=None if theirs is None else frobenius(theirs),
-        error=None if dtype == "float32" else judgements[0].relative_error,
+        norm=None if ours is None else norm(ours),
+        norm_reference=None if theirs is None else norm(theirs),
+        error=None if dtype == "float32" else judgements[0].error,
         rounding=_rounding(arrays.ours32, theirs),
         rounding_reference=_rounding(arrays.theirs32, theirs),
         verdict=worst.verdict,
@@ -185,7 +170,7 @@ def _judge_double(name: str, a: Array | None, b: Array | None, largest: float | 
     form = judge_form(a, b, "float64")
     if form is not None or a is None or b is None:
         return form or Judgement(Verdict.MISSING, "")
-    if largest is not None and expected_zero(name):
+    if largest is not None and is_key_bias(name):
         return judge_zero(a, b, FLOOR * largest)
     return _judge_values(a, b, largest)
 
@@ -198,7 +183,7 @@ def _judge_single(name: str, arrays: _Quartet, largest: float | None) -> Judgeme
     form = judge_form(arrays.ours32, arrays.theirs32, "float32")
     if form is not None:
         return form
-    if largest is not None and expected_zero(name):
+    if largest is not None and is_key_bias(name):
         return judge_zero(arrays.ours32, arrays.theirs32, FLOOR32 * largest)
     truth = arrays.theirs64
     ours, theirs = (_rounding(a, truth) for a in (arrays.ours32, arrays.theirs32))

@@ -24,7 +24,7 @@ CORPUS_URL = (
 CORPUS_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 CORPUS_BYTES = 1_115_394
 CACHE_NAME = "tiny_shakespeare.txt"
-REASON_LENGTH = 40  # of a failed download, in the one line that a reader sees; the note has it all
+REASON_LENGTH = 40  # characters of the reason for a failed download in `source`; `note` has all
 
 
 class CorpusError(ValueError):
@@ -33,14 +33,12 @@ class CorpusError(ValueError):
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text, in plain words its `source`, and whether it is exactly the pinned corpus.
-
-    note: what went wrong on the way, in full, for who wants to mend it; mostly empty.
-    """
+    """A text, and where it came from."""
 
     text: str
-    source: str
-    complete: bool
+    source: str  # where the text came from, in plain words
+    complete: bool  # whether the text is exactly the pinned corpus
+    # What went wrong on the way, in full, for callers who want to mend it. It is mostly empty.
     note: str = ""
 
 
@@ -132,7 +130,7 @@ def _read_named(path: Path) -> bytes:
 
 
 def _read_cached(path: Path, sha256: str) -> tuple[bytes | None, str]:
-    """Read the cached copy: its bytes if intact, else None, and a remark if it was there at all."""
+    """Return the bytes of the cached copy if it is intact, else None and a remark if it exists."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -149,7 +147,7 @@ def _read_cached(path: Path, sha256: str) -> tuple[bytes | None, str]:
 def _excerpt(reason: str, note: str) -> Corpus:
     source = (
         "bundled excerpt, NOT Tiny Shakespeare (download failed: "
-        f"{shorten(reason, REASON_LENGTH, placeholder=' ...')}; name a file with --corpus)"
+        f"{shorten(reason, REASON_LENGTH, placeholder=' ...')}; name a file of your own)"
     )
     text = files("crosscheck").joinpath("excerpt.txt").read_bytes().decode("utf-8")
     return Corpus(text, source, complete=False, note=note)

@@ -41,20 +41,21 @@ class DownloadError(OSError):
 
 
 class _AttemptError(Exception):
-    """One attempt failed: `what` happened, `advice` for the reader, whether to `retry`."""
+    """One attempt failed."""
 
     def __init__(self, what: str, advice: str, *, retry: bool) -> None:
         super().__init__(what)
+        # What happened, what the reader can do, and whether another attempt may succeed.
         self.what, self.advice, self.retry = what, advice, retry
 
 
 @dataclass(frozen=True)
 class _Request:
     url: str
-    sha256: str
-    max_bytes: int
+    sha256: str  # of the whole file, in hexadecimal
+    max_bytes: int  # the largest size that is accepted
     timeouts: tuple[float, float]  # in seconds, to connect and between two pieces of data
-    total_timeout: float  # in seconds
+    total_timeout: float  # in seconds, for one whole attempt
 
 
 def download(
@@ -146,11 +147,12 @@ class _Reception:
 
     def __init__(self, request: _Request) -> None:
         self.expected: int | None = None  # the body's length in bytes, once announced
-        self._request = request
-        self._deadline = time.monotonic() + request.total_timeout
+        self._request = request  # what to fetch, and how long that may take
+        self._deadline = time.monotonic() + request.total_timeout  # for the whole attempt
+        # Pieces of the body as they come, then None; or the exception that ended it.
         self._items: queue.SimpleQueue[bytes | Exception | None] = queue.SimpleQueue()
-        self._abandoned = threading.Event()
-        self._response: requests.Response | None = None
+        self._abandoned = threading.Event()  # set once nobody waits any longer
+        self._response: requests.Response | None = None  # the answer, once there is one
         self._thread = threading.Thread(target=self._receive, name="download", daemon=True)
         self._thread.start()
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from tinygrad_tf.machinery.forms import second_forms
 
 
-def fast_forms() -> AbstractContextManager[Any]:
-    """Within this block, compute float32 by the fast forms. They are loaded only here."""
+def has_fast_forms() -> bool:
+    """Whether there are fast forms: the engine is whole without them."""
+    return find_spec("tinygrad_tf.fast") is not None
+
+
+def fast_forms(wanted: bool) -> AbstractContextManager[Any]:
+    """Within this block, compute float32 by the fast forms if they are wanted.
+
+    They are loaded only here.
+    """
+    if not wanted:
+        return nullcontext()
     on: AbstractContextManager[Any] = import_module("tinygrad_tf.fast").on()
     return on
 

@@ -1,4 +1,4 @@
-"""How agreement is judged (Law 5 of the design): the arithmetic, and nothing else.
+"""How agreement is judged (law 5 of CONTRIBUTING.md): the arithmetic, and nothing else.
 
 float64 gives the verdict. With a the model's gradient, b the reference's, |.| the Frobenius norm:
 
@@ -15,9 +15,9 @@ from enum import StrEnum
 
 import numpy as np
 
-from crosscheck.engines import Array
+from crosscheck.distance import RELATIVE, norm, relative_error
+from crosscheck.sides import Array
 
-RELATIVE = 1e-10
 FLOOR = 1e-12
 FLOOR32 = 1e-5
 ROUNDING = 8.0
@@ -45,26 +45,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict, and the numbers it rests on; None where there was nothing to measure."""
+    """A verdict, and what it rests on."""
 
     verdict: Verdict
-    reason: str
-    relative_error: float | None = None
-
-
-def frobenius(array: Array) -> float:
-    """The root of the sum of squares, scaled first, so that tiny entries do not underflow."""
-    largest = float(np.abs(array).max(initial=0.0))
-    if largest == 0.0 or not np.isfinite(largest):
-        return largest
-    scaled = array.astype(np.float64) / largest
-    return largest * float(np.sqrt((scaled * scaled).sum()))
-
-
-def relative_error(a: Array, b: Array) -> float:
-    """|a - b| / |b|; zero if both are zero."""
-    difference, size = frobenius(a.astype(np.float64) - b), frobenius(b)
-    return difference / size if size > 0 else float(difference > 0)
+    reason: str  # in words; empty for plain agreement
+    error: float | None = None  # relative; None where there was nothing to measure
 
 
 def judge_form(a: Array | None, b: Array | None, dtype: str) -> Judgement | None:
@@ -100,14 +85,14 @@ def judge_gradient(a: Array, b: Array, largest: float) -> Judgement:
 
 def judge_zero(a: Array, b: Array, allowed: float) -> Judgement:
     """The verdict on a gradient that theory says is zero: its norm is within `allowed` of it."""
-    biggest = max(frobenius(a), frobenius(b))
+    biggest = max(norm(a), norm(b))
     if biggest <= allowed:
         return Judgement(Verdict.ZERO, "zero, as theory says")
     return Judgement(Verdict.DISAGREE, f"norm {biggest:.1e} where theory says zero")
 
 
 def _judge(a: Array, b: Array, floor: float) -> Judgement:
-    error, size = relative_error(a, b), frobenius(b)
+    error, size = relative_error(a, b), norm(b)
     allowed = RELATIVE * size + floor
     if size == 0.0 or 0.01 * size <= allowed:
         reason = f"the reference's norm is {size:.1e}: nothing is tested here"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import tinygrad_tf.transformer
 import torch
-import torch_impl
+from crosscheck.sides import NUMPY, TORCH
 from crosscheck.weights import copy_weights
 
 NORMS = ("post", "pre", "none")
@@ -15,27 +14,27 @@ NORMS = ("post", "pre", "none")
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """A language model in numbers: N layers, C width, H heads, F feed_forward, T context.
+    """The options of a language model.
 
-    Raises ValueError, in the command line's words, for a width that the heads cannot share.
+    Raises ValueError for a width that the heads cannot share.
     """
 
-    layers: int = 2
-    width: int = 64
-    heads: int = 4
-    feed_forward: int = 256
-    context: int = 32
-    norm: str = "post"
-    residual: bool = True
-    activation: str = "gelu"
-    position: str = "sinusoidal"
-    bias: bool = True
-    tie_weights: bool = False
+    layers: int = 2  # the number of blocks
+    width: int = 64  # C, the number of channels
+    heads: int = 4  # H, the attention heads of a block
+    feed_forward: int = 256  # F, the hidden channels of the feed-forward network
+    context: int = 32  # T, the most tokens that the model can see
+    norm: str = "post"  # where layer norm stands, one of NORMS
+    residual: bool = True  # whether there are residual connections
+    activation: str = "gelu"  # of the feed-forward network: "gelu" or "relu"
+    position: str = "sinusoidal"  # the positional encoding: "sinusoidal" or "learned"
+    bias: bool = True  # whether the layers have biases
+    tie_weights: bool = False  # whether the head's weight is the embedding table
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
             raise ValueError(
-                f"--width {self.width} is not divisible by --heads {self.heads}: "
+                f"width {self.width} is not divisible by heads {self.heads}: "
                 "every head gets an equal share of the channels"
             )
 
@@ -55,7 +54,7 @@ class ModelOptions:
 
 
 def build_language_models(options: ModelOptions, vocab_size: int, seed: int) -> tuple[Any, Any]:
-    """The language model in NumPy and in PyTorch, with PyTorch's seeded initial weights in both."""
+    """Return the language model in NumPy and in PyTorch, both with PyTorch's initial weights."""
     arguments = {
         **options.block_arguments(),
         "vocab_size": vocab_size,
@@ -66,7 +65,7 @@ def build_language_models(options: ModelOptions, vocab_size: int, seed: int) -> 
     }
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        torch_model = torch_impl.TransformerLanguageModel(**arguments)
-    numpy_model = tinygrad_tf.transformer.TransformerLanguageModel(**arguments)
-    copy_weights(torch_model, numpy_model)
-    return numpy_model, torch_model
+        reference = TORCH.models.TransformerLanguageModel(**arguments)
+    model = NUMPY.models.TransformerLanguageModel(**arguments)
+    copy_weights(reference, model)
+    return model, reference

@@ -2,7 +2,7 @@
 
 Without it, the two sides of the mirror could share one misunderstanding and agree on it.
 
-A gradient is not measured by its own size, which may be zero but for rounding (one channel under a
+A gradient is not measured by its own size, which may be nothing but rounding (one channel under a
 norm), but by the largest entry of all of the layer's gradients. In float64 nothing hides behind
 that: whatever is off by 1e-12 of the largest entry is found.
 """
@@ -14,34 +14,32 @@ from typing import Any
 
 import numpy as np
 
-import tinygrad_tf.transformer
 import torch
-import torch_impl
-from crosscheck.engines import Array
+from crosscheck.distance import largest_difference, largest_entry
+from crosscheck.draws import Stream, draws
 from crosscheck.judge import ROUNDING, Verdict
 from crosscheck.models import ModelOptions
-from crosscheck.runs import Batch, Run, run
+from crosscheck.runs import COTANGENT, Batch, Run, run
+from crosscheck.sides import NUMPY, TORCH
 from crosscheck.weights import copy_weights, randomize
 
 LIMITS = {"float32": 1e-5, "float64": 1e-12}
-VANISHING = 1e-6  # of a cotangent whose entries are about one, a layer that works passes more on
+VANISHING = 1e-6  # a layer that works sends back more than this, if the cotangent is about one
 SHAPE = (2, 8)  # sequences and tokens
 
 
 @dataclass(frozen=True)
 class Parity:
-    """One side in one precision, against `nn.TransformerEncoderLayer` with the same weights.
+    """One side in one precision, against `nn.TransformerEncoderLayer` with the same weights."""
 
-    output: the largest |difference| of the outputs. gradient: of the gradients of the input and of
-    all parameters, over the largest entry of all these gradients (PyTorch's, in float64); infinite
-    where one is missing, None where all vanish. limit: for both; in float32 it is at least ROUNDING
-    times what PyTorch's own layer differs from itself in float64, which is much in narrow layers.
-    """
-
-    side: str
-    dtype: str
-    output: float
+    side: str  # whose block it is: tinygrad_tf or torch_impl
+    dtype: str  # "float32" or "float64"
+    output: float  # the largest |difference| of the outputs
+    # The largest |difference| of the gradients of the input and of all parameters, over the largest
+    # entry of these gradients; infinite where one is missing, None where all vanish.
     gradient: float | None
+    # The limit for both differences. In float32 it is at least ROUNDING times what PyTorch's own
+    # layer differs from its float64 run, which is much in narrow layers.
     limit: float
 
     @property
@@ -68,8 +66,8 @@ def encoder_layer_parity(options: ModelOptions, seed: int = 0) -> tuple[Parity, 
         return ()
     arguments = options.block_arguments()
     blocks: dict[str, Any] = {
-        "tinygrad_tf": tinygrad_tf.transformer.TransformerBlock(**arguments),
-        "torch_impl": torch_impl.TransformerBlock(**arguments),
+        "tinygrad_tf": NUMPY.models.TransformerBlock(**arguments),
+        "torch_impl": TORCH.models.TransformerBlock(**arguments),
     }
     for name in ("norm", "residual"):
         arguments.pop(name)
@@ -77,15 +75,15 @@ def encoder_layer_parity(options: ModelOptions, seed: int = 0) -> tuple[Parity, 
     randomize(layer, seed)
     for block in blocks.values():
         copy_weights(layer, block)
-    x = np.random.default_rng(seed).standard_normal((*SHAPE, options.width))
+    x = draws(Stream.INPUT, seed).standard_normal((*SHAPE, options.width))
     batch = Batch(x.astype(np.float32))
 
     def measure(model: Any, dtype: str) -> Run:
-        return run(model, batch, dtype=dtype, loss="random cotangent", seed=seed)
+        return run(model, batch, dtype=dtype, loss=COTANGENT, seed=seed)
 
     expected = {dtype: measure(layer, dtype) for dtype in LIMITS}
     gradients = expected["float64"].gradients.values()
-    largest = float(np.max([_largest(g) for g in gradients if g is not None]))
+    largest = max(largest_entry(g) for g in gradients if g is not None)
     vacuous = largest < VANISHING
     scale = 1.0 if vacuous else largest
     own = _differences(expected["float32"], expected["float64"], scale)
@@ -99,17 +97,10 @@ def encoder_layer_parity(options: ModelOptions, seed: int = 0) -> tuple[Parity, 
 
 
 def _differences(measured: Run, expected: Run, scale: float) -> tuple[float, float]:
+    """Return the largest difference of the outputs, and of the gradients divided by the scale."""
     names = measured.gradients.keys() | expected.gradients.keys()
-    gradients = (_gap(measured.gradients.get(n), expected.gradients.get(n)) for n in names)
-    return _gap(measured.output, expected.output), float(np.max([*gradients])) / scale
-
-
-def _gap(a: Array | None, b: Array | None) -> float:
-    """The largest |difference|; NaN if there is one, infinite where only one of the two is."""
-    if a is None or b is None:
-        return 0.0 if a is b else float("inf")
-    return _largest(a - b)
-
-
-def _largest(array: Array) -> float:
-    return float(np.abs(array).max())
+    gradients = [
+        largest_difference(measured.gradients.get(name), expected.gradients.get(name))
+        for name in names
+    ]
+    return largest_difference(measured.output, expected.output), float(np.max(gradients)) / scale

@@ -115,12 +115,12 @@ class CrossCheck:
         folder = self._config.getoption("crosscheck_report")
         if folder is not None:
             from crosscheck.check import SCHEMA
-            from crosscheck.saved import write_json
+            from crosscheck.files import write_json
 
             folder.mkdir(parents=True, exist_ok=True)
             name = re.sub(r"[^\w.-]+", "-", self._test).strip("-")
             content = {"schema": SCHEMA, "test": self._test, "report": report.to_dict()}
-            write_json(content, folder / f"{name}-{number}.json")
+            write_json(folder / f"{name}-{number}.json", content)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -2,62 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import math
-import sys
-from collections.abc import Iterable
 
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from crosscheck.check import Check
-from crosscheck.judge import RELATIVE, ROUNDING, ROUNDING_FLOOR, Verdict
+from crosscheck.distance import RELATIVE
+from crosscheck.in_projection import is_part
+from crosscheck.judge import ROUNDING, ROUNDING_FLOOR, Verdict
+from crosscheck.printing import print_sections, two_columns
 from crosscheck.report import Comparison
 from crosscheck.tables import gradient_table, parity_table, shown_error
 
-PIPED_WIDTH = 110  # a file has no width of its own; this one fits all columns of common sizes
 PRECISIONS = {"both": "float64 and float32"}
-
-
-def make_console() -> Console:
-    """A console on standard output: the terminal's width, or in a pipe one that fits."""
-    if sys.stdout is None:
-        raise OSError("standard output is closed")
-    # A file's name may hold what no encoding can, and a terminal may know no block characters.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-    piped = not sys.stdout.isatty()
-    width = PIPED_WIDTH if piped else None
-    return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
 def print_check(check: Check, console: Console) -> None:
     """Print everything: what was run, the loss, the gradients, the parity, the verdict."""
-    print_parts(_parts(check, console), console)
+    print_sections(_sections(check, console), console)
 
 
-def print_parts(parts: Iterable[RenderableType], console: Console) -> None:
-    """Print one part after the other.
-
-    In a pipe, lines end where their text does, without the spaces that fill a table's last column.
-    """
-    if console.is_terminal:
-        _print(parts, console)
-        return
-    with console.capture() as captured:
-        _print(parts, console)
-    console.file.write("\n".join(line.rstrip(" ") for line in captured.get().split("\n")))
-    console.file.flush()  # so that a full disk is an error now, and not after the exit code
-
-
-def _print(parts: Iterable[RenderableType], console: Console) -> None:
-    for part in parts:
-        # No cropping: a table that had to be wider than the console is left to the terminal.
-        console.print(part, crop=False)
-
-
-def _parts(check: Check, console: Console) -> list[RenderableType]:
+def _sections(check: Check, console: Console) -> list[RenderableType]:
     dtype = check.report.dtype
     first, *others = check.report.comparisons
     table, has_ratio = gradient_table(first, dtype, console)
@@ -104,18 +71,6 @@ def _heading(check: Check) -> Table:
     return two_columns(lines, "bold")
 
 
-def two_columns(
-    lines: dict[str, str], term_style: str = "", style: str = "", gap: int = 3
-) -> Table:
-    """Terms and what is said of them; as Text, since what a corpus says may look like markup."""
-    grid = Table.grid(padding=(0, gap))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for term, words in lines.items():
-        grid.add_row(Text(term, term_style or style), Text(words, style))
-    return grid
-
-
 def _loss_lines(check: Check) -> Text:
     initial = check.initial_loss
     uniform = math.log(check.vocab_size)
@@ -138,7 +93,7 @@ def _legend(comparison: Comparison, dtype: str, has_ratio: bool) -> Table:
         lines["zero"] = (
             "a bias of the keys adds the same to all scores of a query, and softmax cannot see it"
         )
-    if any(row.name.endswith("[q]") for row in comparison.rows):
+    if any(is_part(row.name) for row in comparison.rows):
         lines["q, k, v"] = "the three parts of the in-projection"
     *_, last = lines
     lines[last] += "\n"  # a line of air below

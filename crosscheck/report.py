@@ -13,22 +13,17 @@ LISTED = 12  # how many failures are spelled out in words
 
 @dataclass(frozen=True)
 class Row:
-    """One array, compared. Norms are Frobenius; an error is None where it was not measured.
+    """One array, compared. A number is None where it was not measured; errors are relative."""
 
-    error: float64, the model against the reference, relative. rounding, rounding_reference: each
-    side's float32 result against the reference's float64 one, relative. reason: why it is not plain
-    agreement.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    norm: float | None
-    norm_reference: float | None
-    error: float | None
-    rounding: float | None
-    rounding_reference: float | None
-    verdict: Verdict
-    reason: str
+    name: str  # of a parameter or a part of it, or "input", "output" or "loss"
+    shape: tuple[int, ...]  # of our array, or of the reference's if we have none
+    norm: float | None  # Frobenius, of our array
+    norm_reference: float | None  # Frobenius, of the reference's array
+    error: float | None  # in float64, our array against the reference's
+    rounding: float | None  # our float32 array against the reference's float64 one
+    rounding_reference: float | None  # the reference's float32 array against its float64 one
+    verdict: Verdict  # what the numbers came to
+    reason: str  # why it is not plain agreement
 
     @property
     def rounding_ratio(self) -> float | None:
@@ -40,39 +35,30 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All rows under one loss: the outputs, then the gradients in the order of the parameters."""
+    """All rows under one loss."""
 
-    loss: str
-    value: float
-    value_reference: float
-    outputs: tuple[Row, ...]
-    gradients: tuple[Row, ...]
+    loss: str  # its name
+    value: float  # its value on our side
+    value_reference: float  # its value on the reference's side
+    outputs: tuple[Row, ...]  # the output, and under cross-entropy the loss
+    gradients: tuple[Row, ...]  # in the order of the parameters
 
     @property
     def rows(self) -> tuple[Row, ...]:
         """Outputs and gradients."""
         return self.outputs + self.gradients
 
-    @property
-    def worst_error(self) -> float | None:
-        """The largest relative error in float64 among the rows that have one."""
-        return max((row.error for row in self.rows if row.error is not None), default=None)
-
 
 @dataclass(frozen=True)
 class Report:
-    """What `compare` found. agrees: whether every row of every comparison passes.
+    """What `compare` found."""
 
-    localisation: where what disagrees was born; None if nothing does, or there is no tape of the
-    engine. fast: whether our float32 was computed by the fast forms, and not by the pages.
-    """
-
-    dtype: str
-    seed: int
-    comparisons: tuple[Comparison, ...]
-    first_not_finite: str | None = None
-    localisation: Localisation | None = None
-    fast: bool = False
+    dtype: str  # "both", "float64" or "float32"
+    seed: int  # of the cotangent
+    comparisons: tuple[Comparison, ...]  # one for each loss
+    first_not_finite: str | None = None  # where the first NaN or infinity was made, in words
+    localisation: Localisation | None = None  # where what disagrees was born, if that was searched
+    fast: bool = False  # whether our float32 was computed by the fast forms, and not by the pages
 
     @property
     def agrees(self) -> bool:
@@ -99,7 +85,7 @@ class Report:
         count = sum(len(comparison.rows) for comparison in self.comparisons)
         if self.agrees:
             return f"{count} rows, all agree"
-        # What is too small to test does not pass, but nor does it disagree.
+        # A row that is too small to test does not pass, but it does not disagree either.
         vacuous = all(row.verdict == Verdict.VACUOUS for _, row in self.failures)
         what = "are too small to test" if vacuous else "fail"
         lines = [

@@ -1,15 +1,11 @@
-"""Results on disk: how they are saved, and what differs between two of them."""
+"""What differs between two saved results."""
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from crosscheck.judge import Verdict
-from crosscheck.weights import write_whole
 
 GROWN = 10.0  # times the error before
 NOTICED = 1e-13  # below this an error is rounding, however much it has grown
@@ -17,13 +13,13 @@ NOTICED = 1e-13  # below this an error is rounding, however much it has grown
 
 @dataclass(frozen=True)
 class Change:
-    """A row that differs. before, after: its verdict and error in words."""
+    """A row that differs between two saved results."""
 
-    name: str
-    loss: str
-    before: str
-    after: str
-    worse: bool
+    name: str  # the name of the row
+    loss: str  # the loss that it stands under, or "parity"
+    before: str  # its verdict and error in the first result, in words
+    after: str  # its verdict and error in the second result, in words
+    worse: bool  # whether the row got worse, and not better
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
@@ -74,18 +70,3 @@ def _words(row: dict[str, Any] | None) -> str:
         return "not there"
     error = _error(row)
     return row["verdict"] if error is None else f"{row['verdict']}, {error:.1e}"
-
-
-def write_json(content: dict[str, Any], path: Path) -> None:
-    """Write the file, whole or not at all."""
-    text = json.dumps(_without_nan(content), indent=2, allow_nan=False)
-    write_whole(path, f"{text}\n".encode())
-
-
-def _without_nan(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they become the strings "nan" and "inf"."""
-    if isinstance(value, dict):
-        return {name: _without_nan(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,7 +1,8 @@
 """The tables of the result: every gradient in a row, and the parity with PyTorch's own layer.
 
-A name is never cut or folded. Where the console is too narrow, columns are left out, those first
-that a reader misses least; where even the rest does not fit, the table is as wide as it must be.
+A name is never cut or folded. Where the console is too narrow, columns are left out, and first the
+ones that a reader misses least. Where even the rest does not fit, the table is as wide as it must
+be.
 """
 
 from __future__ import annotations
@@ -9,27 +10,25 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from rich import box
 from rich.bar import Bar
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from crosscheck.judge import Verdict
 from crosscheck.parity import SHAPE, Parity
+from crosscheck.printing import fitted, plain_table, unwrapped
 from crosscheck.report import Comparison, Row
 
 BAR_WIDTH = 12
-UNLIMITED = 10_000  # a console as wide as any table
 
 
 class Layout(NamedTuple):
-    """Which of the optional columns a table of gradients has, and the spaces around each column."""
+    """Which columns a table of gradients has, and how wide they stand."""
 
-    bar: bool
-    ratio: bool
-    padding: int
+    bar: bool  # whether a bar shows the norm
+    ratio: bool  # whether there is the column f32, a ratio of rounding errors
+    padding: int  # the spaces on either side of a column
 
 
 # From the widest to the narrowest. The last fits the default model into 80 columns.
@@ -47,15 +46,13 @@ def gradient_table(comparison: Comparison, dtype: str, console: Console) -> tupl
         # A ratio of float32 errors needs a float32 run.
         shown = layout._replace(ratio=layout.ratio and dtype != "float64")
         table = _gradient_table(comparison, dtype, shown)
-        needed = unwrapped(table, console)
-        if needed <= console.width:
-            return table, shown.ratio
-    table.width = needed
-    return table, shown.ratio
+        if unwrapped(table, console) <= console.width:
+            break
+    return fitted(table, console), shown.ratio
 
 
 def shown_error(row: Row, dtype: str) -> float | None:
-    """The error in the table: float64's, or float32's against the float64 truth if alone."""
+    """Return the error in float64, or of a run in float32 alone, the error against the truth."""
     if row.verdict == Verdict.ZERO:
         return None  # relative to a zero, an error says nothing
     return row.rounding if dtype == "float32" else row.error
@@ -74,9 +71,7 @@ def parity_table(parity: tuple[Parity, ...], width: int, console: Console) -> Ta
         gradient = "none" if row.gradient is None else f"{row.gradient:.1e}"
         numbers = (f"{row.output:.1e}", gradient, f"{row.limit:.1e}")
         table.add_row(row.side, row.dtype, *numbers, _verdict(row.verdict))
-    if (needed := unwrapped(table, console)) > console.width:
-        table.width = needed
-    return table
+    return fitted(table, console)
 
 
 def _gradient_table(comparison: Comparison, dtype: str, layout: Layout) -> Table:
@@ -103,23 +98,6 @@ def _gradient_table(comparison: Comparison, dtype: str, layout: Layout) -> Table
             heading = group
         table.add_row(*_cells(row, f"  {name}", _bar(row, largest), dtype, layout))
     return table
-
-
-def plain_table(title: str, padding: int = 1) -> Table:
-    """An empty table as all are here: a title, a line under the head, no frame."""
-    return Table(
-        title=Text(f"\n{title}"),
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        padding=(0, padding),
-        pad_edge=False,
-    )
-
-
-def unwrapped(table: Table, console: Console) -> int:
-    """The width at which no cell is wrapped."""
-    return Measurement.get(console, console.options.update(width=UNLIMITED), table).maximum
 
 
 def _group(name: str) -> tuple[str, str]:

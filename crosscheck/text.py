@@ -66,7 +66,7 @@ class CharacterTokenizer:
 
 
 def split(tokens: Tokens, validation_fraction: float = 0.1) -> tuple[Tokens, Tokens]:
-    """Cut by position: the first part to train on, the last `validation_fraction` to validate.
+    """Cut by position: train on the first tokens, validate on the last `validation_fraction`.
 
     tokens (N,) -> train (M,), validation (N - M,), two views, with M = int(N * (1 - fraction)):
     the boundary that nanoGPT and char-rnn use. Raises ValueError unless 0 < fraction < 1.

@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from crosscheck.files import write_whole
+
 DOCS = Path(__file__).parent
 CHAPTERS = ("gradient-flow.md", "gradient-flow.pt-BR.md")
 NUMBER = re.compile(r"(<!--=(\S+?)-->)(.*?)(<!--/-->)", re.S)
@@ -32,7 +34,7 @@ def main() -> None:
     """Rewrite both chapters."""
     for name in CHAPTERS:
         path = DOCS / name
-        path.write_text(filled(path.read_text(encoding="utf-8"), language(name)), encoding="utf-8")
+        write_whole(path, filled(path.read_text(encoding="utf-8"), language(name)).encode())
 
 
 def language(name: str) -> str:

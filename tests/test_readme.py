@@ -146,7 +146,10 @@ def test_the_diagnosis_it_shows_is_that_of_a_run() -> None:
     """The words for a changed sign; numbers that depend on rounding are left out."""
     old, new = "(dx_hat - along_ones", "(dx_hat + along_ones"
     module = "tinygrad_tf.ops.layer_norm"
-    mutant = Mutant("sign", "layer norm", "a sign", module, old, new, ("layer_norm",))
+    mutant = Mutant(
+        id="sign", family="layer norm", what="a sign",
+        module=module, old=old, new=new, found=("layer_norm",),
+    )  # fmt: skip
     with mutant.planted():
         check = run_check(ModelOptions(), load_corpus(None))
     (shown,) = (text for text in blocks("docs/judging.md", "text") if "born here" in text)

@@ -8,6 +8,7 @@ its mirror in `torch_impl`. The interface is PyTorch's. This is not related to t
 import os
 from importlib import import_module
 from typing import Any
+from warnings import warn
 
 from tinygrad_tf import nn, optim
 from tinygrad_tf.autograd import differentiable
@@ -30,5 +31,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'tinygrad_tf' has no attribute {name!r}")
 
 
-if os.environ.get("TINYGRAD_TF_FAST", "0") not in ("", "0"):
+if (wanted := os.environ.get("TINYGRAD_TF_FAST", "0")) == "1":
     import_module("tinygrad_tf.fast").on()
+elif wanted not in ("", "0"):
+    warn(f"TINYGRAD_TF_FAST is {wanted!r}, expected 1 or 0: the pages compute", stacklevel=2)

@@ -63,7 +63,8 @@ def run_backward(root: Variable, gradient: Tensor | None, retain_graph: bool) ->
                 if source in arrived:  # several paths lead here: what comes along each is added up
                     held, is_ours = arrived[source]
                     total = np.add(held, dsource, out=held if is_ours else None)
-                    arrived[source] = np.asarray(total), True  # of 0-d arrays it makes a number
+                    # np.add of two 0-d arrays returns a scalar.
+                    arrived[source] = np.asarray(total), True
                 else:
                     arrived[source] = dsource, is_fresh
             if not retain_graph:

@@ -59,7 +59,8 @@ class Variable:
         self.requires_grad = requires_grad  # whether dL/d(data) is wanted
         self.grad: Tensor | None = None  # dL/d(data), added up over all backward passes
         self.node: Node | None = None  # how an op made it; None for a *leaf*
-        self.hooks: Hooks | None = None  # those of a leaf; a result has them on its node
+        # The hooks of a leaf. The hooks of a result are on its node.
+        self.hooks: Hooks | None = None
 
     def new_tensor(self, data: Any) -> Tensor:
         """Make a new leaf of this tensor's kind: how the engine makes results and gradients."""

@@ -44,7 +44,7 @@ class TransformerBlock(nn.Module):
         fused: bool = False,
     ) -> None:
         super().__init__()
-        self.self_attn = MultiheadSelfAttention(d_model, nhead, dropout, bias, fused)
+        self.self_attn = MultiheadSelfAttention(d_model, nhead, dropout, bias, fused)  # over tokens
         self.linear1 = nn.Linear(d_model, dim_feedforward, bias=bias)  # the feed-forward network
         self.dropout = nn.Dropout(dropout)  # inside it, after the activation
         self.linear2 = nn.Linear(dim_feedforward, d_model, bias=bias)
@@ -55,7 +55,7 @@ class TransformerBlock(nn.Module):
         self.dropout2 = nn.Dropout(dropout)
         self.norm_first = norm_first  # pre-norm if True, post-norm if False
         self.residual = residual  # whether there are residual connections
-        self.activation = _activation(activation)
+        self.activation = _activation(activation)  # the function between the two linear layers
 
     def forward(
         self,

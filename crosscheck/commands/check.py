@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,14 @@ from crosscheck.commands.common import (
     EXIT_CODES,
     FilePath,
     named_text,
+    saving,
     user_mistakes,
 )
 from crosscheck.comparison import DTYPES
 from crosscheck.forms import fast_forms
 from crosscheck.models import NORMS, ModelOptions
-from crosscheck.render import make_console, print_check
-from crosscheck.saved import write_json
-from crosscheck.weights import require_writable
+from crosscheck.printing import make_console
+from crosscheck.render import print_check
 from torch_impl.block import ACTIVATIONS
 from torch_impl.positional_encoding import POSITIONS
 
@@ -83,12 +82,9 @@ def check_command(
     console = make_console()
     with user_mistakes():
         options = ModelOptions(**model)
-        if json_path is not None:
-            require_writable(json_path)
-        text = named_text(corpus)
-        with fast_forms() if fast else nullcontext():
+        with saving(json_path) as save, fast_forms(fast):
+            text = named_text(corpus)
             check = run_check(options, text, batch_size=batch_size, dtype=dtype, seed=seed)
-        if json_path is not None:
-            write_json(check.to_dict(), json_path)
+            save(check.to_dict())
     print_check(check, console)
     context.exit(0 if check.agrees else DISAGREE)

@@ -1,4 +1,4 @@
-"""What the commands share: the exit codes, options of the same kind, and how results are saved."""
+"""What the commands share: the exit codes, kinds of options, the text, and the progress bar."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from crosscheck.corpus import Corpus, load_corpus
+from crosscheck.files import require_writable, write_json
 
 AT_LEAST_ONE = click.IntRange(min=1)
 DISAGREE, COULD_NOT_RUN, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141  # as shells say: 128 + signal
@@ -63,11 +64,23 @@ def user_mistakes() -> Iterator[None]:
         raise CouldNotRun(str(error)) from error
 
 
+@contextmanager
+def saving(path: Path | None, write: Any = write_json) -> Iterator[Callable[[Any], None]]:
+    """Find out before a long run whether its result can be written; yield what writes it.
+
+    By default it writes JSON. Without a path nothing is written.
+    """
+    if path is not None:
+        require_writable(path)
+    yield lambda content: None if path is None else write(path, content)
+
+
 def named_text(path: Path | None) -> Corpus:
     """The text of this file, or the usual one; what went wrong on the way is said on stderr."""
     corpus = load_corpus(path)
     if corpus.note:
-        click.echo(f"crosscheck: note: {corpus.note}", err=True)
+        advice = "" if corpus.complete else " Or name a text of your own: --corpus FILE."
+        click.echo(f"crosscheck: note: {corpus.note}{advice}", err=True)
     return corpus
 
 

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from crosscheck.check import SCHEMA
 from crosscheck.commands.common import DISAGREE, FilePath, exit_codes, user_mistakes
-from crosscheck.render import make_console
+from crosscheck.printing import make_console, plain_table
 from crosscheck.saved import Change, changes
 
 
@@ -59,7 +58,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _table(found: list[Change]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = plain_table()
     for name in ("row", "under", "before", "after", ""):
         table.add_column(name, no_wrap=True)
     for change in found:

@@ -16,19 +16,20 @@ from crosscheck.commands.common import (
     exit_codes,
     named_text,
     progress_bar,
+    saving,
     user_mistakes,
 )
 from crosscheck.commands.paper import run_paper
+from crosscheck.files import require_writable, write_whole
 from crosscheck.flow.export import study_to_csv, study_to_dict
 from crosscheck.flow.initial import INITIALISATIONS
 from crosscheck.flow.papers.catalogue import PAPERS
-from crosscheck.flow.stacks import ENGINES, WIRINGS
+from crosscheck.flow.stacks import WIRINGS, sides_of
 from crosscheck.flow.study import DEPTHS, Plan, Study, run_study
-from crosscheck.flow.tables import study_parts
+from crosscheck.flow.tables import study_sections
 from crosscheck.models import NORMS, ModelOptions
-from crosscheck.render import make_console, print_parts
-from crosscheck.saved import write_json
-from crosscheck.weights import require_writable, write_whole
+from crosscheck.printing import make_console, print_sections
+from crosscheck.sides import DIALECTS
 from torch_impl.block import ACTIVATIONS
 
 SEEDS = 5
@@ -44,7 +45,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
     name = "N,N,..."
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
-        """The numbers, each once, in ascending order."""
+        """Return the numbers, each once, in ascending order."""
         if isinstance(value, tuple):
             return value
         try:
@@ -72,12 +73,16 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 @click.option(
     "--paper",
     type=click.Choice(PAPERS),
-    help="Instead: reproduce a published result. Of the options, it takes the seeds, the engine, "
-    "the corpus and --json. It is all or nothing: Ctrl-C keeps nothing of it.",
+    help="Reproduce a published result instead. It takes the seeds, the engine, the corpus and "
+    "--json, and no other option. Ctrl-C keeps nothing of it.",
 )
-@click.option("--seeds", type=AT_LEAST_ONE, help="How many seeds: 5, or what the paper needs.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="The first of them.")
-@click.option("--mask", type=click.Choice(["full", "causal"]), default="full", help="Attention's.")
+@click.option(
+    "--seeds", type=AT_LEAST_ONE, help="How many seeds; 5 if not given, or what the paper needs."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="The first seed.")
+@click.option(
+    "--mask", type=click.Choice(["full", "causal"]), default="full", help="Attention's mask."
+)
 @click.option(
     "--input",
     "source",
@@ -87,8 +92,8 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 )
 @click.option(
     "--engine",
-    type=click.Choice(["both", *ENGINES]),
-    help="Both, side by side, unless said otherwise; the training runs in PyTorch.",
+    type=click.Choice(["both", *DIALECTS]),
+    help="Both if not given; the training runs in PyTorch.",
 )
 @click.option("--width", type=AT_LEAST_ONE, default=64, help="Channels C (d_model).")
 @click.option("--heads", type=AT_LEAST_ONE, default=4, help="Attention heads H.")
@@ -118,10 +123,7 @@ def flow_command(
     if paper is not None:
         run_paper(context, paper, json_path, **options)
     console = make_console()
-    with user_mistakes():
-        for path in (json_path, csv_path):
-            if path is not None:
-                require_writable(path)
+    with user_mistakes(), saving(json_path) as save_json, saving(csv_path, write_whole) as save_csv:
         if plots is not None:
             try:
                 plots.mkdir(parents=True, exist_ok=True)
@@ -129,15 +131,13 @@ def flow_command(
                 raise ValueError(f"--plots needs a folder: {plots}: {error.strerror}") from error
             require_writable(plots / "picture")
         study = _run(_plan(**options))
-        if json_path is not None:
-            write_json(study_to_dict(study), json_path)
-        if csv_path is not None:
-            write_whole(csv_path, study_to_csv(study).encode())
+        save_json(study_to_dict(study))
+        save_csv(study_to_csv(study).encode())
         pictures = [] if plots is None else _draw(study, plots)
-    parts = study_parts(study, console)
+    sections = study_sections(study, console)
     if pictures:
-        parts.insert(-1, Text(f"\n{len(pictures)} files, each picture twice, are in {plots}."))
-    print_parts(parts, console)
+        sections.insert(-1, Text(f"\n{len(pictures)} files, each picture twice, are in {plots}."))
+    print_sections(sections, console)
     context.exit(_exit_code(study))
 
 
@@ -165,20 +165,20 @@ def _plan(
         ),
         initialisations=tuple(i for i in INITIALISATIONS if i in (initialisations or [i])),
         seeds=tuple(range(seed, seed + (seeds or SEEDS))),
-        engines=tuple(ENGINES) if engine in (None, "both") else (str(engine),),
+        sides=sides_of(engine),
         causal=mask == "causal",
         corpus=named_text(corpus) if source == "text" else None,
     )
 
 
 def _run(plan: Plan) -> Study:
-    """The study, with a bar that counts blocks."""
+    """Run the study, with a bar that counts blocks."""
     with progress_bar("Forward and backward", "blocks", plan.blocks) as advance:
         return run_study(plan, advance)
 
 
 def _draw(study: Study, directory: Path) -> list[Path]:
-    """All pictures. matplotlib is loaded here: it takes a second that other runs need not wait."""
+    """Draw all pictures. matplotlib takes a second to load, so only runs that draw load it."""
     from crosscheck.flow.plots import draw_study
     from crosscheck.flow.positions import draw_positions
 

@@ -10,10 +10,10 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from crosscheck.commands.common import DISAGREE, exit_codes, user_mistakes
-from crosscheck.mutants.catalogue import CATALOGUE
+from crosscheck.mutants.catalogue import CATALOGUE, mutant_called
 from crosscheck.mutants.lab import Exercise, set_exercise
 from crosscheck.mutants.mutant import Mutant
-from crosscheck.render import make_console
+from crosscheck.printing import make_console
 
 TRIES = 3
 
@@ -40,12 +40,9 @@ def lab_command(
 
 
 def _choose(bug: str | None, seed: int | None) -> Mutant:
-    by_id = {mutant.id: mutant for mutant in CATALOGUE}
-    if bug is None:
-        return CATALOGUE[(secrets.randbelow(1 << 30) if seed is None else seed) % len(CATALOGUE)]
-    if bug not in by_id:
-        raise ValueError(f"no bug is called {bug}; `crosscheck mutants` lists them all")
-    return by_id[bug]
+    if bug is not None:
+        return mutant_called(bug)
+    return CATALOGUE[(secrets.randbelow(1 << 30) if seed is None else seed) % len(CATALOGUE)]
 
 
 def _ask(exercise: Exercise, console: Console) -> bool:

@@ -1,4 +1,4 @@
-"""`crosscheck mutants`: plant every bug of the catalogue, and print what was caught of them."""
+"""`crosscheck mutants`: plant every bug of the catalogue, and print which of them are caught."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from crosscheck.commands.common import (
     FilePath,
     exit_codes,
     progress_bar,
+    saving,
     user_mistakes,
 )
-from crosscheck.mutants.catalogue import CATALOGUE
+from crosscheck.mutants.catalogue import CATALOGUE, mutant_called
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.mutants.score import HONEST_RUNS, Score, score
-from crosscheck.mutants.score_table import put_into, score_parts
-from crosscheck.render import make_console, print_parts
-from crosscheck.saved import write_json
-from crosscheck.weights import require_writable
+from crosscheck.mutants.score_table import put_into, score_sections
+from crosscheck.printing import make_console, print_sections
 
 FAMILIES = sorted({mutant.family for mutant in CATALOGUE})
 
@@ -53,30 +52,18 @@ def mutants_command(
 ) -> None:
     """Prove the check's own power: plant known bugs in our rules, and count what it finds."""
     console = make_console()
-    with user_mistakes():
-        chosen = _chosen(family, ids)
-        if json_path is not None:
-            require_writable(json_path)
-        result = _with_progress(chosen, seed, honest)
-        if json_path is not None:
-            write_json(result.to_dict(), json_path)
+    with user_mistakes(), saving(json_path) as save:
+        result = _with_progress(_chosen(family, ids), seed, honest)
+        save(result.to_dict())
         if update is not None:
             put_into(update, result)
-    print_parts(score_parts(result), console)
+    print_sections(score_sections(result), console)
     context.exit(0 if result.good else DISAGREE)
 
 
 def _chosen(family: str | None, ids: tuple[str, ...]) -> list[Mutant]:
-    unknown = set(ids) - {mutant.id for mutant in CATALOGUE}
-    if unknown:
-        raise ValueError(
-            f"no bug is called {', '.join(sorted(unknown))}; `crosscheck mutants` lists them all"
-        )
-    chosen = [
-        mutant
-        for mutant in CATALOGUE
-        if family in (None, mutant.family) and (not ids or mutant.id in ids)
-    ]
+    named = [mutant_called(id) for id in dict.fromkeys(ids)] or CATALOGUE
+    chosen = [mutant for mutant in named if family in (None, mutant.family)]
     if not chosen:
         raise ValueError(f"of the family {family} no bug is called {' or '.join(ids)}")
     return chosen

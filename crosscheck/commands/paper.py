@@ -7,24 +7,12 @@ from typing import Any
 
 import click
 
-from crosscheck.commands.common import (
-    DISAGREE,
-    named_text,
-    progress_bar,
-    user_mistakes,
-)
-from crosscheck.flow.export import SCHEMA, versions
-from crosscheck.flow.papers.catalogue import (
-    TRAINING,
-    engines_of,
-    reproduce,
-    seeds_of,
-    steps_of,
-)
-from crosscheck.flow.papers.tables import paper_parts
-from crosscheck.render import make_console, print_parts
-from crosscheck.saved import write_json
-from crosscheck.weights import require_writable
+from crosscheck.commands.common import DISAGREE, named_text, progress_bar, saving, user_mistakes
+from crosscheck.flow.export import SCHEMA
+from crosscheck.flow.papers.catalogue import TRAINING, reproduce, seeds_of, sides_for, steps_of
+from crosscheck.flow.papers.tables import paper_sections
+from crosscheck.printing import make_console, print_sections
+from crosscheck.versions import versions
 
 ITS_OPTIONS = {"paper", "seed", "seeds", "engine", "corpus", "json_path"}
 
@@ -40,30 +28,27 @@ def run_paper(
     corpus: Path | None,
     **others: Any,
 ) -> None:
-    """Reproduce a paper, print it, and exit: 1 where a figure is outside its range."""
+    """Reproduce a paper, print it, and exit with 1 if a figure is outside its range, or with 0."""
     _refuse_others(context)
     console = make_console()
-    with user_mistakes():
-        if json_path is not None:
-            require_writable(json_path)
-        chosen, engines = seeds_of(name, seed, seeds), engines_of(name, engine)
+    with user_mistakes(), saving(json_path) as save:
+        chosen, sides = seeds_of(name, seed, seeds), sides_for(name, engine)
         steps = steps_of(chosen) if name == TRAINING else None
         with progress_bar("Training", "steps", steps) as advance:
-            paper = reproduce(name, chosen, engines, lambda: named_text(corpus), advance)
-        if json_path is not None:
-            content = {
-                "schema": SCHEMA,
-                "versions": versions(),
-                "seeds": chosen,
-                "engines": engines,
-            }
-            write_json(content | paper.to_dict(), json_path)
-    print_parts(paper_parts(paper, console, len(chosen)), console)
+            paper = reproduce(name, chosen, sides, lambda: named_text(corpus), advance)
+        content = {
+            "schema": SCHEMA,
+            "versions": versions(),
+            "seeds": chosen,
+            "engines": [side.key for side in sides],
+        }
+        save(content | paper.to_dict())
+    print_sections(paper_sections(paper, console, len(chosen)), console)
     context.exit(0 if paper.holds else DISAGREE)
 
 
 def _refuse_others(context: click.Context) -> None:
-    """Options that a paper fixes itself are an error, where someone gives them."""
+    """Raise UsageError if someone has given an option that a paper fixes itself."""
     given = click.core.ParameterSource.COMMANDLINE
     for parameter in context.command.params:
         name = str(parameter.name)

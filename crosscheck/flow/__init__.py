@@ -1,1 +1,1 @@
-"""What becomes of the gradients in a stack of blocks at initialisation, in either engine."""
+"""What becomes of the gradients in a stack of blocks at initialisation, on either side."""

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-import platform
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
-import torch
 from crosscheck.flow.agreement import AGREEMENT, CEILING, ROUNDINGS
 from crosscheck.flow.reading import conclusion, reading
 from crosscheck.flow.study import Flow, Plan, Study
 from crosscheck.flow.summary import summarise
+from crosscheck.versions import versions
 
 SCHEMA = 1
 LAYER = ("activation", "gradient", "variation", "gradient_variation")
 
 
 def study_to_dict(study: Study) -> dict[str, Any]:
-    """Plain values, for JSON: the plan, a summary of each group of seeds, and the reading."""
+    """Return plain values for JSON: the plan, a summary of each group of seeds, and the reading."""
     summaries = summarise(study)
     return {
         "schema": SCHEMA,
@@ -38,7 +35,7 @@ def study_to_dict(study: Study) -> dict[str, Any]:
 
 
 def plan_to_dict(plan: Plan) -> dict[str, Any]:
-    """What was run; of the corpus, its source and size instead of its text."""
+    """Return what was run; the corpus is given by its source and size, without its text."""
     corpus = None
     if plan.corpus is not None:
         corpus = {"source": plan.corpus.source, "characters": len(plan.corpus.text)}
@@ -50,23 +47,17 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
         "wirings": [wiring._asdict() for wiring in plan.wirings],
         "initialisations": plan.initialisations,
         "seeds": plan.seeds,
-        "engines": plan.engines,
+        "engines": [side.key for side in plan.sides],
         "mask": "causal" if plan.causal else "full",
         "corpus": corpus,
     }
 
 
-def versions() -> dict[str, str]:
-    """What computed it."""
-    return {
-        "numpy": np.__version__,
-        "torch": str(torch.__version__),
-        "python": platform.python_version(),
-    }
-
-
 def study_to_csv(study: Study) -> str:
-    """One line for each pass, engine and layer; parameters in the line of their block's input."""
+    """Return one line for each pass, engine and layer.
+
+    The gradients of a block's parameters stand in the line of the block's input.
+    """
     columns = ["initialisation", "norm", "residual", "depth", "seed", "engine", "layer", *LAYER]
     names = dict.fromkeys(name for flow in study.flows for name in flow.profile.parameters)
     text = io.StringIO()
@@ -78,14 +69,14 @@ def study_to_csv(study: Study) -> str:
 
 
 def _rows(flow: Flow) -> Iterator[dict[str, Any]]:
-    for engine, found in flow.profiles.items():
+    for side, found in flow.profiles.items():
         for layer in range(flow.depth + 1):
             row = {
                 "initialisation": flow.initialisation,
                 **flow.wiring._asdict(),
                 "depth": flow.depth,
                 "seed": flow.seed,
-                "engine": engine,
+                "engine": side.key,
                 "layer": layer,
                 **{name: getattr(found, name)[layer] for name in LAYER},
             }

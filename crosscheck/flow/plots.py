@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,13 +13,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from crosscheck.engines import Array
 from crosscheck.flow.measure import SMALLEST, Profile, ratio
 from crosscheck.flow.stacks import WIRINGS, Wiring
 from crosscheck.flow.study import Flow, Study
 from crosscheck.flow.style import legend_below, line_style, new_figure, save, settings
+from crosscheck.in_projection import KEY_BIAS
+from crosscheck.sides import NUMPY, TORCH, Array, Dialect
 
-KEY_BIAS = "self_attn.in_proj_bias[k]"  # its gradient is zero: softmax cannot see it
+# Marker, colour, filling and shift of each side: a filled and an empty marker, one over the other.
+LOOKS: dict[Dialect, tuple[str, str, str, float]] = {
+    NUMPY: ("o", "#0072B2", "#0072B2", -0.2),
+    TORCH: ("D", "#D55E00", "white", 0.2),
+}
 TITLES = {
     "default": "PyTorch's default",
     "xavier": "Xavier",
@@ -28,7 +34,7 @@ TITLES = {
 
 
 def draw_study(study: Study, directory: Path) -> list[Path]:
-    """Write all pictures of a study into a directory; returns their paths."""
+    """Write all pictures of a study into a directory; return their paths."""
     if not study.flows:
         return []
     drawn: list[tuple[str, Figure]] = []
@@ -37,31 +43,23 @@ def draw_study(study: Study, directory: Path) -> list[Path]:
         drawn.append(("tokens-by-layer", tokens_by_layer(study)))
         if len(study.plan.depths) > 1:
             drawn.append(("gradient-by-depth", gradient_by_depth(study)))
-        if len(study.plan.engines) > 1:
+        if len(study.plan.sides) > 1:
             drawn.append(("parameters-by-engine", parameters_by_engine(study)))
         return [path for name, figure in drawn for path in save(figure, directory, name)]
 
 
 def gradient_by_layer(study: Study) -> Figure:
-    """|dL/dX_l| over that at the output, against the layer; the band spans the seeds."""
-    figure, panels = _panels(study)
-    for initialisation, axes in panels.items():
-        _draw_layers(axes, study, initialisation, _relative_gradient)
-    _finish(figure, panels, "layer", "gradient, relative to the output's")
-    return figure
+    """Draw |dL/dX_l| over that at the output, against the layer; the band spans the seeds."""
+    return _by_layer(study, _relative_gradient, "gradient, relative to the output's")
 
 
 def tokens_by_layer(study: Study) -> Figure:
-    """Token variation against the layer; below 1e-16 it is rounding."""
-    figure, panels = _panels(study)
-    for initialisation, axes in panels.items():
-        _draw_layers(axes, study, initialisation, lambda found: found.variation)
-    _finish(figure, panels, "layer", "|X - mean over tokens| / |X|")
-    return figure
+    """Draw the token variation against the layer; below 1e-16 it is rounding."""
+    return _by_layer(study, lambda found: found.variation, "|X - mean over tokens| / |X|")
 
 
 def gradient_by_depth(study: Study) -> Figure:
-    """The gradient at the input over that at the output, against the depth of the stack."""
+    """Draw the gradient at the input over that at the output, against the depth of the stack."""
     figure, panels = _panels(study)
     for initialisation, axes in panels.items():
         for wiring in study.plan.wirings:
@@ -78,12 +76,15 @@ def gradient_by_depth(study: Study) -> Figure:
 
 
 def parameters_by_engine(study: Study) -> Figure:
-    """Norms of the first block's gradients in both engines, for every wiring of one start."""
+    """Draw the norms of the first block's gradients in both engines, for every wiring.
+
+    All of it belongs to one initialisation and one seed.
+    """
     initialisation, depth = study.flows[0].initialisation, max(f.depth for f in study.flows)
     wirings = [w for w in study.plan.wirings if _flows(study, initialisation, w, depth)]
     flows = [_flows(study, initialisation, wiring, depth)[0] for wiring in wirings]
     names = max((list(flow.profile.parameters) for flow in flows), key=len)
-    names.remove(KEY_BIAS)
+    names.remove(KEY_BIAS)  # a log axis has no place for a gradient of zero
     columns = min(3, len(wirings))
     rows = math.ceil(len(wirings) / columns)
     figure = new_figure(1.6 + 2.7 * columns, 0.9 + 2.8 * rows)
@@ -103,15 +104,13 @@ def parameters_by_engine(study: Study) -> Figure:
 
 
 def _draw_engines(axes: Axes, flow: Flow, names: Sequence[str]) -> None:
-    """Two markers for each name, since a log axis has no zero for bars to start from."""
+    """Draw a marker of each side for each name: a log axis has no zero for bars to start from."""
     places = np.arange(len(names))
-    looks = {"NumPy": ("o", "#0072B2"), "PyTorch": ("D", "#D55E00")}
-    for found, (name, (marker, colour)) in zip(flow.profiles.values(), looks.items(), strict=True):
+    for side, found in flow.profiles.items():
         values = [found.parameters[n][0] if n in found.parameters else np.nan for n in names]
-        shift = -0.2 if name == "NumPy" else 0.2
-        fill = colour if name == "NumPy" else "white"
+        marker, colour, fill, shift = LOOKS[side]
         look: dict[str, Any] = {"color": colour, "markerfacecolor": fill, "markersize": 4.0}
-        axes.plot(values, places + shift, marker, label=name, **look)
+        axes.plot(values, places + shift, marker, label=side.name, **look)
     axes.set_yticks(places, [name.removeprefix("self_attn.") for name in names])
     axes.set_title(flow.wiring.label)
     axes.set_xscale("log")
@@ -120,7 +119,7 @@ def _draw_engines(axes: Axes, flow: Flow, names: Sequence[str]) -> None:
 
 
 def _panels(study: Study) -> tuple[Figure, dict[str, Axes]]:
-    """A panel for each initialisation that was run, in two columns."""
+    """Return a panel for each initialisation that was run, in two columns."""
     names = list(dict.fromkeys(flow.initialisation for flow in study.flows))
     columns = min(2, len(names))
     rows = math.ceil(len(names) / columns)
@@ -143,28 +142,30 @@ def _finish(figure: Figure, panels: dict[str, Axes], xlabel: str, ylabel: str) -
 
 
 def _few_ticks(axes: Axes, axis: str) -> None:
-    """At most six labels on a log axis, whatever it spans."""
+    """Put at most six labels on a log axis, whatever it spans."""
     chosen = axes.yaxis if axis == "y" else axes.xaxis
     chosen.set_major_locator(LogLocator(numticks=6))
     chosen.set_minor_locator(NullLocator())
 
 
-def _draw_layers(
-    axes: Axes, study: Study, initialisation: str, measure: Callable[[Profile], Sequence[float]]
-) -> None:
+def _by_layer(study: Study, measure: Callable[[Profile], Sequence[float]], ylabel: str) -> Figure:
+    """Draw what is measured at each layer of the deepest stacks."""
+    figure, panels = _panels(study)
     depth = max(flow.depth for flow in study.flows)
-    for wiring in WIRINGS:
+    for (initialisation, axes), wiring in itertools.product(panels.items(), WIRINGS):
         if flows := _flows(study, initialisation, wiring, depth):
             by_layer = list(zip(*(measure(flow.profile) for flow in flows), strict=True))
             _band(axes, range(depth + 1), by_layer, wiring)
+    _finish(figure, panels, "layer", ylabel)
+    return figure
 
 
 def _band(
     axes: Axes, places: Sequence[int], values: Sequence[Sequence[float]], wiring: Wiring
 ) -> None:
-    """The geometric mean over the seeds as a line, and their span as a band around it.
+    """Draw the geometric mean over the seeds as a line, and their span as a band around it.
 
-    values: for each place one of each seed; what is below SMALLEST or not finite is left out.
+    values: for each place, one of each seed. A value below SMALLEST or not finite is left out.
     """
     found = np.array(values, dtype=np.float64)
     logs: Array = np.log(np.where((found >= SMALLEST) & np.isfinite(found), found, np.nan))

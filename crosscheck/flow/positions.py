@@ -1,4 +1,4 @@
-"""Pictures of the sinusoidal positional encoding: its waves, its products, its turning hands."""
+"""A picture of the sinusoidal positional encoding: its waves, its products, its turning hands."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from crosscheck.engines import Array
 from crosscheck.flow.style import COLOURS, new_figure, save, settings
+from crosscheck.sides import Array
 from tinygrad_tf.transformer import SinusoidalPositionalEncoding
 
-PAIRS = (0, 2, 4, 8)
+PAIRS = (0, 2, 4, 8)  # pairs of channels that are drawn as hands
 STEPS = 6  # tokens whose hands are drawn
 
 
 def draw_positions(directory: Path, width: int = 64, tokens: int = 64) -> list[Path]:
-    """Write the picture of the encoding (T, C) into a directory; returns its paths."""
+    """Write the picture of the encoding (T, C) into a directory; return its paths."""
     encoding = np.asarray(SinusoidalPositionalEncoding(width, tokens).encoding)
     with settings():
         figure = new_figure(11.0, 3.9)
@@ -30,9 +30,10 @@ def draw_positions(directory: Path, width: int = 64, tokens: int = 64) -> list[P
 
 
 def gram(encoding: Array) -> Array:
-    """The products of all pairs of positions, over C / 2: the cosine, for all are of one length.
+    """Return the products of all pairs of positions, over C / 2. encoding (T, C) -> (T, T).
 
-    encoding (T, C) -> (T, T), constant along diagonals: only the distance between two counts.
+    These are cosines, since all positions have the same length. They are constant along diagonals:
+    only how far apart two positions are counts.
     """
     products: Array = encoding @ encoding.T / (encoding.shape[1] / 2)
     return products
@@ -46,7 +47,7 @@ def _image(axes: Axes, values: Array, low: float, xlabel: str, ylabel: str, titl
 
 
 def _hands(axes: Axes, encoding: Array) -> None:
-    """Channels 2i and 2i + 1 as the hand of a clock, at the first few positions."""
+    """Draw channels 2i and 2i + 1 as the hand of a clock, at the first few positions."""
     pairs = [pair for pair in PAIRS if 2 * pair + 2 <= encoding.shape[1]]
     for place, pair in enumerate(pairs):
         x, y = 2.8 * (place % 2), -3.1 * (place // 2)

@@ -1,7 +1,7 @@
-"""A study in words, each chosen by a rule from the numbers; no sentence is there beforehand.
+"""A study in words. A rule chooses each word from the numbers; no sentence is written beforehand.
 
-A wiring's initialisations are read one by one, and those of which the same can be said are told
-together, with the range of their numbers.
+A wiring's initialisations are read one by one. Initialisations that read the same share a line,
+which gives the range of their numbers.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import numpy as np
 from crosscheck.flow.summary import Summary
 
 SLOW = 0.9  # a change by less than this factor (or its inverse) per block is called slow
-SMALL = 0.01  # and so is a change by less than this, of a shallow stack in all
-EVEN = 0.5  # halves whose logarithms differ by less than this share of the larger: one factor
+SMALL = 0.01  # a change by less than this factor over the whole of a shallow stack is slow too
+# The two halves of a stack have about the same factor if their logarithms differ by less than this
+# share of the larger one.
+EVEN = 0.5
 APART = 0.1  # tokens that vary by more than this, as a share of their size, stay apart
-COLLAPSED = 1e-3
-SILENT = 1e-6  # the gradient of W_Q over that of W_V, below which queries learn nothing
+COLLAPSED = 1e-3  # tokens that vary by less than this, as a share of their size, become alike
+SILENT = 1e-6  # queries learn nothing if W_Q's gradient over that of W_V is below this
 
 UNDERFLOW = "is lost with the activations, which leave the range of float64"
 OVERFLOW = "is lost: the activations or it leave the range of float64 upwards"
@@ -27,16 +29,16 @@ LOST = (UNDERFLOW, OVERFLOW)
 
 
 class Words(NamedTuple):
-    """What is said of one summary: of the gradient, how evenly, of the tokens, of the queries."""
+    """What is said of one summary; a word is empty where there is nothing to say."""
 
-    gradient: str
-    evenly: str
-    tokens: str
-    queries: str
+    gradient: str  # "vanishes", "explodes", "changes slowly", or one of LOST
+    evenly: str  # where in the stack the gradient changes
+    tokens: str  # "stay apart", "draw together" or "become alike"
+    queries: str  # "learn nothing", or empty
 
 
 def words(found: Summary) -> Words:
-    """The words for one summary: what each means is in the constants above."""
+    """Return the words for one summary, by the limits above."""
     slowest = min(SLOW**found.depth, SMALL)
     if not (math.isfinite(found.ratio) and math.isfinite(found.activation)):
         return Words(OVERFLOW, "", "", "")
@@ -56,7 +58,7 @@ def words(found: Summary) -> Words:
 
 
 def reading(summaries: Sequence[Summary]) -> list[tuple[str, list[str]]]:
-    """For each wiring, what it does at the largest depth: its label, and a line per kind."""
+    """Return each wiring's label, and what is said of it at the largest depth, line by line."""
     deepest = at_largest_depth(summaries)
     wirings = dict.fromkeys(found.wiring for found in deepest)
     return [
@@ -66,20 +68,20 @@ def reading(summaries: Sequence[Summary]) -> list[tuple[str, list[str]]]:
 
 
 def conclusion(summaries: Sequence[Summary]) -> str:
-    """Counts, with residuals and without: where the gradient is lost, and where the tokens are."""
+    """Return how many stacks lose the gradient, and in how many the tokens become alike."""
     deepest = at_largest_depth(summaries)
     groups = [[f for f in deepest if f.wiring.residual == residual] for residual in (True, False)]
     return " ".join(_counts(group) for group in groups if group)
 
 
 def at_largest_depth(summaries: Sequence[Summary]) -> list[Summary]:
-    """The summaries of the deepest stacks."""
+    """Return the summaries of the deepest stacks."""
     depth = max((found.depth for found in summaries), default=0)
     return [found for found in summaries if found.depth == depth]
 
 
 def _evenly(found: Summary) -> str:
-    """Whether both halves of the stack multiply alike, or which of them does the most."""
+    """Return whether both halves of the stack have one factor, or else which half does the most."""
     if min(found.halves) <= 0.0:
         return ""
     first, second = np.log(found.halves)

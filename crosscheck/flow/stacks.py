@@ -1,4 +1,4 @@
-"""Stacks of blocks: six wirings, in either engine, with the same weights."""
+"""Stacks of blocks: six wirings, on either side, with the same weights."""
 
 from __future__ import annotations
 
@@ -6,36 +6,31 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import tinygrad_tf.transformer
-import torch
-import torch_impl
-from crosscheck.engines import Array, Engine, NumPyEngine, TorchEngine
 from crosscheck.models import ModelOptions
+from crosscheck.sides import DIALECTS, Array, Dialect
 from crosscheck.weights import set_weights
 
-ENGINES: dict[str, Engine] = {"numpy": NumPyEngine(), "torch": TorchEngine()}
-BLOCKS: dict[str, Any] = {
-    "numpy": tinygrad_tf.transformer.TransformerBlock,
-    "torch": torch_impl.TransformerBlock,
-}
-FUNCTIONAL: dict[str, Any] = {
-    "numpy": tinygrad_tf.nn.functional,
-    "torch": torch.nn.functional,
-}
-LISTS: dict[str, Any] = {"numpy": tinygrad_tf.nn.ModuleList, "torch": torch.nn.ModuleList}
+
+def sides_of(engine: str | None) -> tuple[Dialect, ...]:
+    """Return the side of this key, or all sides for "both" and for None."""
+    return tuple(side for key, side in DIALECTS.items() if engine in (key, "both", None))
 
 
 class Wiring(NamedTuple):
-    """Where layer norm stands ("pre", "post" or "none"), and whether there are residuals."""
+    """How the branches of a block are wired to each other."""
 
-    norm: str
-    residual: bool
+    norm: str  # where layer norm stands: "pre", "post" or "none"
+    residual: bool  # whether there are residual connections
+
+    @property
+    def norm_label(self) -> str:
+        """Where layer norm stands, in words."""
+        return "no norm" if self.norm == "none" else f"{self.norm}-norm"
 
     @property
     def label(self) -> str:
         """The wiring in words."""
-        norm = "no norm" if self.norm == "none" else f"{self.norm}-norm"
-        return f"{norm}, {'residual' if self.residual else 'no residual'}"
+        return f"{self.norm_label}, {'residual' if self.residual else 'no residual'}"
 
 
 WIRINGS = tuple(
@@ -44,35 +39,31 @@ WIRINGS = tuple(
 
 
 class Stacks:
-    """Stacks of one size in one wiring each, built once and used for many weights.
+    """Stacks of one size. Each wiring's blocks are built once and used for many weights."""
 
-    options: the sizes of a block; its norm and residual are those of the wiring asked for.
-    engines: names among ENGINES.
-    """
+    def __init__(self, options: ModelOptions, sides: Iterable[Dialect]) -> None:
+        self.options = options  # the sizes of a block; a wiring sets its norm and its residual
+        self.sides = tuple(sides)
+        self._blocks: dict[tuple[Dialect, Wiring], list[Any]] = {}
 
-    def __init__(self, options: ModelOptions, engines: Iterable[str]) -> None:
-        self.options = options
-        self.engines = tuple(engines)
-        self._blocks: dict[tuple[str, Wiring], list[Any]] = {}
+    def load(self, wiring: Wiring, weights: dict[str, Array]) -> dict[Dialect, Any]:
+        """Return, by side, a stack that holds the weights in float64 and is as deep as they are.
 
-    def load(self, wiring: Wiring, weights: dict[str, Array]) -> dict[str, Any]:
-        """By engine, a stack as deep as the weights, which it holds in float64.
-
-        A stack is a ModuleList of blocks, and `weights` has its names: "0.linear1.weight". Weights
-        of norms are left out where there are none.
+        A stack is a ModuleList of blocks, and `weights` has its names: "0.linear1.weight". The
+        weights of norms are left out if the wiring has no norm.
         """
         depth = 1 + max(int(name.split(".")[0]) for name in weights)
         stacks = {}
-        for engine in self.engines:
-            stack = LISTS[engine](self._pool(engine, wiring, depth)[:depth])
+        for side in self.sides:
+            stack = side.library.nn.ModuleList(self._pool(side, wiring, depth)[:depth])
             names = stack.state_dict().keys()
             set_weights(stack, {n: w for n, w in weights.items() if n in names})
-            stacks[engine] = stack
+            stacks[side] = stack
         return stacks
 
-    def _pool(self, engine: str, wiring: Wiring, depth: int) -> list[Any]:
-        pool = self._blocks.setdefault((engine, wiring), [])
+    def _pool(self, side: Dialect, wiring: Wiring, depth: int) -> list[Any]:
+        pool = self._blocks.setdefault((side, wiring), [])
         options = replace(self.options, norm=wiring.norm, residual=wiring.residual)
         while len(pool) < depth:
-            pool.append(BLOCKS[engine](**options.block_arguments()).double())
+            pool.append(side.models.TransformerBlock(**options.block_arguments()).double())
         return pool

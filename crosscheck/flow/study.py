@@ -1,4 +1,4 @@
-"""The sweep: every initialisation, seed, depth and wiring, one pass each, in one engine or both."""
+"""The sweep: every initialisation, seed, depth and wiring, one pass each, on one side or both."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from crosscheck.corpus import Corpus
-from crosscheck.engines import Array
-from crosscheck.flow.agreement import AGREEMENT, Agreement, difference, moved, overflow
+from crosscheck.draws import Stream, draws
+from crosscheck.flow.agreement import AGREEMENT, Agreement, nudged, overflow, trace_difference
 from crosscheck.flow.initial import INITIALISATIONS, draw_weights
 from crosscheck.flow.measure import Profile, Trace, profile, trace
-from crosscheck.flow.stacks import ENGINES, WIRINGS, Stacks, Wiring
+from crosscheck.flow.stacks import WIRINGS, Stacks, Wiring
 from crosscheck.models import ModelOptions
+from crosscheck.sides import DIALECTS, Array, Dialect
 from crosscheck.text import CharacterTokenizer, sample_batch
 from tinygrad_tf import Tensor
 from tinygrad_tf.transformer import SinusoidalPositionalEncoding
@@ -24,19 +23,17 @@ DEPTHS = (1, 4, 16, 64)
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run. model gives the sizes of a block and its context, the tokens T of the input.
+    """What to run."""
 
-    corpus: where the input comes from; None for Gaussian noise.
-    """
-
+    # The sizes of a block, and its context: the tokens T of the input.
     model: ModelOptions = field(default_factory=lambda: ModelOptions(activation="relu"))
     depths: tuple[int, ...] = DEPTHS
     wirings: tuple[Wiring, ...] = WIRINGS
-    initialisations: tuple[str, ...] = tuple(INITIALISATIONS)
+    initialisations: tuple[str, ...] = tuple(INITIALISATIONS)  # by name
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    engines: tuple[str, ...] = tuple(ENGINES)
-    causal: bool = False
-    corpus: Corpus | None = None
+    sides: tuple[Dialect, ...] = tuple(DIALECTS.values())  # the first gives the numbers
+    causal: bool = False  # whether attention has a causal mask
+    corpus: Corpus | None = None  # the text of the input; None for Gaussian noise
 
     @property
     def blocks(self) -> int:
@@ -46,39 +43,39 @@ class Plan:
 
 @dataclass(frozen=True)
 class Flow:
-    """One pass: what was run, its numbers by engine, and whether the engines agree."""
+    """One pass of the plan."""
 
-    initialisation: str
+    initialisation: str  # the name of the initialisation
     wiring: Wiring
-    depth: int
+    depth: int  # L, the number of blocks
     seed: int
-    profiles: dict[str, Profile]
-    agreement: Agreement | None
+    profiles: dict[Dialect, Profile]  # the numbers of each side
+    agreement: Agreement | None  # None if only one side ran
 
     @property
     def profile(self) -> Profile:
-        """The numbers of the first engine."""
+        """The numbers of the first side."""
         return next(iter(self.profiles.values()))
 
 
 @dataclass(frozen=True)
 class Study:
-    """The passes that were made, in the order of the plan; all of them unless interrupted."""
+    """What a plan came to."""
 
     plan: Plan
-    flows: tuple[Flow, ...]
+    flows: tuple[Flow, ...]  # in the order of the plan; all of them unless interrupted
     interrupted: bool = False
 
     @property
     def agrees(self) -> bool:
-        """Whether the engines agree in every pass; nothing disagrees where there is only one."""
+        """Whether the sides agree in every pass; a side that runs alone disagrees with nobody."""
         return all(flow.agreement is None or flow.agreement.good for flow in self.flows)
 
 
 def run_study(plan: Plan, advance: Callable[[int], None] = lambda blocks: None) -> Study:
     """Make every pass of the plan; Ctrl-C ends it early and keeps what was done.
 
-    advance is told the number of blocks after every pass.
+    advance: called after every pass with its number of blocks.
     """
     flows: list[Flow] = []
     try:
@@ -91,7 +88,7 @@ def run_study(plan: Plan, advance: Callable[[int], None] = lambda blocks: None) 
 
 
 def _flows(plan: Plan) -> Iterator[Flow]:
-    stacks = Stacks(plan.model, plan.engines)
+    stacks = Stacks(plan.model, plan.sides)
     for initialisation in plan.initialisations:
         for seed in plan.seeds:
             x, cotangent = draw_input(plan, seed), draw_cotangent(plan, seed)
@@ -100,51 +97,58 @@ def _flows(plan: Plan) -> Iterator[Flow]:
                 for wiring in plan.wirings:
                     loaded = stacks.load(wiring, weights)
                     traces, agreement = passes(loaded, x, cotangent, wiring, causal=plan.causal)
-                    profiles = {engine: profile(found) for engine, found in traces.items()}
+                    profiles = {side: profile(found) for side, found in traces.items()}
                     yield Flow(initialisation, wiring, depth, seed, profiles, agreement)
 
 
 def passes(
-    stacks: dict[str, object], x: Array, cotangent: Array, wiring: Wiring, *, causal: bool
-) -> tuple[dict[str, Trace], Agreement | None]:
-    """A pass in each engine, and whether they agree; pre-norm stacks end with a norm.
+    stacks: dict[Dialect, object], x: Array, cotangent: Array, wiring: Wiring, *, causal: bool
+) -> tuple[dict[Dialect, Trace], Agreement | None]:
+    """Make a pass on each side, and compare them; pre-norm stacks end with a norm.
 
-    Where they are apart, the first engine tells what rounding alone does: see `agreement`.
+    Where the sides differ, the first one runs again to measure what rounding alone does: see
+    `agreement`.
     """
 
-    def run(engine: str, x: Array) -> Trace:
+    def run(side: Dialect, x: Array) -> Trace:
         norm = wiring.norm == "pre"
-        return trace(engine, stacks[engine], x, cotangent, causal=causal, norm=norm)
+        return trace(side, stacks[side], x, cotangent, causal=causal, norm=norm)
 
-    traces = {engine: run(engine, x) for engine in stacks}
+    traces = {side: run(side, x) for side in stacks}
     if len(traces) < 2:
         return traces, None
     (first, one), (_, two) = traces.items()
     if overflow(one, two):
         return traces, Agreement(math.inf, overflow=True)
-    if (apart := difference(one, two)) <= AGREEMENT:
-        return traces, Agreement(apart)
-    return traces, Agreement(apart, max(difference(run(first, near), one) for near in moved(x)))
+    if (difference := trace_difference(one, two)) <= AGREEMENT:
+        return traces, Agreement(difference)
+    rounding = max(trace_difference(run(first, near), one) for near in nudged(x))
+    return traces, Agreement(difference, rounding)
 
 
 def draw_input(plan: Plan, seed: int) -> Array:
-    """The stack's input (1, T, C): standard normal, or embedded characters of the corpus.
+    """Return the stack's input (1, T, C): standard normal, or embedded characters of the corpus.
 
-    Of text, each character has a standard normal vector, as in `nn.Embedding`, and to it the
+    Each character of a text has a standard normal vector, as in `nn.Embedding`, to which the
     sinusoidal encoding of its position is added.
     """
-    generator = np.random.default_rng((seed, 1))
+    generator = draws(Stream.INPUT, seed)
     tokens, width = plan.model.context, plan.model.width
     if plan.corpus is None:
         return generator.standard_normal((1, tokens, width))
     tokenizer = CharacterTokenizer(plan.corpus.text)
-    ids, _ = sample_batch(tokenizer.encode(plan.corpus.text), 1, tokens, generator)
+    ids, _ = sample_batch(
+        tokenizer.encode(plan.corpus.text), 1, tokens, draws(Stream.WINDOWS, seed)
+    )
     embedded = generator.standard_normal((tokenizer.vocab_size, width))[ids]
     positioned: Array = SinusoidalPositionalEncoding(width, tokens)(Tensor(embedded)).numpy()
     return positioned
 
 
 def draw_cotangent(plan: Plan, seed: int) -> Array:
-    """Where the gradient starts: standard normal (1, T, C), never a sum or a mean of the output."""
-    generator = np.random.default_rng((seed, 2))
-    return generator.standard_normal((1, plan.model.context, plan.model.width))
+    """Return where the gradient starts: standard normal (1, T, C).
+
+    It is never a sum or a mean of the output, whose gradient can vanish whatever the rules say.
+    """
+    shape = (1, plan.model.context, plan.model.width)
+    return draws(Stream.COTANGENT, seed).standard_normal(shape)

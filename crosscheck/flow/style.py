@@ -1,8 +1,8 @@
-"""How the pictures look: told apart by colour, by marker and by dash, so that grey will do.
+"""How the pictures look. Lines differ by colour, marker and dash, so a print in grey will do.
 
-Colours from Okabe, Ito (2008), "Color universal design". One norm is one colour and marker;
-with residuals a line is whole, without them it is dashed, each norm in its own way: where two lines
-coincide, the lower one shows in the gaps of the upper.
+The colours are from Okabe, Ito (2008), "Color universal design". Each norm has a colour and a
+marker. A line is whole with residuals and dashed without. Each norm has its own dashes, so that
+where two lines coincide, the lower one shows in the gaps of the upper.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from crosscheck.files import write_whole
 from crosscheck.flow.stacks import Wiring
-from crosscheck.weights import write_whole
 
 COLOURS = {"pre": "#0072B2", "post": "#D55E00", "none": "#009E73"}
 MARKERS = {"pre": "o", "post": "s", "none": "^"}
@@ -35,7 +35,7 @@ SETTINGS: Any = {  # its type is a list of all names there are
 
 
 def line_style(wiring: Wiring) -> dict[str, Any]:
-    """Colour, marker and dashes of a wiring."""
+    """Return the colour, marker and dashes of a wiring."""
     return {
         "color": COLOURS[wiring.norm],
         "marker": MARKERS[wiring.norm],
@@ -48,20 +48,20 @@ def line_style(wiring: Wiring) -> dict[str, Any]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches, whose parts make room for each other."""
+    """Return an empty figure, in inches, whose panels and labels make room for each other."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int = 3) -> None:
-    """One legend for all panels, under them."""
+    """Put one legend for all panels under them."""
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def save(figure: Figure, directory: Path, name: str) -> list[Path]:
-    """Write the figure as SVG and PNG, each whole or not at all; returns where they are.
+    """Write the figure as SVG and PNG, each whole or not at all; return their paths.
 
-    Nothing of the date or the machine is in them.
+    The files hold neither the date nor anything of the machine.
     """
     paths = []
     for form, nothing in (("svg", {"Date": None}), ("png", {"Software": None})):
@@ -73,5 +73,5 @@ def save(figure: Figure, directory: Path, name: str) -> list[Path]:
 
 
 def settings() -> Any:
-    """The settings, for the time of a `with` block."""
+    """Return a context manager that applies the settings."""
     return matplotlib.rc_context(SETTINGS)

@@ -10,9 +10,8 @@ from crosscheck.flow.fit import factor_per_block, geometric_mean, halves
 from crosscheck.flow.measure import Profile, ratio
 from crosscheck.flow.stacks import Wiring
 from crosscheck.flow.study import Flow, Study
+from crosscheck.in_projection import QUERIES, VALUES
 
-QUERIES = "self_attn.in_proj_weight[q]"
-VALUES = "self_attn.in_proj_weight[v]"
 ENDS = 3  # blocks left out at each end: there, tokens or their gradients are not yet alike
 ALIKE = 0.01  # tokens that vary less than this, as a share of their size, are called alike
 
@@ -21,38 +20,30 @@ ALIKE = 0.01  # tokens that vary less than this, as a share of their size, are c
 class Summary:
     """What one initialisation, wiring and depth came to, over its seeds.
 
-    factors: per block, on the way back, one of each seed; halves: their means in the first and the
-    second half of the stack. ratio: the gradient at the stack's input over that at its output.
-    activation: the size of the output over that of the input.
-    variation: of the tokens at the output; gradient_variation: of the gradient at the input.
-    alike_from: the first layer whose tokens are alike, if there is one. Means over seeds are
-    geometric. queries: in the last block the gradient of W_Q over that of W_V, the largest of the
-    seeds, for where softmax picks single tokens it is a matter of luck. difference: the largest
-    between the engines, None where there is one; rounding, roundings: see `agreement`, the largest
-    of the seeds; lost: whether one of them could not be compared; agrees: the verdict.
-    last: by how much the last block multiplies the gradient; first: the first two together; inner:
-    the factor per block without ENDS blocks at each end.
+    Means over seeds are geometric.
     """
 
-    initialisation: str
+    initialisation: str  # the name of the initialisation
     wiring: Wiring
-    depth: int
-    factors: tuple[float, ...]
-    halves: tuple[float, float]
-    ratio: float
-    activation: float
-    variation: float
-    gradient_variation: float
-    alike_from: int | None
+    depth: int  # L, the number of blocks
+    factors: tuple[float, ...]  # for each seed, the factor per block on the way back
+    halves: tuple[float, float]  # the mean factors in the first and second half of the stack
+    ratio: float  # the gradient at the stack's input over that at its output
+    activation: float  # the size of the output over that of the input
+    variation: float  # how much the tokens vary at the output
+    gradient_variation: float  # how much the gradient varies at the input
+    alike_from: int | None  # the first layer whose tokens are alike, if there is one
+    # The gradient of W_Q over that of W_V in the last block. It is the largest of the seeds: where
+    # softmax picks single tokens, it is a matter of luck.
     queries: float
-    difference: float | None
-    rounding: float | None
-    roundings: float | None
-    lost: bool
-    agrees: bool
-    last: float
-    first: float
-    inner: float
+    difference: float | None  # the largest between the sides; None where only one ran
+    rounding: float | None  # the largest of the seeds, see `Agreement`; None where none was tried
+    roundings: float | None  # the largest of the seeds, see `Agreement`; None where none was tried
+    lost: bool  # whether one of the passes could not be compared
+    agrees: bool  # whether the sides agree on every pass
+    last: float  # by how much the last block multiplies the gradient
+    first: float  # by how much the first two blocks together multiply it
+    inner: float  # the factor per block without ENDS blocks at each end
 
     @property
     def factor(self) -> float:
@@ -60,12 +51,12 @@ class Summary:
         return geometric_mean(self.factors)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return {**asdict(self), "wiring": self.wiring._asdict(), "factor": self.factor}
 
 
 def summarise(study: Study) -> list[Summary]:
-    """A summary of every initialisation, wiring and depth, in the order of the plan."""
+    """Return a summary of every initialisation, wiring and depth, in the order of the plan."""
     plan = study.plan
     groups: dict[tuple[str, Wiring, int], list[Flow]] = {
         (initialisation, wiring, depth): []

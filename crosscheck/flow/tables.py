@@ -1,4 +1,4 @@
-"""A study on the terminal: what was run, the table, the reading, and for one stack every layer."""
+"""A study on the terminal: what was run, a table, the reading, and every layer if one stack ran."""
 
 from __future__ import annotations
 
@@ -25,43 +25,41 @@ from crosscheck.flow.reading import (
 )
 from crosscheck.flow.study import Flow, Plan, Study
 from crosscheck.flow.summary import Summary, summarise
-from crosscheck.render import two_columns
-from crosscheck.tables import plain_table, unwrapped
+from crosscheck.in_projection import KEYS, QUERIES, VALUES
+from crosscheck.printing import fitted, plain_table, two_columns, unwrapped
 
-ENGINE_NAMES = {"numpy": "NumPy", "torch": "PyTorch"}
 PARAMETERS = {  # the matrices of a block, under the heads of their columns
-    "W_Q": "self_attn.in_proj_weight[q]",
-    "W_K": "self_attn.in_proj_weight[k]",
-    "W_V": "self_attn.in_proj_weight[v]",
+    "W_Q": QUERIES,
+    "W_K": KEYS,
+    "W_V": VALUES,
     "W_O": "self_attn.out_proj.weight",
     "W_1": "linear1.weight",
     "W_2": "linear2.weight",
 }
 
 
-def study_parts(study: Study, console: Console) -> list[RenderableType]:
-    """What the command prints of a study, part by part."""
+def study_sections(study: Study, console: Console) -> list[RenderableType]:
+    """Return what the command prints of a study, section by section."""
     summaries = summarise(study)
-    parts: list[RenderableType] = [heading(study.plan)]
+    sections: list[RenderableType] = [heading(study.plan)]
     if not summaries:
-        return [*parts, Text("\nInterrupted before the first pass was done.")]
+        return [*sections, Text("\nInterrupted before the first pass was done.")]
     columns = choose_columns(summaries, console)
-    table = depth_table(summaries, columns)
-    if (needed := unwrapped(table, console)) > console.width:
-        table.width = needed
-    parts += [table, legend(study, columns), *_reading(summaries)]
+    table = fitted(depth_table(summaries, columns), console)
+    sections += [table, legend(study, columns), *_reading(summaries)]
     if len(study.plan.wirings) == len(study.plan.initialisations) == 1:
-        parts.append(layer_table(_deepest(study.flows), console))
-    return [*parts, verdict(study)]
+        deepest = max(study.flows, key=lambda flow: flow.depth)
+        sections.append(fitted(layer_table(deepest), console))
+    return [*sections, verdict(study)]
 
 
 def heading(plan: Plan) -> Table:
-    """What is run, in terms and words."""
+    """Return what is run, in terms and words."""
     model = plan.model
     source = "Gaussian" if plan.corpus is None else f"text, {plan.corpus.source}"
     return two_columns(
         {
-            "engines": " against ".join(ENGINE_NAMES[engine] for engine in plan.engines)
+            "engines": " against ".join(side.name for side in plan.sides)
             + ", float64, the same weights",
             "stacks": f"{_list(plan.depths)} blocks of width {model.width}, {model.heads} heads, "
             f"feed-forward {model.feed_forward}, {model.activation}",
@@ -74,14 +72,14 @@ def heading(plan: Plan) -> Table:
 
 
 class Columns(NamedTuple):
-    """What `depth_table` has room for: which depths, and the variation of gradients."""
+    """What `depth_table` has room for."""
 
-    depths: tuple[int, ...]
-    gradients_vary: bool
+    depths: tuple[int, ...]  # the depths whose gradients are shown
+    gradients_vary: bool  # whether the variation of gradients is shown
 
 
 def choose_columns(summaries: Sequence[Summary], console: Console) -> Columns:
-    """As many columns as fit: first the shallow depths are left out, one by one."""
+    """Return as many columns as fit; the shallow depths are the first to go, one by one."""
     depths = sorted({found.depth for found in summaries})
     for gradients_vary in (True, False):
         for first in range(len(depths)):
@@ -92,7 +90,7 @@ def choose_columns(summaries: Sequence[Summary], console: Console) -> Columns:
 
 
 def depth_table(summaries: Sequence[Summary], columns: Columns) -> Table:
-    """Every wiring and initialisation at the largest depth, and the gradient at others too."""
+    """Return every wiring and initialisation at the largest depth, and the gradient at others."""
     deepest = at_largest_depth(summaries)
     depth = deepest[0].depth
     ratios = {(f.initialisation, f.wiring, f.depth): f.ratio for f in summaries}
@@ -118,30 +116,33 @@ def depth_table(summaries: Sequence[Summary], columns: Columns) -> Table:
     return table
 
 
-def layer_table(flow: Flow, console: Console) -> Table:
-    """Every layer of one pass: the gradient, the variations, and the gradients of the matrices."""
-    names = [ENGINE_NAMES[engine] for engine in flow.profiles]
+def layer_table(flow: Flow) -> Table:
+    """Return every layer of one pass: its gradient and variations, and its matrices' gradients."""
     table = plain_table(
         f"Layer by layer: {flow.wiring.label}, {flow.initialisation}, seed {flow.seed}"
     )
-    heads = ["layer", *(f"gradient\n{name}" for name in names), "tokens\nvary", "gradients\nvary"]
+    heads = [
+        "layer",
+        *(f"gradient\n{side.name}" for side in flow.profiles),
+        "tokens\nvary",
+        "gradients\nvary",
+    ]
     for head in [*heads, *(f"d{letter}" for letter in PARAMETERS)]:
         table.add_column(head, justify="right", no_wrap=True)
     found = flow.profile
     for layer in range(flow.depth + 1):
         table.add_row(
             "output" if layer == flow.depth else str(layer),
-            *(number(side.gradient[layer]) for side in flow.profiles.values()),
+            *(number(profile.gradient[layer]) for profile in flow.profiles.values()),
             number(found.variation[layer]),
             number(found.gradient_variation[layer]),
             *_parameters(found, layer),
         )
-    table.width = unwrapped(table, console)
     return table
 
 
 def legend(study: Study, columns: Columns) -> Table:
-    """What the columns of `depth_table` mean."""
+    """Return what the columns of `depth_table` mean."""
     lines = {
         "gradient": "norm at the stack's input over norm at its output: below 1 it shrank",
         "tokens vary": "|X - mean over tokens| / |X| at the output: 0 where all tokens are alike",
@@ -156,26 +157,26 @@ def legend(study: Study, columns: Columns) -> Table:
         f"{SILENT:g}",
         "dW_Q / dW_V": "of the last block, the largest of the seeds: 0 where queries learn nothing",
     }
-    if len(study.plan.engines) > 1:
+    if len(study.plan.sides) > 1:
         lines["engines apart"] = (
             f"largest relative difference of any array, at most {AGREEMENT:g}; a parameter's small "
             f"gradient is measured against {SHARE:g} of the largest in its block"
         )
         if any(flow.agreement and flow.agreement.rounding for flow in study.flows):
             lines["~"] = (
-                f"more than {AGREEMENT:g}, but within {ROUNDINGS:g} times what moving the input by "
-                f"its last digit does, and at most {CEILING:g}"
+                f"more than {AGREEMENT:g}, but within {ROUNDINGS:g} times what nudging the input "
+                f"by its last digit does, and at most {CEILING:g}"
             )
         if any(flow.agreement and not flow.agreement.comparable for flow in study.flows):
             lines["lost"] = (
-                "not to be compared: both engines leave the range of float64, or moving the input "
+                "not to be compared: both engines leave the range of float64, or nudging the input "
                 f"by its last digit alone does more than {CEILING:g}"
             )
     return two_columns(lines, style="dim")
 
 
 def verdict(study: Study) -> Text:
-    """The last line: how many passes there were, and whether the engines agree."""
+    """Return the last line: how many passes there were, and whether the engines agree."""
     done = f"{len(study.flows)} passes"
     if study.interrupted:
         done = f"INTERRUPTED after {done}"
@@ -202,7 +203,7 @@ def verdict(study: Study) -> Text:
 
 
 def number(value: float | None) -> str:
-    """A number with two digits and no more than eight characters; what is not there is empty."""
+    """Return two digits of a number, in no more than eight characters; nothing for None."""
     if value is None:
         return ""
     if value == 0.0 or not math.isfinite(value):
@@ -227,26 +228,22 @@ def _cells(found: Summary, columns: Columns) -> list[str]:
 
 
 def _spread(factors: Sequence[float]) -> float:
-    """How far the seeds lie from their middle."""
+    """Return how far the seeds lie from their middle."""
     return (max(factors) - min(factors)) / 2
 
 
 def _reading(summaries: Sequence[Summary]) -> list[RenderableType]:
-    parts: list[RenderableType] = [Text("\nWhat these numbers say\n", style="bold")]
+    said: list[RenderableType] = [Text("\nWhat these numbers say\n", style="bold")]
     for label, lines in reading(summaries):
-        parts.append(Text(label))
-        parts += [Padding(two_columns({"-": line}, gap=1), (0, 0, 0, 2)) for line in lines]
-    return [*parts, Text(f"\n{conclusion(summaries)}")]
+        said.append(Text(label))
+        said += [Padding(two_columns({"-": line}, gap=1), (0, 0, 0, 2)) for line in lines]
+    return [*said, Text(f"\n{conclusion(summaries)}")]
 
 
 def _parameters(found: Profile, layer: int) -> list[str]:
     if layer == found.depth:
         return []
     return [number(found.parameters[name][layer]) for name in PARAMETERS.values()]
-
-
-def _deepest(flows: Sequence[Flow]) -> Flow:
-    return max(flows, key=lambda flow: flow.depth)
 
 
 def _list(values: Sequence[int]) -> str:

@@ -1,7 +1,7 @@
 """The rules by which others accept a gradient, applied to the same planted bugs.
 
-They run on models as they are initialised, as such checks usually do, in float64 and in float32.
-The rule for a plain sum runs in float64 alone: in float32 honest code would not pass it.
+As such checks usually do, they run on models as they are initialised, in float64 and in float32.
+The rule for a plain sum runs in float64 alone, since honest code does not pass it in float32.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.engines import Array
-from crosscheck.judge import frobenius, relative_error
+from crosscheck.distance import norm, relative_error
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.mutants.trials import TRIALS, Trial
-from crosscheck.runs import Batch, Run, run
+from crosscheck.runs import CROSS_ENTROPY, SUM, Batch, Run, run
+from crosscheck.sides import Array
 
 Rule = Callable[[Array, Array], bool]
 
@@ -30,28 +30,27 @@ def _within(a: Array, b: Array) -> bool:
 
 
 def _same_norm(a: Array, b: Array) -> bool:
-    return abs(frobenius(a) - frobenius(b)) <= 0.01 * frobenius(b) + 1e-8
+    return abs(norm(a) - norm(b)) <= 0.01 * norm(b) + 1e-8
 
 
 def _relative(a: Array, b: Array) -> bool:
-    return relative_error(a, b) <= 1e-3 or frobenius(b) < 1e-8
+    return relative_error(a, b) <= 1e-3 or norm(b) < 1e-8
 
 
-BOTH = ("float64", "float32")
-
-# What is shown for each, the loss it is used with, and when it accepts.
+# By the name that is shown: the loss that the rule is used with, and when it accepts.
 OTHER_RULES: dict[str, tuple[str, Rule]] = {
-    "allclose 1e-5, .sum()": ("sum", _close),
-    "absolute 2e-2": ("cross-entropy", _within),
-    "norms within 1 %": ("cross-entropy", _same_norm),
-    "relative 1e-3": ("cross-entropy", _relative),
+    "allclose 1e-5, .sum()": (SUM, _close),
+    "absolute 2e-2": (CROSS_ENTROPY, _within),
+    "norms within 1 %": (CROSS_ENTROPY, _same_norm),
+    "relative 1e-3": (CROSS_ENTROPY, _relative),
 }
+CASES = ((SUM, "float64"), (CROSS_ENTROPY, "float64"), (CROSS_ENTROPY, "float32"))
 
 
 def caught_by_others(mutant: Mutant, seed: int) -> dict[str, bool]:
-    """By rule, whether it notices the planted bug in any of the models of our trials.
+    """Return for each rule whether it notices the planted bug in any model of our trials.
 
-    The models are as their constructors initialise them. An exception is noticed by all.
+    The models are as their constructors initialise them. Every rule notices an exception.
     """
     caught = dict.fromkeys(OTHER_RULES, False)
     for names, model, batch, dtype, loss, theirs in _cases(seed):
@@ -68,17 +67,16 @@ def caught_by_others(mutant: Mutant, seed: int) -> dict[str, bool]:
 
 @functools.cache
 def _cases(seed: int) -> list[tuple[list[str], Any, Batch, str, str, Run]]:
-    """For every model, loss and precision: the rules that use it, our model, its batch, and the
-    reference's run.
+    """Return, for every trial, loss and precision, the names of the rules that look at this case,
+    our model, its batch, the precision, the loss, and the reference's run.
     """
     cases = []
     for trial in TRIALS:
         if isinstance(trial, Trial):
             model, reference, batch = trial.build(seed, initial=True)
-            for loss, dtype in (("sum", "float64"), *(("cross-entropy", dtype) for dtype in BOTH)):
-                names = [n for n, (used, _) in OTHER_RULES.items() if used == loss]
-                if batch.targets is None and loss == "cross-entropy":
-                    loss = "random cotangent"
+            for asked, dtype in CASES:
+                names = [name for name, (used, _) in OTHER_RULES.items() if used == asked]
+                loss = SUM if asked == SUM else batch.loss  # without targets, a random cotangent
                 theirs = run(reference, batch, dtype=dtype, loss=loss)
                 cases.append((names, model, batch, dtype, loss, theirs))
     return cases

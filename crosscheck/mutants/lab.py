@@ -7,33 +7,30 @@ from dataclasses import dataclass
 
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.mutants.score import first_alarm
-from crosscheck.mutants.training import OPTIMISERS
+from crosscheck.mutants.training import STAGES
 from crosscheck.tape import Localisation
 
 WITHOUT_ANSWER = 14  # lines of symptoms
-STAGES = ("zero_grad", "backward", "clip_grad_norm_", *OPTIMISERS)  # of training
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """symptoms: what disagrees. ops: those that the reader may choose from. derivation: of the
-    rule that the patch violates, from its own page.
-    """
+    """What the reader is shown: first what disagrees, and after the answer everything."""
 
-    mutant: Mutant
-    symptoms: str
-    ops: tuple[str, ...]
-    hint: str
-    localisation: Localisation
-    derivation: str
+    mutant: Mutant  # the planted bug
+    symptoms: str  # what disagrees, in words, without the place
+    ops: tuple[str, ...]  # the ops that the reader may choose from
+    hint: str  # on request; empty if there is none
+    localisation: Localisation  # where the bug is: the answer
+    derivation: str  # of the rule that the patch violates, from the rule's own page
 
     def accepts(self, answer: str) -> bool:
-        """Whether this op may rightly be blamed."""
+        """Return whether this op may rightly be blamed."""
         return answer.strip() in self.mutant.found
 
 
 def set_exercise(mutant: Mutant) -> Exercise:
-    """Plant the bug, run the trials until one fails, and take the bug out again."""
+    """Plant the bug, run the trials until one fails, and undo the bug."""
     trial, outcome = first_alarm(mutant)
     where = outcome.localisation
     if where is None or not where.findings:
@@ -49,14 +46,16 @@ def set_exercise(mutant: Mutant) -> Exercise:
 
 
 def _symptoms(said: str, where: Localisation) -> str:
-    """What was said, without the lines that say where."""
-    answer = str(where).split("\n")
-    lines = [line for line in said.split("\n") if line.strip() not in {a.strip() for a in answer}]
-    shown = lines[:WITHOUT_ANSWER]
-    return "\n".join(shown) or "Something differs in training; no single gradient does."
+    """Return the first lines of what was said, without the lines that say where."""
+    answer = {line.strip() for line in str(where).split("\n")}
+    lines = [line for line in said.split("\n") if line.strip() not in answer]
+    return (
+        "\n".join(lines[:WITHOUT_ANSWER])
+        or "Something differs in training; no single gradient does."
+    )
 
 
 def _derivation(mutant: Mutant) -> str:
-    """The docstrings of the functions that the patch changes."""
+    """Return the docstrings of the functions that the patch changes."""
     pages = [inspect.getdoc(function) for function in mutant.touched()]
     return "\n\n".join(page for page in pages if page)

@@ -1,4 +1,4 @@
-"""A planted bug: a small patch on one of our own sources, put in and taken out while running."""
+"""A planted bug: a small patch on one of our own sources, made and undone while it runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import difflib
 import importlib
 import inspect
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -14,49 +14,43 @@ from typing import Any
 from crosscheck.forms import fast_forms
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mutant:
-    """One realistic mistake.
+    """One realistic mistake."""
 
-    id: a name for it. family: what it is about. what: the mistake in one line. module: whose source
-    is patched: the text `old`, which occurs once, becomes `new`. found: the ops that localisation
-    may rightly name. hint: a part of the hint that should be given, empty if none can be expected.
-    why_not: why it cannot be caught or localised, where that is so.
-    """
-
-    id: str
-    family: str
-    what: str
-    module: str
-    old: str
-    new: str
-    found: tuple[str, ...]
-    hint: str = ""
-    why_not: str = ""
+    id: str  # its name
+    family: str  # what it is about
+    what: str  # the mistake in one line
+    module: str  # the module whose source is patched
+    old: str  # the text that is replaced, which occurs once in that source
+    new: str  # the text that takes its place
+    found: tuple[str, ...]  # the ops that localisation may rightly name
+    hint: str = ""  # words that the hint should have; empty if no hint can be expected
+    why_not: str = ""  # why it cannot be caught or localised; empty if it can
 
     @contextmanager
     def planted(self) -> Iterator[None]:
-        """Within this block, the functions that the patch touches run the patched code.
+        """Within this block, run the patched code of the functions that the patch changes.
 
-        A fast form is computed with only if the fast forms are on, so for such a patch they are.
+        If the patch is on a fast form, the fast forms are on, for otherwise it would not run.
         """
         functions = list(self._touched())
         is_fast = self.module.startswith("tinygrad_tf.fast.")
         try:
             for function, _, patched in functions:
                 function.__code__ = patched
-            with fast_forms() if is_fast else nullcontext():
+            with fast_forms(is_fast):
                 yield
         finally:
             for function, original, _ in functions:
                 function.__code__ = original
 
     def touched(self) -> list[FunctionType]:
-        """The functions that the patch changes."""
+        """Return the functions that the patch changes."""
         return [function for function, _, _ in self._touched()]
 
     def patch(self) -> str:
-        """The patch as a unified diff, with as much around it as a reader needs."""
+        """Return the patch as a unified diff, with two lines around each change."""
         module = importlib.import_module(self.module)
         before = inspect.getsource(module).splitlines()
         after = self._patched_source(module).splitlines()
@@ -64,7 +58,7 @@ class Mutant:
         return "\n".join(difflib.unified_diff(before, after, name, name, lineterm="", n=2))
 
     def _touched(self) -> Iterator[tuple[FunctionType, CodeType, CodeType]]:
-        """The functions that differ, with their code before and after."""
+        """Yield each function that differs, with its code before and after."""
         module = importlib.import_module(self.module)
         filename = str(module.__file__)
         before = compile(inspect.getsource(module), filename, "exec")
@@ -86,11 +80,11 @@ class Mutant:
 
 
 def _functions(code: CodeType, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """The functions of a module and the methods of its classes, by name."""
+    """Yield the functions of a module and the methods of its classes, each with its path."""
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             here = (*path, constant.co_name)
-            # Only a function has its locals in an optimised form; else it is a class's body.
+            # Python marks the code of functions as optimised; the body of a class is not.
             if constant.co_flags & inspect.CO_OPTIMIZED:
                 if not constant.co_name.startswith("<"):
                     yield here, constant
@@ -99,17 +93,17 @@ def _functions(code: CodeType, path: tuple[str, ...] = ()) -> Iterator[tuple[tup
 
 
 def _without_lines(code: CodeType) -> tuple[Any, ...]:
-    """What a code object does, wherever it stands in its file."""
+    """Return what a code object does, without the lines on which it stands."""
     constants = tuple(_without_lines(c) if isinstance(c, CodeType) else c for c in code.co_consts)
     return code.co_code, code.co_names, code.co_varnames, code.co_freevars, repr(constants)
 
 
 def _find(module: ModuleType, path: tuple[str, ...]) -> FunctionType:
-    """The living function of this name: of an op, its rule."""
+    """Return the function at this path in the module. For an op, this is its rule."""
     thing: Any = module
     for name in path:
         thing = vars(thing)[name] if isinstance(thing, type) else getattr(thing, name)
     thing = getattr(thing, "rule", thing)
     thing = thing.fget if isinstance(thing, property) else thing
-    found: FunctionType = inspect.unwrap(thing)
-    return found
+    function: FunctionType = inspect.unwrap(thing)
+    return function

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from typing import Any
 
 from crosscheck.comparison import DTYPES
-from crosscheck.forms import fast_forms
+from crosscheck.forms import fast_forms, has_fast_forms
 from crosscheck.mutants.acceptance import OTHER_RULES, caught_by_others
 from crosscheck.mutants.catalogue import CATALOGUE
 from crosscheck.mutants.mutant import Mutant
@@ -22,72 +20,65 @@ HONEST_RUNS = 200
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one planted bug.
+    """What came of one planted bug."""
 
-    caught: something disagreed. trial: the first that did. placed: the first finding names an op
-    that is to blame. named: the hint that was expected is among those given for such ops; None
-    where none is expected. op, argument, hint: of the first finding. innocent: other ops that were
-    named. others: by rule of others, whether it would have been caught by that; empty where only
-    training shows it, which they do not look at.
-    """
-
-    id: str
-    family: str
-    what: str
-    caught: bool
-    trial: str
-    placed: bool
-    named: bool | None
-    op: str
-    argument: str
-    hint: str
-    innocent: tuple[str, ...]
-    others: dict[str, bool]
-    why_not: str
+    id: str  # the bug's name
+    family: str  # what the bug is about
+    what: str  # the bug in one line
+    caught: bool  # whether something disagreed
+    trial: str  # the name of the first trial that disagreed; empty if none did
+    placed: bool  # whether the first finding names an op that is to blame
+    named: bool | None  # whether an op to blame got the expected hint; None if none is expected
+    op: str  # the op that the first finding names; empty if there is none
+    argument: str  # the array that the first finding names; empty if there is none
+    hint: str  # the hint of the first finding; empty if there is none
+    innocent: tuple[str, ...]  # the other ops that were named
+    others: dict[str, bool]  # whether each rule of others notices it; empty for a training bug
+    why_not: str  # why the bug cannot be caught or localised; empty if it can
 
 
 @dataclass(frozen=True)
 class Score:
-    """All results, and the false alarms of the honest runs, in words."""
+    """All results, and the false alarms of the honest runs."""
 
-    seed: int
-    results: tuple[Result, ...]
-    honest_runs: int
-    false_alarms: tuple[str, ...]
+    seed: int  # of every trial of a bug; the honest runs have this seed and those after it
+    results: tuple[Result, ...]  # one for each bug
+    honest_runs: int  # how many runs were made without a bug
+    false_alarms: tuple[str, ...]  # what was said against them, in words
 
     @property
     def caught(self) -> int:
-        """How many were caught."""
+        """Return how many bugs were caught."""
         return sum(result.caught for result in self.results)
 
     @property
     def placed(self) -> int:
-        """How many were placed at the right op."""
+        """Return how many bugs were placed at the right op."""
         return sum(result.placed for result in self.results)
 
     @property
     def named(self) -> int:
-        """How many got the right hint."""
+        """Return how many bugs got the expected hint."""
         return sum(bool(result.named) for result in self.results)
 
     @property
     def good(self) -> bool:
-        """Whether all is caught but what is known not to be, and nothing honest was accused."""
+        """Whether nothing honest was accused, and each bug is caught that is not excused."""
         missed = [r for r in self.results if not r.caught and not r.why_not]
         return not missed and not self.false_alarms
 
     @property
     def innocent(self) -> int:
-        """For how many an innocent op was named as well."""
+        """Return for how many bugs an innocent op was named as well."""
         return sum(bool(result.innocent) for result in self.results)
 
     def others(self) -> dict[str, tuple[int, int]]:
-        """By rule of others, how many it catches, and of how many it was asked."""
+        """Return for each rule of others how many bugs it catches, and of how many."""
         asked = [result.others for result in self.results if result.others]
         return {name: (sum(other[name] for other in asked), len(asked)) for name in OTHER_RULES}
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return all of it as plain values, for JSON."""
         total = len(self.results)
         return {
             "schema": SCHEMA,
@@ -108,7 +99,7 @@ def score(
     honest_runs: int = HONEST_RUNS,
     progress: Callable[[str], None] = lambda what: None,
 ) -> Score:
-    """Plant each bug and see what is said; then run without any. progress: called before each."""
+    """Plant each bug and judge what is said; then run without any. progress: called before each."""
     results = []
     for mutant in mutants:
         progress(mutant.id)
@@ -121,15 +112,15 @@ def score(
 
 
 def honest_run(seed: int) -> list[str]:
-    """Run without a bug, at options and a precision that the seed decides; what is said against it.
+    """Run without a bug, and return what is said against it, which should be nothing.
 
-    In turn one of the trials, or a language model of any wiring; every other run is computed by the
-    fast forms. Localisation, which otherwise runs only when something disagrees, has to find
-    nothing too.
+    The seed decides the precision and the trial, which is in turn each of the trials or a language
+    model of any wiring. Every other run is computed by the fast forms. Localisation, which
+    otherwise runs only when something disagrees, has to find nothing either.
     """
     trial = (*TRIALS, VARIED, VARIED, VARIED)[seed % (len(TRIALS) + 3)]
     dtype = DTYPES[seed % len(DTYPES)]
-    with fast_forms() if seed % 2 and find_spec("tinygrad_tf.fast") else nullcontext():
+    with fast_forms(bool(seed % 2 and has_fast_forms())):
         outcome = trial.run(seed, dtype)
         said = [] if outcome.agrees else [f"seed {seed}, {trial.name}, {dtype}: {outcome.said}"]
         if isinstance(trial, Trial):
@@ -152,7 +143,7 @@ def judge_mutant(mutant: Mutant, seed: int = 0) -> Result:
         what=mutant.what,
         caught=not outcome.agrees,
         trial=trial,
-        placed=placed[:1] == list(findings[:1]) != [],
+        placed=first in placed,
         named=any(mutant.hint in f.hint for f in placed) if mutant.hint else None,
         op=first.op if first else "",
         argument=first.argument if first else "",
@@ -164,7 +155,7 @@ def judge_mutant(mutant: Mutant, seed: int = 0) -> Result:
 
 
 def first_alarm(mutant: Mutant, seed: int = 0) -> tuple[str, Outcome]:
-    """The first trial that a planted bug fails, and what it says; the empty name if none does."""
+    """Return the name and the outcome of the first trial that the bug fails, or "" if none does."""
     with mutant.planted():
         for trial in TRIALS:
             outcome = trial.run(seed)

@@ -1,48 +1,39 @@
-"""Training in step: two gradients added up, clipped, and a step taken, in both engines."""
+"""Training on both sides: two gradients added up, clipped, and a step taken."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-import tinygrad_tf.optim
-import torch
-from crosscheck.engines import Array, Engine, NumPyEngine, TorchEngine
-from crosscheck.judge import FLOOR, RELATIVE, frobenius
+from crosscheck.distance import gap_between, largest_gradient
+from crosscheck.judge import FLOOR
 from crosscheck.runs import Batch
+from crosscheck.sides import NUMPY, TORCH, Dialect, Gradients
 from crosscheck.tape.finding import Finding, Kind
-from crosscheck.tape.gap import gap_between
 
 STEPS, MAX_NORM = 3, 0.5
-Arrays = dict[str, Array | None]
 
 OPTIMISERS: dict[str, dict[str, Any]] = {
     "SGD": {"lr": 0.1, "momentum": 0.9, "dampening": 0.1, "weight_decay": 0.05},
     "AdamW": {"lr": 0.01, "weight_decay": 0.1, "eps": 1e-4},
 }
+STAGES = ("zero_grad", "backward", "clip_grad_norm_", *OPTIMISERS)
 
 
 def check_training(model: Any, reference: Any, batch: Batch) -> tuple[Finding, ...]:
-    """Train both models with each optimiser; the first stage at which they differ is the finding.
+    """Train both models with each optimiser. The first stage at which they differ is the finding.
 
     Each step adds up the gradients of two multiples of the loss, so that a second backward counts.
     The models are copied, never changed.
     """
     findings = []
-    for name, options in OPTIMISERS.items():
-        ours = _stages(
-            NumPyEngine(), model, batch, _optimiser(tinygrad_tf.optim, name, options),
-            tinygrad_tf.optim.clip_grad_norm_,
-        )  # fmt: skip
-        theirs = _stages(
-            TorchEngine(), reference, batch, _optimiser(torch.optim, name, options),
-            torch.nn.utils.clip_grad_norm_,
-        )  # fmt: skip
+    for name in OPTIMISERS:
+        ours, theirs = _stages(NUMPY, model, batch, name), _stages(TORCH, reference, batch, name)
         try:
-            for (op, a), (_, b) in zip(ours, theirs, strict=True):
-                if (found := _first_difference(name if op == "step" else op, a, b)) is not None:
+            for (stage, a), (_, b) in zip(ours, theirs, strict=True):
+                if (found := _first_difference(stage, a, b)) is not None:
                     findings.append(found)
                     break
         except Exception as error:  # a planted bug may raise anything
@@ -51,44 +42,38 @@ def check_training(model: Any, reference: Any, batch: Batch) -> tuple[Finding, .
     return tuple(findings)
 
 
-def _optimiser(module: Any, name: str, options: dict[str, Any]) -> Callable[[Any], Any]:
-    return lambda model: getattr(module, name)(list(model.parameters()), **options)
-
-
 def _stages(
-    engine: Engine, model: Any, batch: Batch, make_optimiser: Any, clip: Any
-) -> Iterator[tuple[str, Arrays]]:
-    """What there is after each stage of each step, and the stage's name."""
-    model = engine.copy(model, "float64")
-    optimiser = make_optimiser(model)
-    inputs = engine.tensor(batch.inputs)
-    assert batch.targets is not None
-    targets = engine.tensor(batch.targets).flatten()
+    side: Dialect, model: Any, batch: Batch, optimiser_name: str
+) -> Iterator[tuple[str, Gradients]]:
+    """Yield the name of each stage of each step, and the gradients or the weights after it."""
+    model = side.copy(model, "float64")
+    parameters = list(model.parameters())
+    optimiser = getattr(side.library.optim, optimiser_name)(
+        parameters, **OPTIMISERS[optimiser_name]
+    )
+    inputs, targets = side.tensor(batch.inputs), side.tensor(batch.targets)
     for _ in range(STEPS):
         optimiser.zero_grad()
-        yield "zero_grad", _gradients(engine, model)
+        yield "zero_grad", _gradients(side, model)
         for factor in (0.5, 2.0):
-            loss = engine.cross_entropy(model(inputs).flatten(0, -2), targets)
-            (loss * factor).backward()
-        yield "backward", _gradients(engine, model)
-        clip(list(model.parameters()), MAX_NORM)
-        yield "clip_grad_norm_", _gradients(engine, model)
+            (side.cross_entropy(model(inputs), targets) * factor).backward()
+        yield "backward", _gradients(side, model)
+        side.clip_grad_norm(parameters, MAX_NORM)
+        yield "clip_grad_norm_", _gradients(side, model)
         optimiser.step()
-        yield "step", {n: np.array(engine.array(p)) for n, p in model.named_parameters()}
+        yield optimiser_name, dict(side.weights(model))
 
 
-def _gradients(engine: Engine, model: Any) -> Arrays:
-    return {
-        name: None if p.grad is None else np.array(engine.array(p.grad))
-        for name, p in model.named_parameters()
-    }
+def _gradients(side: Dialect, model: Any) -> Gradients:
+    """Return copies of the gradients: clipping writes into them."""
+    gradients = side.gradients(model)
+    return {name: None if g is None else np.array(g) for name, g in gradients.items()}
 
 
-def _first_difference(op: str, ours: Arrays, theirs: Arrays) -> Finding | None:
-    norms = [frobenius(b) for b in theirs.values() if b is not None]
-    floor = FLOOR * max(norms, default=0.0)
+def _first_difference(op: str, ours: Gradients, theirs: Gradients) -> Finding | None:
+    floor = FLOOR * largest_gradient(theirs.values())
     for name, right in theirs.items():
-        gap = gap_between(ours[name], right, floor, RELATIVE)
+        gap = gap_between(ours[name], right, floor)
         if not gap.agrees:
             what = f"after it, {name} differs, and before it everything agreed"
             return Finding(Kind.FORWARD, op, "training", f"training/{op}", name, what, gap=gap)

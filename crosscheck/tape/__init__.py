@@ -1,12 +1,13 @@
-"""The tape: every op of a run, on both sides, and where the two first part.
+"""Tapes: a *tape* is the list of all ops of a run. Two tapes show where the runs differ first.
 
-`call.py` is what is recorded of an op, `torch_recorder.py` and `numpy_recorder.py` record it,
-`gap.py` measures how far two arrays are apart, `replay.py` runs one rule alone on the reference's
-values, `search.py` asks of each op whether it was born wrong, `localise.py` puts it all together.
-`fingerprints.py`, `arrangement.py` and `other_forms.py` recognise common mistakes.
+`call.py` is what is recorded of an op. `torch_recorder.py` and `numpy_recorder.py` record it.
+`replay.py` runs one rule alone on the reference's values. `search.py` asks of each op whether it
+was born wrong, and `localise.py` puts it all together. `fingerprints.py`, `arrangement.py` and
+`other_forms.py` recognise common mistakes. `not_finite.py` finds where the first NaN was made.
 """
 
 from crosscheck.tape.finding import Finding, Localisation
 from crosscheck.tape.localise import localise
+from crosscheck.tape.not_finite import first_not_finite
 
-__all__ = ["Finding", "Localisation", "localise"]
+__all__ = ["Finding", "Localisation", "first_not_finite", "localise"]

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.engines import Array
+from crosscheck.distance import Gap, gap_between
+from crosscheck.sides import Array
 from crosscheck.tape.call import Call
 from crosscheck.tape.finding import Finding, Kind
 from crosscheck.tape.fingerprints import Sizes, hint
-from crosscheck.tape.gap import Gap, gap_between
 from crosscheck.tape.numpy_recorder import Pair
 from crosscheck.tape.other_forms import other_form
 from crosscheck.tape.replay import Replay, argument_name, gradient_name, line_of
@@ -23,21 +23,21 @@ from tinygrad_tf import autograd
 
 @dataclass(frozen=True)
 class Accuser:
-    """Puts a finding into numbers and words. pairs, tape: of our run, and of the reference's."""
+    """Puts a finding into numbers and words."""
 
-    pairs: Mapping[str, Pair]
-    tape: Mapping[str, Call]
-    sizes: Sizes
-    rounding: Rounding
+    pairs: Mapping[str, Pair]  # our calls, each with the reference's call of the same key
+    tape: Mapping[str, Call]  # the reference's, by key
+    sizes: Sizes  # the sizes of the run, for hints
+    rounding: Rounding  # tells the float32 errors of an op
 
     def of_rule(self, pair: Pair, again: Replay) -> Finding:
-        """An output that is wrong on right inputs: a wrong rule, or a wrong constant."""
+        """Report an output that is wrong on right inputs. The rule is wrong, or a constant is."""
         if again.error:
             return self.finding(Kind.RAISED, pair, "", f"it raised {again.error}", None)
         kind, partner = Kind.FORWARD, pair.partner
         what = f"its output is wrong, on right inputs{_as_called(pair)}"
-        if partner is not None and len(pair.call.numbers) == len(partner.numbers):
-            for ours, theirs in zip(pair.call.numbers, partner.numbers, strict=True):
+        if partner is not None and len(pair.call.constants) == len(partner.constants):
+            for ours, theirs in zip(pair.call.constants, partner.constants, strict=True):
                 if ours != theirs:
                     what = f"called with {ours:.10g}, the reference with {theirs:.10g}"
                     kind = Kind.CONSTANT
@@ -48,7 +48,7 @@ class Accuser:
         return self.finding(kind, pair, "out", what, again.output, words)
 
     def of_gradient(self, pair: Pair, again: Replay, i: int) -> Finding:
-        """A gradient that is wrong on right inputs and a right dout."""
+        """Report a gradient that is wrong on right inputs and a right dout."""
         name = gradient_name(pair, i)
         words = ""
         if again.alone is not None and pair.partner is not None:
@@ -57,7 +57,7 @@ class Accuser:
         return self.finding(Kind.BACKWARD, pair, name, what, again.dinputs[i], words)
 
     def of_wiring(self, pair: Pair, i: int) -> Finding:
-        """An input that is wrong although what made it is right, or nothing made it."""
+        """Report an input that is wrong although the op that made it is right, or no op made it."""
         name = argument_name(pair, i)
         ours = pair.call.inputs[i].origin
         theirs = "nothing" if pair.partner is None else pair.partner.inputs[i].origin
@@ -71,7 +71,7 @@ class Accuser:
         return self.finding(Kind.WIRING, pair, name, what, pair.inputs[i], words)
 
     def of_sum(self, pair: Pair, what: str) -> Finding:
-        """A dout that is wrong though all that it adds up is right: no rule's fault, the walk's."""
+        """Report a dout that is wrong although all its summands are right: the walk is to blame."""
         found = self.finding(Kind.SUM, pair, "dout", what, pair.dout, pair.dout_hint)
         code = autograd.run_backward.__code__
         place = f"{code.co_filename}:{code.co_firstlineno}"
@@ -120,21 +120,21 @@ class Accuser:
 
 
 def _as_called(pair: Pair) -> str:
-    """The options of the call, for it may be these that are wrong, and not the rule."""
+    """Return the options of the call in words. Perhaps they are wrong, and not the rule."""
     options = [f"{name}={x!r}" for name, x in pair.options.items() if not hasattr(x, "random")]
     return f" (called with {', '.join(options)})" if options else ""
 
 
 def _given(pair: Pair) -> dict[str, Any]:
-    """What the rule was given on the reference's side: its tensors by name, dout, its numbers."""
+    """Return what the reference's call was given: tensors by name, dout, and its constants."""
     partner = pair.partner
     if partner is None:
         return {}
     tensors = {argument_name(pair, i): s.array for i, s in enumerate(partner.inputs)}
-    return {**tensors, "dout": partner.dout, "numbers": partner.numbers}
+    return {**tensors, "dout": partner.dout, "constants": partner.constants}
 
 
 def _at_hand(pair: Pair) -> dict[str, Array]:
-    """The arrays among what the rule was given, and its output."""
+    """Return the arrays that the reference's call was given, and its output."""
     given = {**_given(pair), "out": pair.partner.output if pair.partner else None}
     return {name: a for name, a in given.items() if isinstance(a, np.ndarray)}

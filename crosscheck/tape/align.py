@@ -18,14 +18,11 @@ from crosscheck.tape.call import Call, Source
 
 @dataclass(frozen=True)
 class Alignment:
-    """names: for each of the reference's calls its new key. instead: for each of our calls without
-    a partner, the new keys of those that the reference makes in its place. unlike: the modules in
-    which not every call has a partner.
-    """
+    """Which call of the reference is the partner of which of ours."""
 
-    names: Mapping[str, str]
-    instead: Mapping[str, tuple[str, ...]]
-    unlike: frozenset[str]
+    names: Mapping[str, str]  # for each of the reference's calls its new key
+    instead: Mapping[str, tuple[str, ...]]  # for our calls without a partner, the reference's keys
+    unlike: frozenset[str]  # the modules in which not every call has a partner
 
     def rename(self, tape: Mapping[str, Call]) -> dict[str, Call]:
         """The reference's tape under the new keys."""

@@ -6,14 +6,15 @@ import itertools
 
 import numpy as np
 
-from crosscheck.engines import Array
-from crosscheck.tape.gap import EXACT, same
+from crosscheck.distance import EXACT, same
+from crosscheck.in_projection import split
+from crosscheck.sides import Array
 
 LARGE = 1 << 16  # entries; above it, orders are not searched for
 
 
 def other_shape(name: str, wrong: Array, right: Array) -> str:
-    """All the right entries under another shape, or too many."""
+    """Say what is wrong with an array of another shape."""
     if wrong.ndim == 2 and same(wrong.T, right):
         return f"{name} is transposed"
     if wrong.size > right.size:
@@ -23,7 +24,7 @@ def other_shape(name: str, wrong: Array, right: Array) -> str:
     return ""
 
 
-def moved(name: str, wrong: Array, right: Array, heads: int | None) -> str:
+def misplaced(name: str, wrong: Array, right: Array, heads: int | None) -> str:
     """The right entries in other places."""
     for first, second in itertools.combinations(range(right.ndim), 2):
         swapped = right.swapaxes(first, second)
@@ -32,10 +33,10 @@ def moved(name: str, wrong: Array, right: Array, heads: int | None) -> str:
         if same(wrong, swapped.reshape(wrong.shape)):
             return f"{name} has its entries in another order: is a transpose missing?"
     if right.ndim and right.shape[0] % 3 == 0:
-        thirds = dict(zip("qkv", np.split(right, 3), strict=True))
-        for order in itertools.permutations("qkv"):
-            if same(wrong, np.concatenate([thirds[letter] for letter in order])):
-                return f"{name} has its thirds q, k, v in the order {', '.join(order)}"
+        parts = split(right)
+        for order in itertools.permutations(parts):
+            if same(wrong, np.concatenate([parts[letter] for letter in order])):
+                return f"{name} has its parts q, k, v in the order {', '.join(order)}"
     for axis, size in enumerate(right.shape):
         if permuted := _order(wrong, right, axis):
             what = "heads" if size == heads else "entries"
@@ -46,7 +47,7 @@ def moved(name: str, wrong: Array, right: Array, heads: int | None) -> str:
 
 
 def _order(wrong: Array, right: Array, axis: int) -> list[int] | None:
-    """The order in which the slices of right stand in wrong, if they do, and it is not theirs."""
+    """Return in which other order the slices of right stand in wrong; None if they do not."""
     if right.size * right.shape[axis] > LARGE or right.shape[axis] < 2:
         return None
     ours = np.moveaxis(wrong, axis, 0).reshape(right.shape[axis], -1)
@@ -58,7 +59,7 @@ def _order(wrong: Array, right: Array, axis: int) -> list[int] | None:
 
 
 def in_places(name: str, wrong: Array, right: Array) -> str:
-    """Some entries are right, or all but for their signs."""
+    """Some entries are right, or all are right except for their signs."""
     if same(np.abs(wrong), np.abs(right)):
         return f"some entries of {name} have the wrong sign"
     holes = (wrong == 0) & (right != 0)

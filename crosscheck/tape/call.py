@@ -8,38 +8,34 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from crosscheck.engines import Array
+from crosscheck.sides import Array
 
 LOSS = "loss"  # where an op runs that no module contains
-THE_INPUT = "the input"  # as an origin
+THE_INPUT = "the input"  # the origin of what the model is given
 ROOT = "model"  # the model itself, whose own path is empty
 
 
 @dataclass(frozen=True)
 class Source:
-    """One tensor that went into an op. origin: the key of the call that made it, or its name."""
+    """One tensor that went into an op."""
 
-    origin: str
-    array: Array | None
+    origin: str  # the key of the call that made it, or its name
+    array: Array | None  # its values; None on our own tape
 
 
 @dataclass
 class Call:
-    """One op of a run. Arrays are the engine's own, not copies; None where nothing was recorded.
+    """One op of a run. Its arrays belong to the engine and are not copies."""
 
-    key: module path, op and, from the second on, its number there: `blocks.0/add#2`. numbers: the
-    constants among its arguments. caller: file and line that called it. dinputs: what this call
-    alone sends back to each of its inputs, before it is added to what other calls send.
-    """
-
-    path: str
-    op: str
-    key: str
-    caller: str
-    numbers: tuple[float, ...]
-    inputs: list[Source]
-    output: Array | None
-    dout: Array | None = None
+    path: str  # the module in which it ran
+    op: str  # the name of its rule
+    key: str  # path, op and, from the second such call on, a count: `blocks.0/add#2`
+    caller: str  # the file and line that called it
+    constants: tuple[float, ...]  # the Python floats among its arguments
+    inputs: list[Source]  # its distinct tensors, in the order of the arguments
+    output: Array | None  # what it returned; None on our own tape
+    dout: Array | None = None  # the gradient that arrived at the output; None if none did
+    # What this call alone sends back to each input, before other calls' gradients are added.
     dinputs: list[Array | None] = field(default_factory=list)
 
 
@@ -47,8 +43,8 @@ class Places:
     """Knows which module is running, and gives the calls in it their keys."""
 
     def __init__(self) -> None:
-        self._paths: list[str] = []
-        self._counts: Counter[str] = Counter()
+        self._paths: list[str] = []  # of the modules that are running, the innermost last
+        self._counts: Counter[str] = Counter()  # how many calls have had a path and op
 
     @property
     def current(self) -> str:
@@ -79,7 +75,7 @@ class Places:
 
 
 def name_origins(model: Any, inputs: Any) -> dict[int, str]:
-    """By the identity of a tensor, where it comes from when no op makes it."""
+    """Return, by the identity of a tensor that no op makes, where it comes from."""
     origins = {id(parameter): name for name, parameter in model.named_parameters()}
     origins[id(inputs)] = THE_INPUT
     return origins

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from crosscheck.tape.gap import Gap
+from crosscheck.distance import Gap
 
 
 class Kind(StrEnum):
@@ -26,26 +26,20 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One bug, where it was born.
-
-    op, path, key: the op, the module it ran in, both with their number. argument: the array that is
-    wrong, such as dweight or out. rule: file and line of the rule, caller: of its call. tolerance:
-    the smallest relative one under which it would have passed. rounding, rounding_reference: the
-    float32 errors of both sides against the reference's float64. hint: what it looks like.
-    """
+    """One bug, where it was *born*: an op was given what is right and made what is wrong."""
 
     kind: Kind
-    op: str
-    path: str
-    key: str
-    argument: str
-    what: str
-    rule: str = ""
-    caller: str = ""
-    gap: Gap | None = None
-    rounding: float | None = None
-    rounding_reference: float | None = None
-    hint: str = ""
+    op: str  # the name of its rule
+    path: str  # the module in which it ran
+    key: str  # path and op, with a count from the second such call on
+    argument: str  # the array that is wrong, such as dweight or out
+    what: str  # the bug in words
+    rule: str = ""  # the file and line of the rule
+    caller: str = ""  # the file and line of the call
+    gap: Gap | None = None  # how far the array is off
+    rounding: float | None = None  # our float32 error against the reference's float64, relative
+    rounding_reference: float | None = None  # the reference's own float32 error
+    hint: str = ""  # which mistake it looks like
 
     @property
     def tolerance(self) -> float | None:
@@ -54,9 +48,9 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """The module, and if the op is not the first of its kind there, its number."""
-        _, _, number = self.key.partition("#")
-        return f"{self.path}#{number}" if number else self.path
+        """The module, and if the op is not the first of its kind there, its count."""
+        _, _, count = self.key.partition("#")
+        return f"{self.path}#{count}" if count else self.path
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -86,17 +80,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Localisation:
-    """All findings of a run, the first first: forward in its order, then in that of the backward.
+    """All findings of a run, and what else its tapes say."""
 
-    inherited: how many ops are wrong only because of what they were given. paired: how many ops
-    stand on both tapes. unpaired: the keys of those that do not, by side. ops: all that ran.
-    """
-
+    # The findings of the forward in its order, then the findings of the backward.
     findings: tuple[Finding, ...]
-    inherited: int
-    paired: int
-    unpaired: dict[str, tuple[str, ...]]
-    ops: tuple[str, ...] = ()
+    inherited: int  # how many ops are wrong only because of what they were given
+    paired: int  # how many ops stand on both tapes
+    unpaired: dict[str, tuple[str, ...]]  # the keys of the ops that stand on one tape, by side
+    ops: tuple[str, ...] = ()  # the names of all ops that ran
 
     @property
     def first(self) -> Finding | None:
@@ -125,7 +116,7 @@ class Localisation:
         return "\n".join(lines)
 
     def _alike(self) -> list[list[Finding]]:
-        """The findings in groups of those that one mistake in a rule makes."""
+        """Return the findings in groups. One mistake in a rule makes all findings of a group."""
         groups: dict[tuple[str, ...], list[Finding]] = {}
         for finding in self.findings:
             alike = (finding.kind, finding.op, finding.argument, finding.rule)

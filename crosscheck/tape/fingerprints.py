@@ -12,20 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosscheck.engines import Array
-from crosscheck.judge import frobenius
-from crosscheck.tape.arrangement import in_places, masked, moved, other_shape
-from crosscheck.tape.gap import EXPLAINED, explains
+from crosscheck.distance import EXPLAINED, explains, norm
+from crosscheck.sides import Array
+from crosscheck.tape.arrangement import in_places, masked, misplaced, other_shape
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes of a run, by which a factor may be forgotten; None where a model has no such."""
+    """The sizes of a run. A rule may forget to divide or multiply by one of them."""
 
-    B: int | None = None
-    T: int | None = None
-    C: int | None = None
-    H: int | None = None
+    B: int | None = None  # sequences
+    T: int | None = None  # tokens of a sequence
+    C: int | None = None  # channels; None if the model has no attention
+    H: int | None = None  # heads; None if the model has no attention
 
     def factors(self) -> Iterator[tuple[float, str]]:
         """Numbers that a derivation may multiply by, and what they are called."""
@@ -53,8 +52,8 @@ def hint(
 ) -> str:
     """What kind of mistake turns `right` into `wrong`, in words; empty if none is recognised.
 
-    name: what the array is called. at_hand: what else the rule had (inputs, output, dout), of which
-    a multiple may have been added or left out.
+    name: what the array is called. at_hand: the other arrays that the rule had, such as its inputs,
+    its output and dout. A multiple of one of them may have been added or left out.
     """
     if right is None:
         return ""
@@ -75,7 +74,7 @@ def hint(
         _zero(name, wrong, right)
         or _scaled(name, wrong, right, sizes)
         or _itself(name, wrong, right, others)
-        or moved(name, wrong, right, sizes.H)
+        or misplaced(name, wrong, right, sizes.H)
         or in_places(name, wrong, right)
         or _part_of_the_sum(name, wrong, right, others)
         or _off_by_known(name, wrong, right, others)
@@ -91,7 +90,7 @@ def _zero(name: str, wrong: Array, right: Array) -> str:
 
 def _scaled(name: str, wrong: Array, right: Array, sizes: Sizes) -> str:
     """Every entry is off by the same factor, and a size of the run may be that factor."""
-    size = frobenius(right)
+    size = norm(right)
     factor = float((wrong / size * (right / size)).sum()) if size else 0.0
     if not explains(factor * right, wrong, right):
         return ""

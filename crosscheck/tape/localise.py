@@ -1,4 +1,4 @@
-"""Where two runs first part: for each op, was it born here, or inherited?
+"""Where two runs first differ. For each op it asks: was the error born here, or inherited?
 
 A wrong array is *born here* if what the op was given agrees and what it made does not. Replay
 confirms it: the rule alone, on the reference's own values, must be wrong again. So several bugs are
@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.judge import FLOOR, frobenius
-from crosscheck.runs import Batch, Run
+from crosscheck.distance import Gap, gap_between, largest_gradient
+from crosscheck.judge import FLOOR
+from crosscheck.runs import COTANGENT, Batch, Run
 from crosscheck.tape.accuse import Accuser
 from crosscheck.tape.align import align
 from crosscheck.tape.call import Call
 from crosscheck.tape.finding import Finding, Kind, Localisation
 from crosscheck.tape.fingerprints import Sizes
-from crosscheck.tape.gap import Gap, gap_between
 from crosscheck.tape.numpy_recorder import Pair, Recorder
 from crosscheck.tape.rounding import Rounding
 from crosscheck.tape.search import Search
@@ -31,11 +31,11 @@ from tinygrad_tf import autograd
 from tinygrad_tf.machinery import forms
 
 MACHINERY = str(Path(forms.__file__).parent)
-NUMPY = str(Path(np.__file__).parent)
+NUMPY_FOLDER = str(Path(np.__file__).parent)
 
 
 def localise(
-    model: Any, reference: Any, batch: Batch, *, loss: str = "random cotangent", seed: int = 0
+    model: Any, reference: Any, batch: Batch, *, loss: str = COTANGENT, seed: int = 0
 ) -> Localisation:
     """Find every op where the NumPy model itself departs from the PyTorch one, forward or backward.
 
@@ -45,7 +45,7 @@ def localise(
     """
     runs = TapedRuns(model, reference, batch, loss, seed)
     theirs, tape = runs.of_reference("float64")
-    floor = FLOOR * _largest(theirs)
+    floor = FLOOR * largest_gradient(theirs.gradients.values())
     ours, recorder, raised = runs.of_ours(tape, floor)
     if not recorder.pairs.keys() <= tape.keys() or (
         raised is None and len(recorder.pairs) < len(tape)
@@ -53,7 +53,7 @@ def localise(
         runs.alignment = align((pair.call for pair in recorder.pairs.values()), tape.values())
         tape = runs.alignment.rename(tape)
         ours, recorder, raised = runs.of_ours(tape, floor)
-        _part_strangers(recorder.pairs, tape, runs.alignment.unlike)
+        _forget_strangers(recorder.pairs, tape, runs.alignment.unlike)
     instead = {} if runs.alignment is None else runs.alignment.instead
     accused = None if raised is None else _raised(raised, recorder)
     if accused is not None and recorder.going_back is None:  # the rest has not been reached
@@ -95,40 +95,42 @@ def _conclude(findings: list[Finding], search: Search) -> Localisation:
 
 
 def _raised(error: Exception, recorder: Recorder) -> Finding:
-    """The exception as a finding. Going back, the op whose backward was called last has failed, if
-    it was not the walk itself. Going forward, our engine's messages begin with the op; else it is
-    the function that was running.
+    """Return the exception as a finding.
+
+    The engine's own errors say which op is to blame. Any other error is blamed going back on the op
+    whose backward was called last, or on the walk if that failed by itself; and going forward on
+    the rule that was running, or on the function.
     """
     what = f"it raised {type(error).__name__}: {error}"
     # NumPy's own frames, if it has any, come last.
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if NUMPY not in f.filename]
+    trace = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in trace if NUMPY_FOLDER not in frame.filename]
     frame = frames[-1]
     rule = f"{frame.filename}:{frame.lineno}"
-    pair = recorder.going_back
-    # The walk's own complaints about a rule begin with the rule's name.
-    blamed = pair is not None and str(error).startswith(f"{pair.call.op}:")
-    in_walk = frame.filename.startswith((MACHINERY, autograd.__file__)) and not blamed
-    if pair is not None and not in_walk and not str(error).startswith("backward:"):
+    pair, op = recorder.going_back, getattr(error, "op", "")
+    in_walk = frame.filename.startswith((MACHINERY, autograd.__file__))
+    if pair is not None and (op == pair.call.op or not (op or in_walk)):
         call = pair.call
         return Finding(Kind.RAISED, call.op, call.path, call.key, "", what, rule, call.caller)
-    path, (op, _, _) = recorder.places.current, str(error).partition(":")
-    if in_walk and pair is not None and not op.isidentifier():
+    if not op and in_walk:
         op = "backward"
-    elif not op.isidentifier():
-        lifted = [
-            after
-            for before, after in itertools.pairwise(frames)
-            if before.filename == forms.__file__
-        ]
-        op = lifted[-1].name if lifted else frame.name
-    return Finding(Kind.RAISED, op, path, recorder.places.key(op), "", what, rule)
+    elif not op:
+        pairs = itertools.pairwise(frames)
+        rules = [after for before, after in pairs if before.filename == forms.__file__]
+        named = [f for f in frames if not f.name.startswith("_")]  # not a private helper
+        op = (rules or named)[-1].name
+    return Finding(
+        Kind.RAISED, op, recorder.places.current, recorder.places.key(op), "", what, rule
+    )
 
 
-def _part_strangers(
+def _forget_strangers(
     pairs: Mapping[str, Pair], tape: Mapping[str, Call], unlike: Collection[str]
 ) -> None:
-    """In modules that are written differently, calls of one op that are given other shapes were
-    aligned by chance; unless it is an op left out before them that makes the difference.
+    """Forget pairs that were aligned by chance: calls of one op that are given other shapes.
+
+    This happens in modules that are written differently. An op that is left out before such a call
+    makes a difference too, but then the pair is right.
     """
     for pair in pairs.values():
         partner = pair.partner
@@ -140,7 +142,7 @@ def _part_strangers(
             left_out = before is not None and ours.origin in [s.origin for s in before.inputs]
             strange |= "shape" in gap.form and not left_out
         if strange:
-            pair.part()
+            pair.forget_partner()
 
 
 def _agree(ours: Run, theirs: Run, floor: float) -> bool:
@@ -149,11 +151,6 @@ def _agree(ours: Run, theirs: Run, floor: float) -> bool:
         gap_between(ours.gradients.get(name), right, floor).agrees
         for name, right in theirs.gradients.items()
     )
-
-
-def _largest(run: Run) -> float:
-    norms = [frobenius(g) for g in run.gradients.values() if g is not None]
-    return max((norm for norm in norms if np.isfinite(norm)), default=0.0)
 
 
 def _sizes(model: Any, batch: Batch) -> Sizes:

@@ -16,65 +16,57 @@ from typing import Any
 import numpy as np
 
 import tinygrad_tf
-from crosscheck.engines import Array
+from crosscheck.distance import Gap, gap_between
+from crosscheck.sides import Array
 from crosscheck.tape.call import Call, Places, Source, name_origins
-from crosscheck.tape.gap import Gap, gap_between
 from tinygrad_tf import Tensor, observe
 from tinygrad_tf.machinery.forms import Op
 
 
 @dataclass
 class Pair:
-    """Our call and the reference's of the same key; gaps are None until (unless) measured.
+    """Our call and the reference's call of the same key."""
 
-    rule: our op, with what it was called with. numbers: for each argument, the number of the tensor
-    that it is, None if it is no tensor: one that is given twice has one number. overwritten: dout,
-    out or an input, if the backward wrote into that array, which others hold too. dout_hint: what a
-    wrong dout is instead.
-    """
-
-    call: Call
-    partner: Call | None
-    rule: Op
-    arguments: tuple[Any, ...]
-    options: Mapping[str, Any]
-    numbers: list[int | None]
-    inputs: list[Gap] = field(default_factory=list)
-    output: Gap | None = None
-    dout: Gap | None = None
-    dinputs: list[Gap] = field(default_factory=list)
-    overwritten: str = ""
-    dout_hint: str = ""
+    call: Call  # our call
+    partner: Call | None  # the reference's call, if there is one
+    rule: Op  # our op
+    arguments: tuple[Any, ...]  # what it was called with, tensors as arrays
+    options: Mapping[str, Any]  # the keywords that it was called with
+    # For each argument its index among the distinct tensors, or None if it is no tensor.
+    indices: list[int | None]
+    inputs: list[Gap] = field(default_factory=list)  # one for each tensor that it was given
+    output: Gap | None = None  # None until it is measured
+    dout: Gap | None = None  # of the arriving gradient; None until it is measured
+    dinputs: list[Gap] = field(default_factory=list)  # one for each tensor that it was given
+    overwritten: str = ""  # dout, out or an input, if the backward wrote into that array
+    dout_hint: str = ""  # what a wrong dout is instead
 
     @property
     def positions(self) -> list[int]:
         """For each tensor, where it first stands among the arguments."""
-        return [self.numbers.index(i) for i in range(len({*self.numbers} - {None}))]
+        return [self.indices.index(i) for i in range(len({*self.indices} - {None}))]
 
     @property
     def same_count(self) -> bool:
-        """Whether both are given as many tensors."""
+        """Whether both calls are given equally many tensors."""
         return self.partner is not None and len(self.positions) == len(self.partner.inputs)
 
-    def part(self) -> None:
+    def forget_partner(self) -> None:
         """Forget the partner: it was not the same call after all."""
         self.partner, self.output, self.dout = None, None, None
         self.inputs, self.dinputs, self.overwritten = [], [], ""
 
 
 class Recorder:
-    """Listens to the engine, and on the way back stands between each rule and its caller.
-
-    reference: the other tape. floor: what a gradient may differ by, whatever its size.
-    """
+    """Listens to the engine, and on the way back stands between each rule and its caller."""
 
     def __init__(self, reference: Mapping[str, Call], floor: float) -> None:
-        self.pairs: dict[str, Pair] = {}
+        self.pairs: dict[str, Pair] = {}  # by key, in the order of the calls
         self.going_back: Pair | None = None  # the last whose backward was called
-        self.places = Places()
-        self._origins: dict[int, str] = {}
-        self._reference = reference
-        self._floor = floor
+        self.places = Places()  # which module is running
+        self._origins: dict[int, str] = {}  # where each tensor comes from, by its identity
+        self._reference = reference  # the reference's tape
+        self._floor = floor  # what a gradient may differ by, whatever its size
         self._alive: list[Tensor] = []  # so that no id is used twice
 
     @contextmanager
@@ -92,22 +84,21 @@ class Recorder:
         if output.node is None:
             return
         key = self.places.key(op.__name__)
-        numbers = _number_tensors(inputs)
-        positions = [numbers.index(i) for i in range(len({*numbers} - {None}))]
-        sources = [Source(self._origins.get(id(inputs[i]), "a constant"), None) for i in positions]
+        indices = _tensor_indices(inputs)
         call = Call(
-            self.places.current, op.__name__, key, _caller(), _numbers(inputs, options), sources,
-            None,
-        )  # fmt: skip
+            self.places.current, op.__name__, key, _caller(), _constants(inputs, options), [], None
+        )
         arguments = tuple(x.data if isinstance(x, Tensor) else x for x in inputs)
         partner = self._reference.get(key)
-        pair = Pair(call, partner, op, arguments, options, numbers)
+        pair = Pair(call, partner, op, arguments, options, indices)
+        for i in pair.positions:
+            call.inputs.append(Source(self._origins.get(id(inputs[i]), "a constant"), None))
         self.pairs[key] = pair
         self._origins[id(output)] = key
         if partner is not None:
             pair.inputs = [
                 gap_between(arguments[i], source.array)
-                for i, source in zip(positions, partner.inputs, strict=False)
+                for i, source in zip(pair.positions, partner.inputs, strict=False)
             ]
             pair.output = gap_between(output.data, partner.output)
         self._stand_between(pair, inputs, output)
@@ -142,7 +133,7 @@ class Recorder:
         node.backward = backward
 
     def _one_of_several(self, key: str, dout: Array) -> str:
-        """Whether what has arrived is what only one of the ops that used an output sends back."""
+        """Say so if dout is what only one of the ops that used the output sends back; else ""."""
         for user in self._reference.values():
             for source, dx in zip(user.inputs, user.dinputs, strict=True):
                 if source.origin == key and gap_between(dout, dx, self._floor).agrees:
@@ -153,11 +144,11 @@ class Recorder:
         return ""
 
 
-def _number_tensors(inputs: tuple[Any, ...]) -> list[int | None]:
-    """Tensors and arrays among the inputs, numbered as they come; the same one has one number."""
-    numbers: dict[int, int] = {}
+def _tensor_indices(inputs: tuple[Any, ...]) -> list[int | None]:
+    """Count the distinct tensors and arrays among the inputs as they come; None for all else."""
+    indices: dict[int, int] = {}
     return [
-        numbers.setdefault(id(x), len(numbers))
+        indices.setdefault(id(x), len(indices))
         if isinstance(x, Tensor) or (isinstance(x, np.ndarray) and x.ndim)
         else None
         for x in inputs
@@ -165,12 +156,15 @@ def _number_tensors(inputs: tuple[Any, ...]) -> list[int | None]:
 
 
 def summed_gradients(pair: Pair, dinputs: tuple[Any, ...]) -> list[Array | None]:
-    """What a rule returned, by tensor: of one that is given twice, the sum."""
+    """Return a gradient for each tensor.
+
+    If a tensor was given twice, add up its two gradients.
+    """
     summed: list[Array | None] = [None] * len(pair.positions)
-    for number, gradient in zip(pair.numbers, dinputs, strict=False):
-        if number is not None and gradient is not None:
-            dx, held = np.asarray(gradient), summed[number]
-            summed[number] = dx if held is None else held + dx
+    for index, gradient in zip(pair.indices, dinputs, strict=False):
+        if index is not None and gradient is not None:
+            dx, held = np.asarray(gradient), summed[index]
+            summed[index] = dx if held is None else held + dx
     return summed
 
 
@@ -178,7 +172,7 @@ def _wanted(x: Any, gradient: Any) -> Any:
     return gradient if isinstance(x, Tensor) and x.requires_grad else None
 
 
-def _numbers(inputs: tuple[Any, ...], options: Mapping[str, Any]) -> tuple[float, ...]:
+def _constants(inputs: tuple[Any, ...], options: Mapping[str, Any]) -> tuple[float, ...]:
     return tuple(x for x in (*inputs, *options.values()) if type(x) is float)
 
 

@@ -1,6 +1,6 @@
-"""Forms that an op is confused with, or a gradient that lacks one term: is it just this?
+"""Forms that an op is often confused with, and gradients that lack one term.
 
-They are written with PyTorch, for what is suspected is our own rule.
+They are written with PyTorch, because our own rule is under suspicion.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 import torch
-from crosscheck.engines import Array
-from crosscheck.tape.gap import explains
+from crosscheck.distance import explains
+from crosscheck.sides import Array
 from torch.nn import functional as F
 
 _attend = F.scaled_dot_product_attention
 
-# By op: what it may have computed instead, on the op's tensors and its numbers (such as eps).
+# For each op, what it may have computed instead from its tensors and constants (such as eps).
 OUTPUTS: dict[str, dict[str, Callable[..., torch.Tensor]]] = {
     "gelu": {
         "the tanh form of GELU, not the exact one": lambda x: F.gelu(x, approximate="tanh"),
@@ -42,7 +42,7 @@ OUTPUTS: dict[str, dict[str, Callable[..., torch.Tensor]]] = {
     },
 }
 
-# By op and argument: what its gradient may have been instead, on dout and the op's tensors.
+# For each op and argument, what the gradient may have been instead, from dout and the tensors.
 GRADIENTS: dict[tuple[str, str], dict[str, Callable[..., torch.Tensor]]] = {
     ("cross_entropy", "dlogits"): {
         "the prediction, from which the truth is not subtracted": lambda dout, x, targets: (
@@ -78,9 +78,9 @@ GRADIENTS: dict[tuple[str, str], dict[str, Callable[..., torch.Tensor]]] = {
 def other_form(
     op: str, argument: str, wrong: Array | None, right: Array | None, given: Mapping[str, Any]
 ) -> str:
-    """Which of the forms above explains a wrong output or gradient, in words; empty if none does.
+    """Say which of the forms above explains a wrong output or gradient; empty if none does.
 
-    given: what the op had, by name: its tensors in their order, then dout, then its numbers.
+    given has by name what the op had: its tensors in their order, then dout, then its constants.
     """
     if wrong is None or right is None or wrong.shape != right.shape:
         return ""
@@ -96,9 +96,9 @@ def other_form(
 
 
 def _arguments(given: Mapping[str, Any], is_output: bool) -> list[Any]:
-    tensors = [torch.tensor(a) for name, a in given.items() if name not in ("dout", "numbers")]
+    tensors = [torch.tensor(a) for name, a in given.items() if name not in ("dout", "constants")]
     if is_output:
-        return [*tensors, *given["numbers"]]
+        return [*tensors, *given["constants"]]
     return [torch.tensor(given["dout"]), *tensors]
 
 

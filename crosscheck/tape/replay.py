@@ -12,29 +12,30 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.engines import Array
+from crosscheck.distance import Gap, gap_between
+from crosscheck.sides import Array
 from crosscheck.tape.call import Call
-from crosscheck.tape.gap import Gap, gap_between
 from crosscheck.tape.numpy_recorder import Pair, summed_gradients
 from tinygrad_tf import Tensor
 
 
 @dataclass(frozen=True)
 class Alone:
-    """What a rule made on the reference's values. dinputs: by distinct tensor, as on the tape."""
+    """What a rule made on the reference's values."""
 
-    output: Array
+    output: Array  # what it returned
+    # A gradient for each distinct tensor, as on the tape; None where none is wanted.
     dinputs: list[Array | None]
 
 
 @dataclass(frozen=True)
 class Replay:
-    """The gaps of a rule alone. output, dinputs: as in a Pair. error: what it raised, if it did."""
+    """The gaps of a rule that was run alone, on the reference's values."""
 
-    output: Gap
-    dinputs: list[Gap]
-    alone: Alone | None = None
-    error: str = ""
+    output: Gap  # of its output
+    dinputs: list[Gap]  # of its gradients, one for each distinct tensor
+    alone: Alone | None = None  # its arrays, unless it raised
+    error: str = ""  # what it raised, if it did
 
 
 def replay(pair: Pair, partner: Call, floor: float) -> Replay:
@@ -54,20 +55,20 @@ def replay(pair: Pair, partner: Call, floor: float) -> Replay:
 
 
 def run_alone(pair: Pair, reference: Call, rule: Callable[..., Any]) -> Alone:
-    """The rule's output and gradients on the inputs and the incoming gradient of the reference.
+    """Return what a rule makes of the inputs and the incoming gradient of the reference.
 
     Arguments that are no tensors, and options, are our own call's. Gradients that the reference
-    does not have (of constants) are left out.
+    does not have, such as gradients of constants, are left out.
     """
     sources = [source.array for source in reference.inputs]
     stand_ins = [np.array(array) for array in sources]
     dtype = next(a.dtype for a in sources if a is not None and a.dtype.kind == "f")
     arguments = tuple(
-        _constant(a, dtype) if number is None else stand_ins[number]
-        for a, number in zip(pair.arguments, pair.numbers, strict=True)
+        _constant(a, dtype) if index is None else stand_ins[index]
+        for a, index in zip(pair.arguments, pair.indices, strict=True)
     )
     with np.errstate(all="ignore"):
-        out, backward = rule(*arguments, **_own_randomness(pair.options))
+        out, backward = rule(*arguments, **_arrays_for_tensors(pair.options))
         if reference.dout is None:
             return Alone(out, [])
         out = out.copy()  # a wrong backward may write into it
@@ -83,29 +84,30 @@ def _constant(a: Any, dtype: Any) -> Any:
     return np.asarray(a, dtype) if type(a) in (int, float) else a
 
 
-def _own_randomness(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options, tensors among them as arrays."""
+def _arrays_for_tensors(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options. Tensors among them become arrays."""
     return {name: x.data if isinstance(x, Tensor) else x for name, x in options.items()}
 
 
 def argument_name(pair: Pair, i: int) -> str:
-    """The name of the rule's argument that the i-th tensor of a call stands for; all its names, if
-    it is given more than once: a+b.
+    """Return the name of the rule's argument that the i-th tensor of a call stands for.
+
+    If the tensor is given more than once, the name joins all its arguments: a+b.
     """
     parameters = list(inspect.signature(pair.rule.rule).parameters.values())
-    positions = [position for position, number in enumerate(pair.numbers) if number == i]
+    positions = [position for position, index in enumerate(pair.indices) if index == i]
     if parameters[0].kind is inspect.Parameter.VAR_POSITIONAL:
         return "+".join(f"{parameters[0].name}[{position}]" for position in positions)
     return "+".join(parameters[position].name for position in positions)
 
 
 def gradient_name(pair: Pair, i: int) -> str:
-    """The name of the gradient of that argument: da+db, if it is given more than once."""
+    """Return the name of that argument's gradient; da+db if the tensor is given twice."""
     return "+".join(f"d{name}" for name in argument_name(pair, i).split("+"))
 
 
 def line_of(code: Any, argument: str) -> int:
-    """The line where a rule's backward begins if a gradient is meant, else where the rule does."""
+    """Return the line where a rule begins, or its backward if the argument is a gradient."""
     nested = [c for c in code.co_consts if getattr(c, "co_name", "") == "backward"]
     is_gradient = argument.startswith("d") and argument != "dout" and nested
     return int(nested[0].co_firstlineno if is_gradient else code.co_firstlineno)

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.engines import Array
-from crosscheck.judge import ROUNDING, ROUNDING_FLOOR, relative_error
+from crosscheck.distance import gap_between, relative_error
+from crosscheck.judge import ROUNDING, ROUNDING_FLOOR
+from crosscheck.sides import Array, in_precision
 from crosscheck.tape.call import Call, Source
 from crosscheck.tape.finding import Finding, Kind
-from crosscheck.tape.gap import gap_between
 from crosscheck.tape.numpy_recorder import Pair
 from crosscheck.tape.replay import Alone, gradient_name, line_of, run_alone
 from tinygrad_tf.machinery.forms import FLOAT32, compute, second_forms
@@ -30,16 +30,16 @@ class Rounding:
         tape64: Mapping[str, Call],
         of_reference: Callable[[str], tuple[Any, dict[str, Call]]],
     ) -> None:
-        self._pairs = pairs
-        self._tape64 = tape64
-        self._of_reference = of_reference
+        self._pairs = pairs  # our calls, each with the reference's call of the same key
+        self._tape64 = tape64  # the reference's tape in float64
+        self._of_reference = of_reference  # its argument is a dtype; returns the run and the tape
 
     @cached_property
     def _tape32(self) -> dict[str, Call]:
         return self._of_reference("float32")[1]
 
     def errors(self, key: str, argument: str) -> tuple[float | None, float | None]:
-        """Of an op's array, out or a gradient: our relative error, and the reference's own.
+        """Return the relative float32 errors of one array of an op: ours, and the reference's own.
 
         Both start from the reference's float32 inputs; the truth is its float64 result. None where
         it cannot be measured.
@@ -51,13 +51,16 @@ class Rounding:
             alone = run_alone(pair, single, _form(pair))
         except Exception:  # a wrong rule may raise anything; it is reported elsewhere
             return None, None
-        named = _named(pair, alone.output, alone.dinputs).get(argument)
-        theirs = _named(pair, single.output, single.dinputs).get(argument)
-        truth = _named(pair, double.output, double.dinputs).get(argument)
+        named = _named(pair, alone).get(argument)
+        theirs = _named(pair, single).get(argument)
+        truth = _named(pair, double).get(argument)
         return _error(named, truth), _error(theirs, truth)
 
     def findings(self) -> Iterator[Finding]:
-        """Ops whose float32 form is too inexact, beside PyTorch's, against our float64 page."""
+        """Yield a finding for each op whose float32 form is too inexact.
+
+        The truth is our float64 page. PyTorch's own error says how much is allowed.
+        """
         for key, single in self._tape32.items():
             pair = self._pairs.get(key)
             if pair is None or not pair.same_count:
@@ -73,9 +76,9 @@ class Rounding:
 
 
 def _too_inexact(pair: Pair, ours: Alone, single: Call, truth: Alone) -> Iterator[Finding]:
-    exact = _named(pair, truth.output, truth.dinputs)
-    theirs = _named(pair, single.output, single.dinputs)
-    for name, array in _named(pair, ours.output, ours.dinputs).items():
+    exact = _named(pair, truth)
+    theirs = _named(pair, single)
+    for name, array in _named(pair, ours).items():
         right = exact.get(name)
         if array is None or right is None:
             continue
@@ -105,19 +108,15 @@ def _finding(
 
 def _form(pair: Pair) -> Callable[..., Any]:
     """Return what computes the op in float32: its rule, or the second form if it is on."""
-
-    def form(*arrays: Any, **options: Any) -> Any:
-        return compute(pair.rule.rule, list(arrays), options, FLOAT32)
-
-    return form
+    rule = pair.rule.rule
+    return lambda *arrays, **options: compute(rule, list(arrays), options, FLOAT32)
 
 
 def _doubled(call: Call) -> Call:
     """The same call in float64."""
 
     def double(array: Array | None) -> Array | None:
-        is_single = array is not None and array.dtype == np.float32
-        return array.astype(np.float64) if is_single and array is not None else array
+        return None if array is None else in_precision(array, np.float64)
 
     return dataclasses.replace(
         call,
@@ -127,11 +126,9 @@ def _doubled(call: Call) -> Call:
     )
 
 
-def _named(
-    pair: Pair, output: Array | None, dinputs: list[Array | None]
-) -> dict[str, Array | None]:
-    gradients = {gradient_name(pair, i): dx for i, dx in enumerate(dinputs)}
-    return {"out": output, **gradients}
+def _named(pair: Pair, made: Alone | Call) -> dict[str, Array | None]:
+    gradients = {gradient_name(pair, i): dx for i, dx in enumerate(made.dinputs)}
+    return {"out": made.output, **gradients}
 
 
 def _error(array: Array | None, truth: Array | None) -> float | None:

@@ -6,39 +6,36 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from crosscheck.runs import INPUT, Run
+from crosscheck.distance import Gap, gap_between
+from crosscheck.runs import Run
+from crosscheck.sides import INPUT
 from crosscheck.tape.accuse import Accuser
 from crosscheck.tape.call import THE_INPUT, Call
 from crosscheck.tape.finding import Finding, Kind
 from crosscheck.tape.fingerprints import hint
-from crosscheck.tape.gap import Gap, gap_between
 from crosscheck.tape.numpy_recorder import Pair
 from crosscheck.tape.replay import Replay, gradient_name, replay
 
 
 @dataclass
 class Search:
-    """Goes through the pairs and finds those that are born wrong.
+    """Goes through the pairs and finds the ops that are born wrong."""
 
-    tape: the reference's. floor: what a gradient may differ by, whatever its size. instead: for
-    each of our calls without a partner, those that the reference makes in its place.
-    """
-
-    pairs: Mapping[str, Pair]
-    tape: Mapping[str, Call]
-    floor: float
-    instead: Mapping[str, tuple[str, ...]]
-    accuser: Accuser
-    replays: dict[str, Replay] = field(default_factory=dict)
+    pairs: Mapping[str, Pair]  # our calls, each with the reference's call of the same key
+    tape: Mapping[str, Call]  # the reference's
+    floor: float  # what a gradient may differ by, whatever its size
+    instead: Mapping[str, tuple[str, ...]]  # for our calls without a partner, the reference's
+    accuser: Accuser  # makes the findings
+    replays: dict[str, Replay] = field(default_factory=dict)  # by key, each op run alone
 
     def __post_init__(self) -> None:
-        self.uses = _uses(self.tape.values())
+        self.uses = _uses(self.tape.values())  # of the reference's tape
         for key, pair in self.pairs.items():
             if pair.partner is not None and pair.same_count:
                 self.replays[key] = replay(pair, pair.partner, self.floor)
 
     def forward(self) -> Iterator[Finding]:
-        """Ops whose output is wrong alone; ops that are given something wrong by nobody."""
+        """Find ops whose output is wrong alone, and ops whose wrong inputs no wrong op has made."""
         for pair in self.pairs.values():
             if pair.partner is not None and not pair.same_count:
                 given, expected = len(pair.positions), len(pair.partner.inputs)
@@ -59,14 +56,14 @@ class Search:
                 )
 
     def unlike(self) -> Iterator[Finding]:
-        """Modules whose calls could not all be paired, where all that could be is right."""
+        """Find calls without a partner, when every call that has one is right."""
         for key, others in self.instead.items():
             there = ", ".join(self.tape[other].op for other in others) or "nothing"
             what = f"all that could be paired is right; here this model calls it, the other {there}"
             yield self.accuser.finding(Kind.MISSING, self.pairs[key], "", what, None)
 
     def backward(self) -> Iterator[Finding]:
-        """Ops whose gradients are wrong alone, from the last to the first; or only in this run."""
+        """Find ops whose gradients are wrong, alone or in this run only, from the last op on."""
         for key in reversed(self.replays):
             pair, again = self.pairs[key], self.replays[key]
             if not again.output.agrees:
@@ -78,9 +75,9 @@ class Search:
                 yield from self._only_in_this_run(pair)
 
     def sums(self, ours: Run, theirs: Run) -> Iterator[Finding]:
-        """Places where all that arrives agrees, and what it adds up to does not."""
+        """Find places where all gradients that arrive agree, but their sum does not."""
         used = _uses(pair.call for pair in self.pairs.values())
-        # What is used elsewhere than in the reference gets another sum, though the sum be right.
+        # If other ops use an output than in the reference, its sum differs and can still be right.
         users = {
             origin: [(self.pairs[key], i) for key, i in uses]
             for origin, uses in used.items()
@@ -131,8 +128,10 @@ class Search:
         return not gap.agrees and (maker is None or maker.output is None or maker.output.agrees)
 
     def _of_origin(self, pair: Pair, i: int) -> Finding:
-        """The op that made a wrong input, if the reference has another in its place or has none;
-        else the wiring.
+        """Say who is to blame for a wrong input.
+
+        It is the op that made the input, if the reference has another op in its place or has none.
+        Otherwise it is the wiring.
         """
         maker = self.pairs.get(pair.call.inputs[i].origin)
         if maker is None or maker.partner is not None or pair.partner is None:
@@ -152,7 +151,7 @@ class Search:
 
 
 def _uses(calls: Iterable[Call]) -> dict[str, list[tuple[str, int]]]:
-    """Of everything that goes into calls, by its origin: into which, and as which tensor."""
+    """For each origin, list the calls that use it, and as which of their tensors."""
     uses: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for call in calls:
         for i, source in enumerate(call.inputs):

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from crosscheck.runs import Batch, Run, Watch, run
+from crosscheck.runs import Batch, Run, run
+from crosscheck.sides import Watch
 from crosscheck.tape.align import Alignment
 from crosscheck.tape.call import Call
 from crosscheck.tape.numpy_recorder import Recorder
@@ -18,15 +19,16 @@ from crosscheck.tape.torch_recorder import record_torch
 class TapedRuns:
     """The two models on the same batch, under the same loss."""
 
-    model: Any
-    reference: Any
-    batch: Batch
-    loss: str
-    seed: int
+    model: Any  # ours
+    reference: Any  # the PyTorch model
+    batch: Batch  # what both are run on
+    loss: str  # its name, as for `run`
+    seed: int  # of the cotangent
+    # Which of the reference's calls is which of ours; None while both tapes have the same keys.
     alignment: Alignment | None = None
 
     def of_reference(self, dtype: str) -> tuple[Run, dict[str, Call]]:
-        """Its run, and its tape; once there is an alignment, under the names of our calls."""
+        """Return the reference's run and tape. After an alignment, it has the keys of our calls."""
         tapes: list[dict[str, Call]] = []
 
         @contextmanager
@@ -36,8 +38,7 @@ class TapedRuns:
                 yield
 
         made = self._run(self.reference, dtype, watch)
-        tape = tapes[0]
-        return made, tape if self.alignment is None else self.alignment.rename(tape)
+        return made, tapes[0] if self.alignment is None else self.alignment.rename(tapes[0])
 
     def of_ours(
         self, tape: Mapping[str, Call], floor: float

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from crosscheck.engines import Array
+from crosscheck.sides import TORCH, Array
 from crosscheck.tape.call import Call, Places, Source, name_origins
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_map_only
@@ -45,9 +45,9 @@ class _Recorder(TorchFunctionMode):
 
     def __init__(self, places: Places, origins: dict[int, str]) -> None:
         super().__init__()
-        self.calls: dict[str, Call] = {}
-        self._places = places
-        self._origins = origins
+        self.calls: dict[str, Call] = {}  # by key, in their order
+        self._places = places  # which module is running
+        self._origins = origins  # where each tensor comes from, by its identity
         self._alive: list[torch.Tensor] = []  # so that no id is used twice
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -69,7 +69,7 @@ class _Recorder(TorchFunctionMode):
         return result
 
     def _pieces(self, func: Any, args: Any, kwargs: Any, count: int) -> Iterator[torch.Tensor]:
-        """A function that cuts its input, as one call for each piece: our engine's way."""
+        """Record a call for each piece that a function cuts its input into: our engine's way."""
         for i in range(count):
             views = _Views()
             piece = func(*views.of(args), **views.of(kwargs))[i]
@@ -92,7 +92,7 @@ class _Recorder(TorchFunctionMode):
         self._alive.append(result)
         op = _rule(func, args, kwargs)
         if op == "cast":
-            given = given[:1]  # of x.to(like), like gives its precision only
+            given = given[:1]  # x.to(like) takes only the precision from like
         if op in SAME_VALUES:
             self._origins[id(result)] = self._origins.get(id(given[0]), "a constant")
             return result
@@ -101,9 +101,9 @@ class _Recorder(TorchFunctionMode):
             op=op,
             key=self._places.key(op),
             caller=_caller(),
-            numbers=tuple(x for x in _flat(args, kwargs) if type(x) is float),
-            inputs=[Source(self._origins.get(id(x), "a constant"), _array(x)) for x in given],
-            output=_array(result),
+            constants=tuple(x for x in _flat(args, kwargs) if type(x) is float),
+            inputs=[Source(self._origins.get(id(x), "a constant"), TORCH.array(x)) for x in given],
+            output=TORCH.array(result),
             dinputs=[None] * len(given),
         )
         for i, x in enumerate(given):
@@ -133,11 +133,11 @@ class _Views:
 
 def _listen(tensor: Any, keep: Callable[[Array], None]) -> None:
     """Keep the gradient that arrives at the tensor."""
-    tensor.register_hook(lambda gradient: keep(_array(gradient)))
+    tensor.register_hook(lambda gradient: keep(TORCH.array(gradient)))
 
 
 def _name(func: Any) -> str:
-    """The function's name; of one that reads an attribute, such as x.T, the attribute's."""
+    """Return the function's name, or the attribute's if it reads one, such as x.T."""
     return str(func.__self__.__name__ if func.__name__ == "__get__" else func.__name__)
 
 
@@ -157,11 +157,6 @@ def _flat(args: Any, kwargs: Any) -> list[Any]:
 
 def _distinct(tensors: Iterator[torch.Tensor]) -> list[torch.Tensor]:
     return list({id(x): x for x in tensors}.values())
-
-
-def _array(x: torch.Tensor) -> Array:
-    array: Array = x.detach().cpu().numpy()
-    return array
 
 
 def _caller() -> str:

@@ -17,8 +17,8 @@ def make_pair() -> Any:
 
     def make(build: Any, seed: int = 0) -> tuple[Any, Any]:
         ours, theirs = build(NUMPY), build(TORCH)
-        randomize(ours, seed)
-        copy_weights(ours, theirs)
+        randomize(theirs, seed)
+        copy_weights(theirs, ours)
         return ours, theirs
 
     return make

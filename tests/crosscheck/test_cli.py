@@ -77,7 +77,7 @@ def test_it_says_what_was_run(crosscheck: Any, tmp_path: Path) -> None:
 def test_a_planted_bug_exits_with_1_and_is_told(
     crosscheck: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    tanh_form = NUMPY.nn.GELU(approximate="tanh")
+    tanh_form = NUMPY.library.nn.GELU(approximate="tanh")
     monkeypatch.setitem(NUMPY.models.block.ACTIVATIONS, "gelu", tanh_form)
     result = crosscheck("--json", str(tmp_path / "result.json"))
     assert result.exit_code == 1
@@ -108,7 +108,7 @@ def test_the_json_file_holds_the_whole_result(crosscheck: Any, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--heads", "5"), "Error: --width 12 is not divisible by --heads 5: every head"),
+        (("--heads", "5"), "Error: width 12 is not divisible by heads 5: every head"),
         (
             ("--context", "100000"),
             f"the text has {len(TEXT)} characters, of which the first 90 % are for training: "
@@ -150,10 +150,11 @@ def test_a_json_file_that_cannot_be_written_is_told_before_the_run(
 def test_what_went_wrong_with_the_text_goes_to_stderr(
     crosscheck: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    excerpt = Corpus(TEXT, "bundled excerpt", False, "all the details")
+    excerpt = Corpus(TEXT, "bundled excerpt", False, "All the details.")
     monkeypatch.setattr(common_module, "load_corpus", lambda _: excerpt)
     result = crosscheck("--layers", "0")
-    assert result.stderr == "crosscheck: note: all the details\n"
+    note = "All the details. Or name a text of your own: --corpus FILE."
+    assert result.stderr == f"crosscheck: note: {note}\n"
     assert "distinct: bundled excerpt\n" in result.stdout
     assert "details" not in result.stdout
 

@@ -29,8 +29,17 @@ def split(output: str) -> tuple[str, str]:
 
 def assert_hidden(before: str) -> None:
     """Nothing of what localisation found, nor the patch."""
-    for part in ("born here", "hint:", "rule at", "inherited", BUG, "no mean", "along_ones", "+++"):
-        assert part not in before, before
+    for text in (
+        "born here",
+        "hint:",
+        "rule at",
+        "inherited",
+        BUG,
+        "no mean",
+        "along_ones",
+        "+++",
+    ):
+        assert text not in before, before
 
 
 def test_the_right_answer_exits_with_0_and_reveals_all() -> None:
@@ -40,7 +49,7 @@ def test_the_right_answer_exits_with_0_and_reveals_all() -> None:
     assert_hidden(before)
     assert "A bug is planted. It is about: layer norm." in before
     assert "disagree" in before
-    for part in (
+    for text in (
         f"{BUG}: {BY_ID[BUG].what}.",
         "born here: layer_norm in",
         "hint: dx is off by a constant in each line",
@@ -49,7 +58,7 @@ def test_the_right_answer_exits_with_0_and_reveals_all() -> None:
         "What it violates:",
         "Fact: dx is orthogonal to ones",  # from the rule's own page
     ):
-        assert part in after, after
+        assert text in after, after
 
 
 def test_a_wrong_answer_exits_with_1_and_reveals_all_the_same() -> None:
@@ -67,7 +76,7 @@ def test_what_is_no_ops_name_is_wrong(answer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "code", "parts"),
+    ("said", "code", "texts"),
     [
         ("layer_norm\n", 0, ["Ops that ran: ", "Right."]),
         ("  layer_norm \n", 0, ["Right."]),
@@ -81,11 +90,11 @@ def test_what_is_no_ops_name_is_wrong(answer: str) -> None:
         ("give up\n", 1, ["Not found."]),
     ],
 )
-def test_asked_at_a_terminal(said: str, code: int, parts: list[str]) -> None:
+def test_asked_at_a_terminal(said: str, code: int, texts: list[str]) -> None:
     result = crosscheck("--bug", BUG, said=said)
     assert result.exit_code == code, result.output
-    for part in parts:
-        assert part in result.output, result.output
+    for text in texts:
+        assert text in result.output, result.output
     before, _ = split(result.output)
     question = before.index("Which op is it?")
     assert_hidden(before[:question])
@@ -123,8 +132,8 @@ def test_a_seed_chooses_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("mutant", CATALOGUE[::7], ids=[m.id for m in CATALOGUE[::7]])
 def test_no_exercise_gives_its_answer_away(mutant: Mutant) -> None:
     exercise = set_exercise(mutant)
-    for part in ("born here", "hint:", "rule at", "inherited from", mutant.what):
-        assert part not in exercise.symptoms
+    for text in ("born here", "hint:", "rule at", "inherited from", mutant.what):
+        assert text not in exercise.symptoms
     assert 1 <= exercise.symptoms.count("\n") <= WITHOUT_ANSWER
     assert all(exercise.accepts(op) for op in mutant.found)
     assert set(mutant.found) <= set(exercise.ops)
@@ -141,8 +150,8 @@ def test_what_shows_in_training_alone_has_symptoms_too() -> None:
 
 def test_what_shows_nowhere_is_no_exercise() -> None:
     same = Mutant(
-        "equivalent-order", "", "", "tinygrad_tf.ops.softmax",
-        "dx = out * (dout - average)", "dx = (dout - average) * out", ("softmax",),
+        id="equivalent-order", family="", what="", module="tinygrad_tf.ops.softmax",
+        old="dx = out * (dout - average)", new="dx = (dout - average) * out", found=("softmax",),
     )  # fmt: skip
     with pytest.raises(ValueError, match="equivalent-order shows in no trial"):
         set_exercise(same)

@@ -76,8 +76,9 @@ def test_a_mistake_exits_with_2_before_anything_is_run(
 
 def test_a_bug_that_escapes_exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
     equivalent = Mutant(
-        "equivalent-order", "softmax", "nothing is changed by it", "tinygrad_tf.ops.softmax",
-        "dx = out * (dout - average)", "dx = (dout - average) * out", ("softmax",),
+        id="equivalent-order", family="softmax", what="nothing is changed by it",
+        module="tinygrad_tf.ops.softmax",
+        old="dx = out * (dout - average)", new="dx = (dout - average) * out", found=("softmax",),
     )  # fmt: skip
     monkeypatch.setattr(command, "CATALOGUE", (equivalent,))
     result = crosscheck("--honest", "0")

@@ -11,6 +11,7 @@ import pytest
 import tinygrad_tf as tg
 import torch
 from crosscheck import Batch, Verdict, compare
+from crosscheck.draws import Stream, draws
 from tinygrad_tf import differentiable, nn
 
 C, F = 6, 5
@@ -18,7 +19,7 @@ X = np.random.default_rng(0).standard_normal((3, 4, C)).astype(np.float32)
 
 
 def linear_pair(make_pair: Any) -> tuple[Any, Any]:
-    return make_pair(lambda engine: engine.nn.Linear(C, F))
+    return make_pair(lambda engine: engine.library.nn.Linear(C, F))
 
 
 def verdicts(report: Any) -> dict[str, Verdict]:
@@ -58,7 +59,7 @@ def test_a_norm_is_pytorchs_norm_of_the_gradient(make_pair: Any) -> None:
     ours, theirs = linear_pair(make_pair)
     row = compare(ours, theirs, Batch(X), dtype="float64").comparisons[0].gradients[0]
     theirs.double()
-    cotangent = np.random.default_rng((0, 1)).standard_normal((3, 4, F))
+    cotangent = draws(Stream.COTANGENT, 0).standard_normal((3, 4, F))
     theirs(torch.tensor(X, dtype=torch.float64)).backward(torch.tensor(cotangent))
     assert row.norm_reference == pytest.approx(float(theirs.weight.grad.norm()), rel=1e-12)
     assert row.error is not None
@@ -119,7 +120,7 @@ def test_float64_creeping_into_a_float32_run_is_caught(make_pair: Any) -> None:
 @pytest.mark.parametrize("dtype", ["both", "float64", "float32"])
 def test_a_loss_that_tests_nothing_is_vacuous(make_pair: Any, dtype: str) -> None:
     # One score per line: its softmax is 1 whatever it is, and every gradient is zero.
-    ours, theirs = make_pair(lambda engine: engine.nn.Linear(C, 1))
+    ours, theirs = make_pair(lambda engine: engine.library.nn.Linear(C, 1))
 
     class Constant(torch.nn.Module):
         def __init__(self) -> None:
@@ -189,7 +190,7 @@ def test_a_model_of_the_wrong_engine_is_named(make_pair: Any) -> None:
 
 
 def test_a_batch_may_be_nested_lists(make_pair: Any) -> None:
-    pair = make_pair(lambda engine: engine.nn.Embedding(7, F))
+    pair = make_pair(lambda engine: engine.library.nn.Embedding(7, F))
     ids, targets = [[1, 6, 0], [2, 2, 5]], [[0, 4, 1], [3, 2, 0]]
     report = compare(*pair, Batch(ids, targets))  # type: ignore[arg-type]
     assert report.agrees, str(report)

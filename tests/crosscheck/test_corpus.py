@@ -111,7 +111,7 @@ def test_without_a_network_the_excerpt_stands_in(upstream: Upstream, cache: Path
     assert not loaded.complete
     assert loaded.source == (
         "bundled excerpt, NOT Tiny Shakespeare (download failed: NewConnectionError: ...; "
-        "name a file with --corpus)"
+        "name a file of your own)"
     )
     assert loaded.note.startswith(f"could not download {upstream.url}: NewConnectionError: ")
     assert "Connection refused" in loaded.note

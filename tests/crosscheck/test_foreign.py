@@ -9,6 +9,7 @@ import pytest
 
 import torch
 from crosscheck import Batch, ForeignModel, Verdict, compare, randomize
+from crosscheck.runs import COTANGENT, run
 
 I, O = 6, 4  # noqa: E741
 X = np.random.default_rng(0).standard_normal((3, 5, I))
@@ -135,6 +136,26 @@ def test_options_are_passed_on(layer: torch.nn.Linear) -> None:
     report = compare(Listening(layer), reference, Batch(X, None, {"scale": 3.0}))
     assert report.agrees, str(report)
     assert seen == [{"scale": 3.0}] * 2
+
+
+def test_what_it_writes_over_is_its_own(layer: torch.nn.Linear) -> None:
+    class Careless(ByHand):
+        def linearize(self, inputs: np.ndarray, dtype: str, **options: Any) -> Any:
+            out, back = super().linearize(inputs.copy(), dtype)
+            inputs[...] = 0
+
+            def write_over_and_go_back(dout: np.ndarray) -> Any:
+                out[...] = 0
+                return back(dout)
+
+            return out, write_over_and_go_back
+
+    ids = np.arange(3 * I).reshape(3, I)
+    left = run(Careless(layer), batch := Batch(ids.copy()), dtype="float64", loss=COTANGENT)
+    honest = run(ByHand(layer), batch, dtype="float64", loss=COTANGENT)
+    np.testing.assert_array_equal(batch.inputs, ids)
+    np.testing.assert_array_equal(left.output, honest.output)
+    assert np.abs(honest.output).max() > 1
 
 
 class NoWayBack:

@@ -6,29 +6,30 @@ import numpy as np
 import pytest
 
 from crosscheck import judge
+from crosscheck.distance import norm, relative_error
 from crosscheck.judge import Verdict
 
 
 def test_the_norm_is_the_root_of_the_sum_of_squares() -> None:
-    assert judge.frobenius(np.array([[3.0, 0.0], [0.0, -4.0]])) == 5.0
+    assert norm(np.array([[3.0, 0.0], [0.0, -4.0]])) == 5.0
 
 
 def test_the_norm_of_tiny_and_huge_entries_neither_vanishes_nor_overflows() -> None:
-    assert judge.frobenius(np.full(4, 1e-300)) == pytest.approx(2e-300)
-    assert judge.frobenius(np.full(4, 1e300)) == pytest.approx(2e300)
-    assert judge.frobenius(np.full(4, 1e-40, np.float32)) == pytest.approx(2e-40, rel=1e-4)
+    assert norm(np.full(4, 1e-300)) == pytest.approx(2e-300)
+    assert norm(np.full(4, 1e300)) == pytest.approx(2e300)
+    assert norm(np.full(4, 1e-40, np.float32)) == pytest.approx(2e-40, rel=1e-4)
 
 
 def test_the_norm_of_nothing_is_zero_and_of_nan_is_nan() -> None:
-    assert judge.frobenius(np.zeros((0, 3))) == 0.0
-    assert np.isnan(judge.frobenius(np.array([1.0, np.nan])))
+    assert norm(np.zeros((0, 3))) == 0.0
+    assert np.isnan(norm(np.array([1.0, np.nan])))
 
 
 def test_the_error_is_relative_to_the_reference() -> None:
     b = np.array([3.0, 4.0])
-    assert judge.relative_error(b + np.array([0.0, 0.5]), b) == pytest.approx(0.1)
-    assert judge.relative_error(np.zeros(2), np.zeros(2)) == 0.0
-    assert judge.relative_error(np.ones(2), np.zeros(2)) == 1.0
+    assert relative_error(b + np.array([0.0, 0.5]), b) == pytest.approx(0.1)
+    assert relative_error(np.zeros(2), np.zeros(2)) == 0.0
+    assert relative_error(np.ones(2), np.zeros(2)) == 1.0
 
 
 @pytest.mark.parametrize(

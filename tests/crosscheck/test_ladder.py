@@ -1,6 +1,6 @@
 """The ladder of comparisons climbs from one linear layer to the language model.
 
-Start reading here, once you know the block and its mirror, to see how a gradient is proved right.
+Read this after `test_facts.py`, to see how a gradient is proved right.
 Every test takes four steps:
 
     build      the same module twice: `ours` in tinygrad_tf, and `theirs` in PyTorch

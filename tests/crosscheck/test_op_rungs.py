@@ -21,7 +21,7 @@ from crosscheck import Batch, compare
 @pytest.mark.parametrize("op", OP_RUNGS)
 def test_op(op: str, scale: float) -> None:
     def module(engine: Any) -> Any:
-        class Rung(engine.nn.Module):
+        class Rung(engine.library.nn.Module):
             def forward(self, x: Any) -> Any:
                 return OP_RUNGS[op](engine, x)
 

@@ -59,7 +59,7 @@ def test_a_gradient_is_measured_by_the_largest_entry_of_all(
     ours = Run(**small, gradients={"a": np.array([3.0, -4.0]), "b": np.array([1e-6])})
 
     def fake(model: Any, *_: Any, **__: Any) -> Run:
-        return ours if isinstance(model, NUMPY.nn.Module) else layer
+        return ours if isinstance(model, NUMPY.library.nn.Module) else layer
 
     monkeypatch.setattr(parity, "run", fake)
     rows = encoder_layer_parity(ModelOptions())
@@ -73,7 +73,7 @@ def test_a_missing_gradient_is_infinitely_wrong(
 ) -> None:
     def severed(model: Any, *arguments: Any, **options: Any) -> Run:
         found = run(model, *arguments, **options)
-        if isinstance(model, NUMPY.nn.Module):
+        if isinstance(model, NUMPY.library.nn.Module):
             gradients = {**found.gradients, "linear1.bias": None}
             if gone:
                 del gradients["linear1.bias"]
@@ -99,7 +99,7 @@ def test_what_pytorch_does_not_have_is_not_tested(options: dict[str, Any]) -> No
 
 
 def test_another_activation_does_not_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    tanh_form = NUMPY.nn.GELU(approximate="tanh")
+    tanh_form = NUMPY.library.nn.GELU(approximate="tanh")
     monkeypatch.setitem(NUMPY.models.block.ACTIVATIONS, "gelu", tanh_form)
     rows = encoder_layer_parity(ModelOptions())
     assert [row.agrees for row in rows] == [False, True, False, True]

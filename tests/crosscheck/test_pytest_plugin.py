@@ -117,8 +117,11 @@ def test_the_module_is_named_where_the_bug_is_in_one(run: Any) -> None:
 from crosscheck.mutants.mutant import Mutant
 
 def test_wrong(crosscheck):
-    change = ("tinygrad_tf.ops.linear", "dweight = dout_rows.T", "dweight = -dout_rows.T")
-    with Mutant("minus", "", "", *change, ()).planted():
+    minus = Mutant(
+        id="minus", family="", what="", module="tinygrad_tf.ops.linear",
+        old="dweight = dout_rows.T", new="dweight = -dout_rows.T", found=(),
+    )
+    with minus.planted():
         crosscheck.assert_agrees(*pair(), Batch(X))
 """
     )

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from crosscheck.saved import changes, write_json
+from crosscheck.files import write_json
+from crosscheck.saved import changes
 
 
 def test_numbers_that_json_lacks_become_words(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     content = {"a": [1.5, math.nan, (math.inf, -math.inf)], "b": {"c": math.nan}, "d": None}
-    write_json(content, path)
+    write_json(path, content)
     text = path.read_text(encoding="utf-8")
     strict = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert strict == {"a": [1.5, "nan", ["inf", "-inf"]], "b": {"c": "nan"}, "d": None}
@@ -25,7 +26,7 @@ def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text("old", encoding="utf-8")
     with pytest.raises(TypeError):
-        write_json({"a": object()}, path)
+        write_json(path, {"a": object()})
     assert path.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [path]
 

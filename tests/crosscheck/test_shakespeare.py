@@ -12,9 +12,9 @@ from support.engines import ENGINES
 import torch
 from crosscheck import Batch, compare
 from crosscheck.corpus import Corpus
-from crosscheck.engines import engine_of
 from crosscheck.models import ModelOptions, build_language_models
 from crosscheck.runs import run
+from crosscheck.sides import Dialect, side_of
 from crosscheck.text import CharacterTokenizer, sample_batch, split
 
 
@@ -52,11 +52,11 @@ def test_every_gradient_agrees_at_the_initial_weights_too(corpus: Corpus, norm: 
 
 def descend(model: Any, batch: Batch, rate: float) -> float:
     """One step of plain gradient descent; the loss before it."""
-    engine = engine_of(model)
+    side = side_of(model)
+    assert isinstance(side, Dialect)
     model.zero_grad()
-    logits = model(engine.tensor(batch.inputs))
     assert batch.targets is not None
-    loss = engine.cross_entropy(logits.flatten(0, -2), engine.tensor(batch.targets).flatten())
+    loss = side.cross_entropy(model(side.tensor(batch.inputs)), side.tensor(batch.targets))
     loss.backward()
     for parameter in model.parameters():
         parameter.data -= rate * parameter.grad.data

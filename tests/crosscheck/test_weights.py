@@ -13,7 +13,8 @@ from support.engines import NUMPY, TORCH
 
 import torch
 from crosscheck import copy_weights, load_weights, randomize, save_weights
-from crosscheck.weights import get_weights, require_writable, set_weights, write_whole
+from crosscheck.files import require_writable, write_whole
+from crosscheck.weights import get_weights, set_weights
 
 BOTH_WAYS = pytest.mark.parametrize(
     ("source", "target"), [(NUMPY, TORCH), (TORCH, NUMPY), (NUMPY, NUMPY)], ids=str
@@ -111,6 +112,17 @@ def test_a_file_brings_the_weights_back(source: Any, target: Any, tmp_path: Path
     assert_equal(a, b)
     assert load_file(tmp_path / "block.safetensors")["linear1.weight"].shape == (12, 8)
     assert [path.name for path in tmp_path.iterdir()] == ["block.safetensors"]
+
+
+@pytest.mark.parametrize("engine", [NUMPY, TORCH], ids=repr)
+def test_a_transposed_parameter_is_saved_as_it_is(engine: Any, tmp_path: Path) -> None:
+    layer, again = engine.library.nn.Linear(2, 3), engine.library.nn.Linear(2, 3)
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    layer.weight = engine.library.nn.Parameter(engine.tensor(values).T)
+    path = str(tmp_path / "layer.safetensors")
+    save_weights(layer, path)
+    load_weights(again, path)
+    np.testing.assert_array_equal(again.weight.detach().numpy(), values.T)
 
 
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:

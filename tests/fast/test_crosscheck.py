@@ -56,8 +56,10 @@ def test_a_wrong_fast_form_is_caught_only_where_it_runs() -> None:
 
 
 def test_it_is_planted_with_the_fast_forms_on() -> None:
-    half = Mutant("made-here", "a family", "a mistake", "tinygrad_tf.fast.gelu",
-                  "square *= -HALF", "square *= -ONE", ())  # fmt: skip
+    half = Mutant(
+        id="made-here", family="a family", what="a mistake", module="tinygrad_tf.fast.gelu",
+        old="square *= -HALF", new="square *= -ONE", found=(),
+    )  # fmt: skip
     x = np.array([0.5, 1.5])
 
     def slopes(dtype: str) -> np.ndarray:
@@ -85,6 +87,6 @@ def test_every_planted_one_is_caught_and_placed(mutant: Mutant) -> None:
 
 
 def test_what_a_plain_sum_misses() -> None:
-    """Others' rule looks at float64 alone, which the pages compute."""
+    """The rule of others for a plain sum looks at float64 alone, which the pages compute."""
     mutant = next(m for m in MUTANTS if m.id == "attention-float32-scale")
     assert not caught_by_others(mutant, 0)["allclose 1e-5, .sum()"]

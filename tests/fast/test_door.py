@@ -42,6 +42,13 @@ def test_the_variable_calls_it_at_import(value: str, count: int) -> None:
     assert int(runs(TABLE, TINYGRAD_TF_FAST=value)) == count
 
 
+def test_another_value_is_ignored_with_a_warning() -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failure:
+        runs(TABLE, TINYGRAD_TF_FAST="false", PYTHONWARNINGS="error::UserWarning")
+    assert "TINYGRAD_TF_FAST is 'false', expected 1 or 0" in failure.value.stderr
+    assert int(runs(TABLE, TINYGRAD_TF_FAST="false")) == 0
+
+
 def module_of(x: Tensor) -> str:
     return F.gelu(x).node.backward.__module__
 

@@ -172,6 +172,49 @@ def test_the_core_is_read_in_minutes() -> None:
     assert sum(len(file.read_text("utf-8").splitlines()) for file in files) <= 160
 
 
+# The same law for crosscheck: a file or folder imports only what stands in a row before its own.
+CROSSCHECK_LAYERS = [
+    {"sides", "draws", "files", "forms", "versions", "download", "text", "printing"},
+    {"distance", "in_projection", "corpus"},
+    {"runs", "judge"},
+    {"weights"},
+    {"models"},
+    {"tape", "parity", "flow"},
+    {"report"},
+    {"comparison", "saved"},
+    {"check", "mutants"},
+    {"tables"},
+    {"render"},
+    {"commands", "pytest_plugin"},
+    {"cli"},
+    {"__main__"},
+]
+FLOW_STANDS_BESIDE = {"commands"}  # the only part of crosscheck that imports flow
+
+
+def crosscheck_part(module: str) -> str:
+    return module.split(".")[1]
+
+
+def crosscheck_layer(part: str) -> int:
+    places = [i for i, parts in enumerate(CROSSCHECK_LAYERS) if part in parts]
+    assert places, f"crosscheck.{part} has no place in CROSSCHECK_LAYERS"
+    return places[0]
+
+
+def test_layers_of_crosscheck() -> None:
+    for module in MODULES:
+        if not module.startswith("crosscheck."):
+            continue
+        ours = crosscheck_part(module)
+        for used in dependencies(module):
+            if not used.startswith("crosscheck.") or crosscheck_part(used) == ours:
+                continue
+            theirs = crosscheck_part(used)
+            assert crosscheck_layer(theirs) < crosscheck_layer(ours), f"{module} imports {used}"
+            assert theirs != "flow" or ours in FLOW_STANDS_BESIDE, f"{module} imports {used}"
+
+
 def test_no_cycles() -> None:
     """static_order() raises CycleError, and names the cycle."""
     graph = {module: dependencies(module) & set(MODULES) for module in MODULES}

@@ -10,6 +10,7 @@ import pytest
 from tinygrad_tf import Tensor, differentiable
 
 ONES = Tensor(np.ones(2))
+MATRIX = np.ones((3, 2))
 
 
 def leaf() -> Tensor:
@@ -34,13 +35,43 @@ def rule_returning(*gradients: Any) -> Any:
             r"careless: backward returned \(3, 2\) float64 for input 1, which is \(2,\) float64; "
             r"is a sum_to missing\?",
         ),
+        ([MATRIX, MATRIX], r"careless: .*\(3, 2\) float64 for input 0, which is \(2,\) float64"),
         ([np.ones(2, "f4"), np.ones(2)], r"careless: .*\(2,\) float32 for input 0, which is \(2,"),
     ],
 )
 def test_a_rule_that_returns_something_else_is_named(gradients: Any, message: str) -> None:
     out = rule_returning(*gradients)(leaf(), leaf())
-    with pytest.raises(RuntimeError, match=f"^{message}"):
+    with pytest.raises(RuntimeError, match=f"^{message}") as failure:
         out.backward(ONES)
+    assert failure.value.op == "careless"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "op"),
+    [
+        (lambda: leaf() + Tensor(np.ones(2, "f4")), "add"),
+        (lambda: leaf() @ Tensor(np.ones(3)), "matmul"),
+        (lambda: leaf().reshape(5), "reshape"),
+        (lambda: leaf() * object(), "mul"),
+        (lambda: leaf().masked_fill(Tensor(np.ones(2, bool)), value=leaf()), "masked_fill"),
+        (lambda: (leaf() * 2.0).backward(), "backward"),
+        (lambda: Tensor(np.ones(2)).backward(ONES), "backward"),
+    ],
+)
+def test_an_error_says_which_op_is_to_blame(wrong: Any, op: str) -> None:
+    with pytest.raises((TypeError, ValueError, RuntimeError), match=f"^{op}: ") as failure:
+        wrong()
+    assert failure.value.op == op  # type: ignore[attr-defined]
+
+
+def test_the_input_whose_gradient_is_wrong_is_named_though_both_get_one_array() -> None:
+    @differentiable
+    def add(x: np.ndarray, y: np.ndarray) -> Any:
+        return x + y, lambda dout: (dout, dout)
+
+    x = Tensor(MATRIX, requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"\(3, 2\) float64 for input 1, which is \(2,\)"):
+        add(x, leaf()).backward(Tensor(MATRIX))
 
 
 def test_none_is_no_gradient_and_may_stand_for_an_input_left_out() -> None:

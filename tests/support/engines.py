@@ -1,67 +1,26 @@
-"""What the tests of the model share: both engines under one roof, weights, masks and a verdict."""
+"""What the tests of the model share: both sides, weights, masks and a verdict."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 
-import tinygrad_tf
-import tinygrad_tf.transformer
-import torch
-import torch_impl
+from crosscheck.draws import Stream, draws
+from crosscheck.sides import NUMPY, TORCH
+from crosscheck.sides import Dialect as Engine
 
 Arrays = dict[str, np.ndarray]
 
-
-@dataclass(frozen=True)
-class Engine:
-    """One side of the mirror. lib: tinygrad_tf or torch; models: its Transformer."""
-
-    name: str
-    lib: Any
-    models: Any
-
-    def __repr__(self) -> str:
-        return self.name
-
-    @property
-    def nn(self) -> Any:
-        return self.lib.nn
-
-    @property
-    def functional(self) -> Any:
-        return self.lib.nn.functional
-
-    def tensor(self, array: np.ndarray, requires_grad: bool = False) -> Any:
-        """A tensor with a copy of the array."""
-        copy = np.array(array)
-        tensor = tinygrad_tf.Tensor(copy) if self.lib is tinygrad_tf else torch.from_numpy(copy)
-        return tensor.requires_grad_() if requires_grad else tensor
-
-    def options(self, options: Mapping[str, Any], dtype: Any) -> dict[str, Any]:
-        """The arrays among a forward's options as tensors, the floating ones in this dtype."""
-        return {
-            name: self.tensor(value if value.dtype == bool else value.astype(dtype))
-            if isinstance(value, np.ndarray)
-            else value
-            for name, value in options.items()
-        }
-
-
-NUMPY = Engine("numpy", tinygrad_tf, tinygrad_tf.transformer)
-TORCH = Engine("torch", torch, torch_impl)
 ENGINES = (NUMPY, TORCH)
 each_engine = pytest.mark.parametrize("engine", ENGINES, ids=repr)
 
 
 def random_weights(model: Any, seed: int = 0) -> Arrays:
-    """A value for every name in the state dict (Law 5): norm weights around 1, no bias zero."""
-    rng = np.random.default_rng(seed)
+    """A value for every name in the state dict: norm weights around 1, no bias zero."""
+    rng = draws(Stream.WEIGHTS, seed)  # shared with no test's own default_rng(seed)
     weights = {}
     for name, parameter in model.state_dict().items():
         noise = rng.standard_normal(tuple(parameter.shape))
@@ -74,7 +33,7 @@ def random_weights(model: Any, seed: int = 0) -> Arrays:
 
 def load(engine: Engine, model: Any, weights: Arrays, dtype: str = "float64") -> Any:
     """The model in this precision, with these weights."""
-    model = model.to(getattr(engine.lib, dtype))
+    model = model.to(getattr(engine.library, dtype))
     model.load_state_dict({n: engine.tensor(w.astype(dtype)) for n, w in weights.items()})
     return model
 
@@ -89,7 +48,7 @@ def run(
     dtype = next(iter(model.parameters())).detach().numpy().dtype
     given = engine.options(options, dtype)
     if dout is None:
-        with engine.lib.no_grad():
+        with engine.library.no_grad():
             return {"out": model(engine.tensor(x), **given).numpy()}
     model.zero_grad()
     source = engine.tensor(x, requires_grad=x.dtype.kind == "f")

@@ -61,7 +61,7 @@ def impose_dropout(model: Any, engine: Engine) -> list[tuple[str, tuple[int, ...
         return hook
 
     for path, module in model.named_modules():
-        if isinstance(module, engine.nn.Dropout):
+        if isinstance(module, engine.library.nn.Dropout):
             module.register_forward_hook(hook_for(path))
     return ran
 

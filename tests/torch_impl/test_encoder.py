@@ -23,10 +23,10 @@ import torch
 def stack(engine: Engine, blocks: list[Any]) -> Any:
     """Blocks in a row, under the names that `nn.TransformerEncoder` gives them."""
 
-    class Encoder(engine.nn.Module):
+    class Encoder(engine.library.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.layers = engine.nn.ModuleList(blocks)
+            self.layers = engine.library.nn.ModuleList(blocks)
 
         def forward(self, x: Any, mask: Any = None, **masks: Any) -> Any:
             for layer in self.layers:

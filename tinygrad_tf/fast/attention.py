@@ -137,7 +137,10 @@ def _again(scores: Array, logs: Array) -> Array:
 
 
 def _covers(q: Array, k: Array, v: Array) -> bool:
-    """Return whether q (B, H, T, K), k (B, H, S, K), v (B, H, S, Kv) have one dtype and entries."""
+    """Return whether q, k and v have one dtype, fit together, and are not empty.
+
+    q (B, H, T, K), k (B, H, S, K), v (B, H, S, Kv).
+    """
     if not q.ndim == k.ndim == v.ndim == 4 or not q.dtype == k.dtype == v.dtype:
         return False
     B, H, S, K = k.shape

@@ -29,7 +29,7 @@ def seen_by_hooks(root: Variable, hooks: Hooks, gradient: Array, retain_graph: b
 
 
 def add_to_grad(variable: Any, gradient: Array, is_fresh: bool) -> None:
-    """Add to `.grad` what the hooks of a leaf leave of the gradient.
+    """Call the leaf's hooks on the gradient, and add the result to `.grad`.
 
     The first gradient is copied, unless nobody else holds the array.
     """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 
 from tinygrad_tf.graph import Array, Backward, Variable
-from tinygrad_tf.machinery.complaints import explain, wrong_dtypes
+from tinygrad_tf.machinery.complaints import complaint, explain, wrong_dtypes
 
 if TYPE_CHECKING:
     from tinygrad_tf.tensor import Tensor
@@ -63,8 +63,10 @@ def compute(
 def _plain(name: str, key: str, value: Any) -> Any:
     """Return an option as the rule may have it."""
     if isinstance(value, Variable):
-        raise TypeError(
-            f"{name}: {key} is a Tensor given by keyword, where it would get no gradient; "
-            "pass it by position"
+        raise complaint(
+            TypeError,
+            name,
+            f"{key} is a Tensor given by keyword, where it would get no gradient; "
+            "pass it by position",
         )
     return value.item() if isinstance(value, np.generic) else value

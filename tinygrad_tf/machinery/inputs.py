@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tf.graph import Array, Edge, Variable
-from tinygrad_tf.machinery.complaints import no_tensor, wrong_dtypes
+from tinygrad_tf.machinery.complaints import complaint, no_tensor, wrong_dtypes
 
 
 def unwrap(name: str, inputs: tuple[Any, ...]) -> tuple[Any, list[Any], list[Edge | None]]:
@@ -68,7 +68,9 @@ def _constant(name: str, value: Any, dtype: np.dtype[Any]) -> Array | None:
             return number  # a mask
         # As an integer it would lose its fraction, so beside integers it keeps its own kind.
         return number.astype(dtype if dtype.kind == "f" else np.result_type(dtype, value))
-    raise TypeError(
-        f"{name}: expected a Tensor, an array or a number, got {type(value).__module__}."
-        f"{type(value).__name__}; wrap it in Tensor(...) first"
+    raise complaint(
+        TypeError,
+        name,
+        f"expected a Tensor, an array or a number, got {type(value).__module__}."
+        f"{type(value).__name__}; wrap it in Tensor(...) first",
     )

@@ -63,10 +63,10 @@ class LayerNorm(Module):
         self.normalized_shape = tuple(sizes)  # of the axes that are normalised together
         self.eps = eps  # added to the variance, inside the root
         self.elementwise_affine = elementwise_affine  # whether there is a learned scale
-        # The scale and the shift, one for each entry of the normalised axes.
+        # The learned scale: a number for each entry of the normalised axes.
         self.weight = Parameter(empty(*self.normalized_shape)) if elementwise_affine else None
         has_bias = elementwise_affine and bias
-        self.bias = Parameter(empty(*self.normalized_shape)) if has_bias else None
+        self.bias = Parameter(empty(*self.normalized_shape)) if has_bias else None  # the shift
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

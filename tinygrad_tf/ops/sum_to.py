@@ -1,6 +1,7 @@
 """Undoing a broadcast: a tool that the rules share. It is not a rule itself.
 
-The Transformer block runs it as it comes, within the backwards of `add`, `div` and `matmul`.
+The Transformer block runs it as it comes, within the backwards of `add`, `div`, `matmul`, `linear`
+and `layer_norm`. With a mask it also runs it within the backward of `masked_fill`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,5 @@ def sum_to(array: Array, shape: tuple[int, ...]) -> Array:
         axis + added for axis, size in enumerate(shape) if size == 1 != array.shape[axis + added]
     )
     # In float64, because NumPy adds one row after the other: over many rows float32 loses digits.
-    summed = array.sum(axis=(*range(added), *stretched), keepdims=True, dtype=np.float64)
-    total: Array = summed.reshape(shape).astype(array.dtype)
-    return total
+    summed: Array = array.sum(axis=(*range(added), *stretched), keepdims=True, dtype=np.float64)
+    return summed.reshape(shape).astype(array.dtype, copy=False)

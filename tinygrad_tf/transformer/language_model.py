@@ -47,10 +47,10 @@ class TransformerLanguageModel(nn.Module):
                 f"{', '.join(POSITIONS)}"
             )
         self.scale = math.sqrt(d_model)  # of the embeddings
-        self.token_embedding = nn.Embedding(vocab_size, d_model)
+        self.token_embedding = nn.Embedding(vocab_size, d_model)  # a vector for each token id
         self.position = POSITIONS[position](d_model, context)  # adds an encoding of each position
         self.dropout = nn.Dropout(dropout)  # before the first block
-        self.blocks = nn.ModuleList(
+        self.blocks = nn.ModuleList(  # run one after the other
             TransformerBlock(
                 d_model,
                 nhead,
@@ -67,6 +67,7 @@ class TransformerLanguageModel(nn.Module):
             for _ in range(num_layers)
         )
         norm = norm and norm_first  # a post-norm block has normalised its result already
+        # It stands between the last block and the head.
         self.norm = nn.LayerNorm(d_model, layer_norm_eps, bias=bias) if norm else nn.Identity()
         self.head = nn.Linear(d_model, vocab_size, bias=bias)  # makes the logits
         nn.init.normal_(self.token_embedding.weight, std=0.02)

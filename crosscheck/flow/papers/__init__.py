@@ -1,1 +1,1 @@
-"""Published results, each reproduced in a file of its own: expected and measured, side by side."""
+"""Published results, each reproduced in a file of its own, with what is expected and measured."""

@@ -11,9 +11,10 @@ from crosscheck.flow.papers.plain import plain
 from crosscheck.flow.papers.result import Paper
 from crosscheck.flow.papers.training import STEPS, training
 from crosscheck.flow.papers.xiong2020 import xiong2020
-from crosscheck.flow.stacks import ENGINES, WIRINGS
+from crosscheck.flow.stacks import WIRINGS, sides_of
+from crosscheck.sides import TORCH, Dialect
 
-AT_INITIALISATION: dict[str, Callable[[Sequence[int], Sequence[str]], Paper]] = {
+AT_INITIALISATION: dict[str, Callable[[Sequence[int], Sequence[Dialect]], Paper]] = {
     "xiong2020": xiong2020,
     "dong2021": dong2021,
     "noci2022": noci2022,
@@ -21,37 +22,38 @@ AT_INITIALISATION: dict[str, Callable[[Sequence[int], Sequence[str]], Paper]] = 
 }
 TRAINING = "training"
 PAPERS = (*AT_INITIALISATION, TRAINING)
-SEEDS = 6  # where none are asked for; a training takes a minute for each, so there it is 1
+SEEDS = 6  # run if nobody asks for a number; the training takes a minute per seed, so it runs 1
 
 
 def seeds_of(paper: str, first: int, count: int | None) -> tuple[int, ...]:
-    """The seeds that are run: as many as asked for, or as many as are usual."""
+    """Return the seeds that are run: as many as asked for, or as many as are usual."""
     usual = 1 if paper == TRAINING else SEEDS
     return tuple(range(first, first + (count or usual)))
 
 
-def engines_of(paper: str, engine: str | None) -> tuple[str, ...]:
-    """Both, where none is asked for; for the training PyTorch, and both are a ValueError."""
-    if paper == TRAINING:
-        if engine == "both":
-            raise ValueError("--paper training runs in one engine: --engine numpy, or torch")
-        return (engine or "torch",)
-    return tuple(ENGINES) if engine in (None, "both") else (str(engine),)
+def sides_for(paper: str, engine: str | None) -> tuple[Dialect, ...]:
+    """Return the sides that are run: as asked for, or both; of the training, PyTorch.
+
+    Raises ValueError if the training is to run on both.
+    """
+    if paper == TRAINING and engine == "both":
+        raise ValueError("the paper training runs in one engine, numpy or torch, and not in both")
+    return (TORCH,) if paper == TRAINING and engine is None else sides_of(engine)
 
 
 def steps_of(seeds: Sequence[int]) -> int:
-    """The steps of all runs of the training: the measure of its progress."""
+    """Return the steps of all runs of the training: the measure of its progress."""
     return STEPS * len(seeds) * len(WIRINGS)
 
 
 def reproduce(
     paper: str,
     seeds: Sequence[int],
-    engines: Sequence[str],
+    sides: Sequence[Dialect],
     load_text: Callable[[], Corpus],
     advance: Callable[[int], None],
 ) -> Paper:
-    """Run one by name. load_text is called, and advance told of each step, for the training."""
+    """Run a reproduction. Only the training calls load_text, and advance after each step."""
     if paper == TRAINING:
-        return training(seeds, engines, load_text(), advance=advance)
-    return AT_INITIALISATION[paper](seeds, engines)
+        return training(seeds, sides, load_text(), advance=advance)
+    return AT_INITIALISATION[paper](seeds, sides)

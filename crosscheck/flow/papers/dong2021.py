@@ -1,13 +1,14 @@
 """Dong, Cordonnier, Loukas (2021), "Attention is not all you need".
 
 arXiv:2103.03404. Without skip connections attention makes all tokens alike, doubly exponentially in
-depth (theorem 2.2); skips prevent it, and MLPs, they say, counteract it. At initialisation we see
-no slowing by an MLP: that claim, and all on the causal mask, are ours. What is left of the tokens'
-differences is res(X) = X - 1 m^T, here with m their mean, in the norm sqrt(|R|_1 |R|_inf).
+depth (theorem 2.2). Skips prevent it, and the paper says that MLPs counteract it. At initialisation
+we see no slowing by an MLP; that claim and those on the causal mask are ours. What is left of the
+tokens' differences is res(X) = X - 1 m^T, here with m their mean, in the norm sqrt(|R|_1 |R|_inf).
 
-Under a causal mask the average of token t is over t tokens, not over all: where scores are equal,
-it is a triangular matrix with 1, 1/2, 1/3, ... on its diagonal, which are its eigenvalues. By the
-second of them differences shrink, once per layer: singly exponential, not doubly.
+Under a causal mask token t is replaced by an average over t tokens, not over all. Where scores are
+equal, this average is a triangular matrix with 1, 1/2, 1/3, ... on its diagonal, which are its
+eigenvalues. The second of them is the factor by which differences shrink in every layer: they fall
+singly exponentially, not doubly.
 """
 
 from __future__ import annotations
@@ -18,36 +19,37 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.engines import Array
-from crosscheck.flow.agreement import Agreement, apart, moved
+from crosscheck.flow.agreement import Agreement, array_difference, nudged
 from crosscheck.flow.fit import factor_per_block, geometric_mean
 from crosscheck.flow.initial import draw_weights, scale_branches
 from crosscheck.flow.papers.result import Claim, Paper
-from crosscheck.flow.stacks import ENGINES, Stacks, Wiring
+from crosscheck.flow.stacks import Stacks, Wiring
 from crosscheck.flow.study import Plan, draw_input
 from crosscheck.models import ModelOptions
+from crosscheck.sides import Array, Dialect
 
 WIRING = Wiring("none", residual=False)
 KINDS = ("attention", "skip", "mlp", "both", "causal")
 LAYERS = 12
-COLLAPSED = 1e-4
-FIRST = 4  # layers of the causal stack before the fit: until then more eigenvalues have a say
+COLLAPSED = 1e-4  # a residual below this counts as collapsed
+FIRST = 4  # where the causal fit starts: in the layers before it, more eigenvalues matter
 
 
 def dong2021(
-    seeds: Sequence[int], engines: Sequence[str], *, width: int = 64, tokens: int = 32
+    seeds: Sequence[int], sides: Sequence[Dialect], *, width: int = 64, tokens: int = 32
 ) -> Paper:
-    """The residual measure, layer by layer: attention only, with skips, with an MLP, with both.
+    """Measure the residual layer by layer: attention only, with skips, with an MLP, with both.
 
-    Weights have a standard deviation of 0.02, as BERT's and GPT-2's have at their start; with
-    Xavier's, which are larger, attention is less even, and the collapse takes longer: see notes.
-    Skips are tested with Xavier's: beside such small weights they would win with no effort.
+    Weights have a standard deviation of 0.02, as those of BERT and GPT-2 have at their start.
+    Xavier's weights are larger: attention is less even, and the collapse takes longer, as the notes
+    of the result say. Skips are tested with Xavier's weights, since they would win with no effort
+    beside weights as small as 0.02.
     """
     model = ModelOptions(width=width, feed_forward=4 * width, context=tokens, activation="relu")
-    after, agreements = _after_each_layer("gpt2", model, seeds, engines)
-    xavier, more = _after_each_layer("xavier", model, seeds, engines)
+    after, agreements = _after_each_layer("gpt2", model, seeds, sides)
+    xavier, more = _after_each_layer("xavier", model, seeds, sides)
     attention, causal = after["attention"], after["causal"]
-    rate = 1 / factor_per_block(causal[FIRST:])  # forward, where the fit goes backward
+    rate = 1 / factor_per_block(causal[FIRST:])  # forward, while the fit goes backward
     layers = next((n for n, left in enumerate(xavier["attention"]) if left < COLLAPSED), LAYERS)
     last = f"after layer {LAYERS}"
     return Paper(
@@ -76,27 +78,26 @@ def dong2021(
 
 
 def _after_each_layer(
-    initialisation: str, model: ModelOptions, seeds: Sequence[int], engines: Sequence[str]
+    initialisation: str, model: ModelOptions, seeds: Sequence[int], sides: Sequence[Dialect]
 ) -> tuple[dict[str, list[float]], list[Agreement]]:
-    """What is left of the differences, by kind and layer, the geometric mean of the seeds."""
-    stacks = Stacks(model, engines)
+    """Return what is left of the differences, by kind and layer: geometric means over seeds."""
+    stacks = Stacks(model, sides)
     left: dict[str, list[list[float]]] = {kind: [] for kind in KINDS}
     agreements = []
     for seed in seeds:
         x = draw_input(Plan(model), seed)
         weights = draw_weights(initialisation, model, LAYERS, seed)
-        if initialisation == "gpt2":  # 0.02 for all: undo what it does to the ends of branches
+        if initialisation == "gpt2":  # 0.02 for all: undo its scale at the ends of branches
             weights = scale_branches(weights, math.sqrt(2 * LAYERS))
         loaded = stacks.load(WIRING, weights)
         for kind in KINDS:
-            layers = {engine: forward(engine, stack, x, kind) for engine, stack in loaded.items()}
-            first, *others = layers.values()
+            first, *others = (forward(side, stack, x, kind) for side, stack in loaded.items())
             left[kind].append([relative_residual(h) for h in first])
             if others:
-                engine, stack = next(iter(loaded.items()))
-                near = [forward(engine, stack, y, kind) for y in moved(x)]
-                distances = [max(map(apart, layers, first)) for layers in (*others, *near)]
-                agreements.append(Agreement(distances[0], max(distances[1:])))
+                side, stack = next(iter(loaded.items()))
+                near = [forward(side, stack, y, kind) for y in nudged(x)]
+                found = [max(map(array_difference, h, first)) for h in (*others, *near)]
+                agreements.append(Agreement(found[0], max(found[1:])))
     means = {
         kind: [geometric_mean(layer) for layer in zip(*runs, strict=True)]
         for kind, runs in left.items()
@@ -104,13 +105,12 @@ def _after_each_layer(
     return means, agreements
 
 
-def forward(engine: str, stack: Any, x: Array, kind: str) -> list[Array]:
-    """The activations before and after every layer of one kind of network, made of a stack's parts.
+def forward(side: Dialect, stack: Any, x: Array, kind: str) -> list[Array]:
+    """Return the activations before and after every layer of a network made of a stack's layers.
 
     kind: "attention" alone, with a "skip", with an "mlp", with "both" (each with a skip), or
     attention alone under a "causal" mask.
     """
-    side = ENGINES[engine]
     h = side.tensor(x)
     layers = [x]
     for block in stack:
@@ -124,9 +124,9 @@ def forward(engine: str, stack: Any, x: Array, kind: str) -> list[Array]:
 
 
 def relative_residual(x: Array) -> float:
-    """sqrt(|R|_1 |R|_inf) of R = X - 1 m^T over the same of X. x (1, T, C).
+    """Return sqrt(|R|_1 |R|_inf) of R = X - 1 m^T over the same of X. x (1, T, C).
 
-    |.|_1 is the largest sum of magnitudes in a column, |.|_inf in a row.
+    |.|_1 is the largest sum of magnitudes in a column, |.|_inf the largest in a row.
     """
     return _size(x[0] - x[0].mean(axis=0)) / _size(x[0])
 

@@ -1,13 +1,14 @@
 """Noci et al. (2022), "Signal propagation in Transformers".
 
-arXiv:2206.03126. Where tokens are alike, the queries and keys have nothing left to tell apart, and
+arXiv:2206.03126. Where tokens are alike, the queries and keys have nothing left to tell apart. Then
 the gradients of W_Q and W_K vanish, while that of W_V does not (theorem 3.2). Residual branches
 times 1 / sqrt(L) keep tokens apart at any depth (section 3.3).
 
-How fast do they vanish? Let tokens be a common vector plus s times their own. The gradient of the
-scores is a difference of values, so of order s; and what it is multiplied with to give dW_Q are the
-keys, of which a part common to all drops out: order s again. So dW_Q and dW_K go as s^2, dW_V as
-s^0. That is our own derivation, in the spirit of their theorem.
+How fast do these gradients vanish? Let each token be a common vector plus s times its own vector.
+The gradient of the scores is a difference of values, so it is of order s. To give dW_Q, it is
+multiplied with the keys. What all keys have in common drops out, so what is left of them is of
+order s too. So dW_Q and dW_K go as s^2, and dW_V as s^0. This derivation is our own, in the spirit
+of their theorem.
 """
 
 from __future__ import annotations
@@ -17,27 +18,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from crosscheck.engines import Array
+from crosscheck.distance import norm
+from crosscheck.draws import Stream, draws
 from crosscheck.flow.fit import geometric_mean, power
 from crosscheck.flow.initial import draw_weights, scale_branches
-from crosscheck.flow.measure import Profile, norm, profile, ratio
+from crosscheck.flow.measure import Profile, profile, ratio
 from crosscheck.flow.papers.result import Claim, Paper, compared
 from crosscheck.flow.stacks import Stacks, Wiring
 from crosscheck.flow.study import Plan, draw_cotangent, draw_input, passes
-from crosscheck.flow.summary import QUERIES, VALUES
+from crosscheck.in_projection import KEYS, QUERIES, VALUES
 from crosscheck.models import ModelOptions
+from crosscheck.sides import Array, Dialect
 
 PLAIN, RESIDUAL = Wiring("none", residual=False), Wiring("none", residual=True)
-KEYS = "self_attn.in_proj_weight[k]"
 SPREADS = (0.1, 0.03, 0.01, 0.003, 0.001)  # s: how far tokens are from their mean
 
 
 def noci2022(
-    seeds: Sequence[int], engines: Sequence[str], *, width: int = 64, depth: int = 64
+    seeds: Sequence[int], sides: Sequence[Dialect], *, width: int = 64, depth: int = 64
 ) -> Paper:
-    """dW_Q, dW_K and dW_V against the variation of tokens; and what scaled branches change."""
+    """Measure dW_Q, dW_K, dW_V against the variation of tokens, and what scaled branches change."""
     plan = Plan(ModelOptions(width=width, feed_forward=4 * width, activation="relu"))
-    stacks = Stacks(plan.model, engines)
+    stacks = Stacks(plan.model, sides)
     agreements = []
 
     def run(wiring: Wiring, weights: dict[str, Array], x: Array, seed: int) -> Profile:
@@ -81,8 +83,11 @@ def noci2022(
 
 
 def alike(x: Array, spread: float, seed: int) -> Array:
-    """Tokens that are one common vector plus `spread` times their own: x (1, T, C) -> the same."""
-    common = np.random.default_rng((seed, 3)).standard_normal((x.shape[-1],))
+    """Return tokens that are a common vector plus `spread` times their own. x (1, T, C) -> same.
+
+    A token's own vector is what it differs by from the mean of x, scaled to the common one's size.
+    """
+    common = draws(Stream.COMMON, seed).standard_normal((x.shape[-1],))
     own = x - x.mean(axis=-2, keepdims=True)
     size = norm(common) * math.sqrt(x.shape[-2]) / norm(own)
     return np.asarray(common + spread * size * own)
@@ -93,6 +98,6 @@ def _variation(profiles: Sequence[Profile]) -> float:
 
 
 def _last(profiles: Sequence[Profile]) -> float:
-    """The mean over seeds, and not of logarithms: a ratio may be 0."""
+    """Return the plain mean over seeds: a ratio may be 0, which has no logarithm."""
     ratios = [ratio(p.parameters[QUERIES][-1], p.parameters[VALUES][-1]) for p in profiles]
     return float(np.mean(ratios))

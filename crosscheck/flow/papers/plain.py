@@ -1,14 +1,15 @@
 """No norm, no residual: the factor per block follows from the variances of the weights.
 
 Once tokens are alike, attention hands each token the same average of values, and a gradient that
-is the same for every token goes back through W_V W_O alone. A matrix of independent entries
-multiplies the squared length of a vector by (its inputs) * variance on the way back, and a ReLU
-lets half through. So, per block, the gradient's norm is multiplied by sqrt(A M):
+is the same for every token goes back through W_V W_O alone. On the way back, a matrix of
+independent entries multiplies the squared length of a vector by (the number of its inputs) *
+variance, and a ReLU lets half of it through. So each block multiplies the gradient's norm by
+sqrt(A M):
 
     A = (D var W_V) (D var W_O),   M = (D var W_1) (F var W_2) / 2.
 
-A and M are means of squares, and the factor is fitted to logarithms: at finite width the two differ
-by some percent.
+A and M are means of squares, while the measured factor is fitted to logarithms. At finite width the
+two differ by some percent.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from crosscheck.engines import Array
 from crosscheck.flow.fit import factor_per_block, geometric_mean
 from crosscheck.flow.initial import INITIALISATIONS, draw_weights
 from crosscheck.flow.measure import profile
@@ -26,17 +26,19 @@ from crosscheck.flow.papers.result import Claim, Paper, compared
 from crosscheck.flow.stacks import Stacks, Wiring
 from crosscheck.flow.study import Plan, draw_cotangent, draw_input, passes
 from crosscheck.flow.summary import ENDS
+from crosscheck.in_projection import VALUES, with_parts
 from crosscheck.models import ModelOptions
+from crosscheck.sides import Array, Dialect
 
 WIRING = Wiring("none", residual=False)
 
 
 def plain(
-    seeds: Sequence[int], engines: Sequence[str], *, width: int = 64, depth: int = 24
+    seeds: Sequence[int], sides: Sequence[Dialect], *, width: int = 64, depth: int = 24
 ) -> Paper:
-    """The factor predicted and measured, for each initialisation; within 10 % of each other."""
+    """Predict and measure the factor of each initialisation: they are within 10 % of each other."""
     plan = Plan(ModelOptions(width=width, feed_forward=4 * width, activation="relu"))
-    stacks = Stacks(plan.model, engines)
+    stacks = Stacks(plan.model, sides)
     claims, agreements, notes = [], [], []
     for name in INITIALISATIONS:
         predicted, measured = [], []
@@ -64,14 +66,14 @@ def plain(
 
 
 def predicted_factor(weights: dict[str, Array]) -> float:
-    """sqrt(A M), from the weights that were drawn, by the names of `draw_weights`."""
+    """Return sqrt(A M) from the weights that `draw_weights` has drawn."""
+    arrays = {name: array for name, array in with_parts(weights) if array is not None}
 
-    def variance(ending: str, part: slice = slice(None)) -> float:
-        drawn = [np.mean(w[part] ** 2) for name, w in weights.items() if name.endswith(ending)]
+    def variance(ending: str) -> float:
+        drawn = [np.mean(array**2) for name, array in arrays.items() if name.endswith(ending)]
         return float(np.mean(drawn))
 
     feed_forward, width = weights["0.linear1.weight"].shape
-    values = slice(2 * width, None)  # the last third of the in-projection
-    attention = width * variance("in_proj_weight", values) * width * variance("out_proj.weight")
+    attention = width * variance(VALUES) * width * variance("out_proj.weight")
     network = width * variance("linear1.weight") * feed_forward * variance("linear2.weight") / 2
     return math.sqrt(attention * network)

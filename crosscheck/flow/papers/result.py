@@ -1,4 +1,4 @@
-"""What a reproduction comes to: claims, each with the range it should lie in and what was found."""
+"""What a reproduction comes to: claims, each with what was measured and the range for it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from crosscheck.flow.agreement import Agreement
 
 @dataclass(frozen=True)
 class Claim:
-    """One published or derived figure, and ours. low, high: where ours should lie."""
+    """One published or derived figure, and ours."""
 
-    what: str
-    measured: float
-    low: float = -math.inf
-    high: float = math.inf
+    what: str  # what the figure is, in words
+    measured: float  # our figure
+    low: float = -math.inf  # the least that our figure should be
+    high: float = math.inf  # the most that our figure should be
 
     @property
     def holds(self) -> bool:
@@ -27,31 +27,28 @@ class Claim:
 
 @dataclass(frozen=True)
 class Paper:
-    """A reproduction. setting: what was run, in a sentence; notes: what else there is to say.
+    """A reproduction."""
 
-    agreements: of the engines, one for each pass that ran in both.
-    """
-
-    name: str
-    title: str
-    source: str
-    setting: str
+    name: str  # as the command knows it
+    title: str  # the result, in a sentence
+    source: str  # where the result was published or derived
+    setting: str  # what was run, in a sentence
     claims: tuple[Claim, ...]
-    notes: tuple[str, ...] = ()
-    agreements: tuple[Agreement, ...] = ()
+    notes: tuple[str, ...] = ()  # what else there is to say
+    agreements: tuple[Agreement, ...] = ()  # one for each pass that ran on both sides
 
     @property
     def holds(self) -> bool:
-        """Whether every claim holds, and the engines agree."""
+        """Whether every claim holds, and the sides agree."""
         return self.agrees and all(claim.holds for claim in self.claims)
 
     @property
     def agrees(self) -> bool:
-        """Whether the engines agree in every pass."""
+        """Whether the sides agree in every pass."""
         return all(agreement.good for agreement in self.agreements)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return {
             "name": self.name,
             "holds": self.holds,
@@ -66,5 +63,5 @@ class Paper:
 
 
 def compared(agreements: Iterable[Agreement | None]) -> tuple[Agreement, ...]:
-    """Those of passes that ran in two engines."""
+    """Return the agreements of the passes that ran on two sides."""
     return tuple(agreement for agreement in agreements if agreement is not None)

@@ -10,26 +10,25 @@ from rich.text import Text
 
 from crosscheck.flow.agreement import AGREEMENT
 from crosscheck.flow.papers.result import Claim, Paper
-from crosscheck.flow.stacks import ENGINES
 from crosscheck.flow.tables import number
-from crosscheck.render import two_columns
-from crosscheck.tables import plain_table, unwrapped
+from crosscheck.printing import fitted, plain_table, two_columns
+from crosscheck.sides import DIALECTS
 
 FEW = 6  # seeds below which a figure outside its range may be luck
 
 
-def paper_parts(paper: Paper, console: Console, seeds: int = 0) -> list[RenderableType]:
-    """What the command prints of a reproduction, part by part; seeds: how many, if known."""
+def paper_sections(paper: Paper, console: Console, seeds: int) -> list[RenderableType]:
+    """Return what the command prints of a reproduction of so many seeds, section by section."""
     lines = {"paper": paper.source, "run": paper.setting}
-    parts: list[RenderableType] = [two_columns(lines, "bold"), claim_table(paper, console)]
-    parts += [Text(f"note: {note}") for note in paper.notes]
-    if 0 < seeds < FEW and not all(claim.holds for claim in paper.claims):
-        parts.append(Text("note: one seed proves nothing, and few prove little: give it more"))
-    return [*parts, verdict(paper)]
+    sections: list[RenderableType] = [two_columns(lines, "bold"), claim_table(paper, console)]
+    sections += [Text(f"note: {note}") for note in paper.notes]
+    if seeds < FEW and not all(claim.holds for claim in paper.claims):
+        sections.append(Text("note: one seed proves nothing, and few prove little: give it more"))
+    return [*sections, verdict(paper)]
 
 
 def claim_table(paper: Paper, console: Console) -> Table:
-    """One row for each claim."""
+    """Return a table of the claims, one in each row."""
     table = plain_table(paper.title)
     table.add_column("figure", no_wrap=True)
     for head in ("expected", "measured"):
@@ -38,13 +37,11 @@ def claim_table(paper: Paper, console: Console) -> Table:
     for claim in paper.claims:
         said = Text("inside", "green") if claim.holds else Text("OUTSIDE", "bold red")
         table.add_row(Text(claim.what), expected(claim), f"{claim.measured:.3g}", said)
-    if (needed := unwrapped(table, console)) > console.width:
-        table.width = needed
-    return table
+    return fitted(table, console)
 
 
 def expected(claim: Claim) -> str:
-    """The range of a claim, in words."""
+    """Return the range of a claim, in words."""
     if claim.high == math.inf:
         return f"above {claim.low:.3g}"
     if claim.low == 0.0:
@@ -53,7 +50,7 @@ def expected(claim: Claim) -> str:
 
 
 def verdict(paper: Paper) -> Text:
-    """The last line: whether all is inside its range, and whether the engines agree."""
+    """Return the last line: whether all is inside its range, and whether the engines agree."""
     outside = sum(not claim.holds for claim in paper.claims)
     if not paper.agrees:
         return Text("\nDISAGREE: the engines differ.", "bold red")
@@ -62,7 +59,7 @@ def verdict(paper: Paper) -> Text:
     compared = ""
     if paper.agreements:
         worst = max(agreement.difference for agreement in paper.agreements)
-        first, second = (engine.name for engine in ENGINES.values())
+        first, second = (side.name for side in DIALECTS.values())
         compared = f"; {first} and {second} differ by at most {number(worst)}"
         compared += ", as rounding does" if worst > AGREEMENT else ""
     return Text(

@@ -1,8 +1,8 @@
 """Does it train? A small language model, in six wirings, for a few hundred steps of AdamW.
 
-At initialisation the gradient's size says little about what follows: without residuals, tokens
-become alike within a few blocks, and the best a model can do that cannot tell its inputs apart is
-to predict how frequent each character is, at the unigram entropy of the text.
+At initialisation the gradient's size says little about what follows. Without residuals, tokens
+become alike within a few blocks. A model that cannot tell its inputs apart can do no better than
+predict how frequent each character is, and its loss is then the unigram entropy of the text.
 """
 
 from __future__ import annotations
@@ -13,63 +13,61 @@ from typing import Any
 
 import numpy as np
 
-import tinygrad_tf.optim
-import torch
 from crosscheck.corpus import Corpus
+from crosscheck.distance import norm
+from crosscheck.draws import Stream, draws
 from crosscheck.flow.fit import geometric_mean
-from crosscheck.flow.measure import norm
 from crosscheck.flow.papers.result import Claim, Paper
-from crosscheck.flow.stacks import ENGINES, WIRINGS, Wiring
+from crosscheck.flow.stacks import WIRINGS, Wiring
 from crosscheck.models import NORMS, ModelOptions, build_language_models
+from crosscheck.sides import TORCH, Dialect
 from crosscheck.text import CharacterTokenizer, Tokens, sample_batch, split
 
-OPTIMIZERS: dict[str, Any] = {"numpy": tinygrad_tf.optim.AdamW, "torch": torch.optim.AdamW}
 STEPS, RATE = 300, 1e-3
-BATCH, VALIDATION = 12, 20  # windows in a step; batches that the validation loss is the mean of
+BATCH = 12  # windows of the text in a step
+VALIDATION_BATCHES = 20  # the validation loss is the mean over these
 GRADIENTS = 24  # seeds whose first gradients are compared: one seed proves nothing, nor do three
 
 
 @dataclass(frozen=True)
 class Text:
-    """Training and validation tokens, and the number of characters."""
+    """A corpus as tokens."""
 
-    training: Tokens
-    validation: Tokens
-    vocab_size: int
+    training: Tokens  # the first nine tenths, (N,)
+    validation: Tokens  # the last tenth, (M,)
+    vocab_size: int  # V, the number of distinct characters
 
     def unigram(self) -> float:
-        """The validation loss, in nats, of predicting how frequent characters are in training."""
+        """Return the validation loss, in nats, of predicting the frequencies of training."""
         counts = np.bincount(self.training, minlength=self.vocab_size) + 1.0
         return float(-np.log(counts / counts.sum())[self.validation].mean())
 
 
 def training(
     seeds: Sequence[int],
-    engines: Sequence[str],
+    sides: Sequence[Dialect],
     corpus: Corpus,
     *,
     steps: int = STEPS,
     model: ModelOptions | None = None,
     advance: Callable[[int], None] = lambda steps: None,
 ) -> Paper:
-    """Validation losses and first gradients of the six wirings, in the first of the engines."""
+    """Compare the wirings by validation loss and first gradient, on the first of the sides."""
     model = model or ModelOptions(layers=4, context=64, activation="relu")
-    text, engine = read(corpus), engines[0]
+    text, side = read(corpus), sides[0]
     loss = {
-        wiring: float(
-            np.mean([train(engine, text, model, wiring, s, steps, advance) for s in seeds])
-        )
+        wiring: float(np.mean([train(side, text, model, wiring, s, steps, advance) for s in seeds]))
         for wiring in WIRINGS
     }
     drawn = range(seeds[0], seeds[0] + GRADIENTS)
-    first = {w: [first_gradient(engine, text, model, w, seed) for seed in drawn] for w in WIRINGS}
+    first = {w: [first_gradient(side, text, model, w, seed) for seed in drawn] for w in WIRINGS}
     unigram = text.unigram()
     notes = []
     claims = [_loss_claim(wiring, loss[wiring], unigram) for wiring in WIRINGS]
     for name in NORMS:
         without, with_residual = (first[Wiring(name, residual)] for residual in (False, True))
         ratios = [a / b for a, b in zip(without, with_residual, strict=True)]
-        label = "no norm" if name == "none" else f"{name}-norm"
+        label = Wiring(name, residual=False).norm_label
         low, high = (0.0, 0.01) if name == "none" else (1.0, np.inf)
         what = f"{label}: first block's gradient at the start, without over with residual"
         claims.append(Claim(what, geometric_mean(ratios), low, high))
@@ -84,7 +82,7 @@ def training(
         "our own experiment",
         f"{steps} steps of AdamW, {model.layers} blocks of width {model.width}, {BATCH} windows of "
         f"{model.context} characters, {len(seeds)} seed{'s' if len(seeds) > 1 else ''}, "
-        f"{ENGINES[engine].name}; unigram entropy {unigram:.3f}",
+        f"{side.name}; unigram entropy {unigram:.3f}",
         tuple(claims),
         tuple(notes),
     )
@@ -98,14 +96,14 @@ def _loss_claim(wiring: Wiring, loss: float, unigram: float) -> Claim:
 
 
 def read(corpus: Corpus) -> Text:
-    """The corpus as tokens, the last tenth for validation."""
+    """Return the corpus as tokens, the last tenth for validation."""
     tokenizer = CharacterTokenizer(corpus.text)
     training_part, validation = split(tokenizer.encode(corpus.text))
     return Text(training_part, validation, tokenizer.vocab_size)
 
 
 def train(
-    engine: str,
+    side: Dialect,
     text: Text,
     model: ModelOptions,
     wiring: Wiring,
@@ -114,42 +112,41 @@ def train(
     advance: Callable[[int], None] = lambda steps: None,
 ) -> float:
     """Train one model in float32, and return its loss on validation text."""
-    side, network = ENGINES[engine], _network(engine, text, model, wiring, seed)
-    optimizer = OPTIMIZERS[engine](network.parameters(), lr=RATE)
-    generator = np.random.default_rng((seed, 4))
+    network = _network(side, text, model, wiring, seed)
+    optimizer = side.library.optim.AdamW(network.parameters(), lr=RATE)
+    generator = draws(Stream.WINDOWS, seed)
     for _ in range(steps):
         optimizer.zero_grad()
         batch = sample_batch(text.training, BATCH, model.context, generator)
         _loss(side, network, batch).backward()
         optimizer.step()
         advance(1)
-    fixed = np.random.default_rng(0)  # the same windows for every run
+    fixed = draws(Stream.VALIDATION, 0)  # the same windows for every run
     losses = []
-    for _ in range(VALIDATION):
+    for _ in range(VALIDATION_BATCHES):
         batch = sample_batch(text.validation, BATCH, model.context, fixed)
         losses.append(side.array(_loss(side, network, batch)).item())
     return float(np.mean(losses))
 
 
 def first_gradient(
-    engine: str, text: Text, model: ModelOptions, wiring: Wiring, seed: int
+    side: Dialect, text: Text, model: ModelOptions, wiring: Wiring, seed: int
 ) -> float:
-    """The norm of all gradients of the first block together, before the first step."""
-    side, network = ENGINES[engine], _network(engine, text, model, wiring, seed)
-    generator = np.random.default_rng((seed, 4))
-    batch = sample_batch(text.training, BATCH, model.context, generator)
+    """Return the norm of all gradients of the first block together, before the first step."""
+    network = _network(side, text, model, wiring, seed)
+    batch = sample_batch(text.training, BATCH, model.context, draws(Stream.WINDOWS, seed))
     _loss(side, network, batch).backward()
-    found = [side.array(p.grad).ravel() for p in network.blocks[0].parameters()]
-    return norm(np.concatenate(found).astype(np.float64))
+    return norm(
+        np.concatenate([side.array(p.grad).ravel() for p in network.blocks[0].parameters()])
+    )
 
 
-def _network(engine: str, text: Text, model: ModelOptions, wiring: Wiring, seed: int) -> Any:
+def _network(side: Dialect, text: Text, model: ModelOptions, wiring: Wiring, seed: int) -> Any:
     options = replace(model, norm=wiring.norm, residual=wiring.residual)
-    models = dict(zip(ENGINES, build_language_models(options, text.vocab_size, seed), strict=True))
-    return models[engine]
+    ours, reference = build_language_models(options, text.vocab_size, seed)
+    return reference if side is TORCH else ours
 
 
-def _loss(side: Any, network: Any, batch: tuple[Tokens, Tokens]) -> Any:
+def _loss(side: Dialect, network: Any, batch: tuple[Tokens, Tokens]) -> Any:
     inputs, targets = batch
-    logits = network(side.tensor(inputs)).flatten(0, -2)
-    return side.cross_entropy(logits, side.tensor(targets).flatten())
+    return side.cross_entropy(network(side.tensor(inputs)), side.tensor(targets))

@@ -1,10 +1,10 @@
 """Xiong et al. (2020), "On layer normalization in the Transformer architecture".
 
 arXiv:2002.04745, sections 3.3 and 3.4, theorem 1. In a post-norm Transformer the gradient of the
-last feed-forward weight does not depend on the depth L; in a pre-norm one it falls as 1 / sqrt(L),
-for the last norm divides by the size of a sum over L blocks. Their setting: one head, W_Q = W_K = 0
-(so attention is a plain average), no W_O, a feed-forward network as wide as the model, weights
-normal with variance 1 / d.
+last feed-forward weight does not depend on the depth L. In a pre-norm one it falls as 1 / sqrt(L),
+because the last norm divides by the size of a sum over L blocks. The paper's setting is one head,
+W_Q = W_K = 0 (so that attention is a plain average), no W_O, a feed-forward network as wide as the
+model, and weights that are normal with variance 1 / d.
 """
 
 from __future__ import annotations
@@ -14,33 +14,34 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.engines import Array
+from crosscheck.distance import norm
 from crosscheck.flow.fit import geometric_mean, power
 from crosscheck.flow.initial import draw_weights
-from crosscheck.flow.measure import norm
 from crosscheck.flow.papers.result import Claim, Paper, compared
-from crosscheck.flow.stacks import ENGINES, Stacks, Wiring
+from crosscheck.flow.stacks import Stacks, Wiring
 from crosscheck.flow.study import Plan, draw_cotangent, draw_input, passes
+from crosscheck.in_projection import is_stacked, split
 from crosscheck.models import ModelOptions
+from crosscheck.sides import Array, Dialect
 
 PRE, POST = Wiring("pre", residual=True), Wiring("post", residual=True)
 LAST = "linear2.weight"
-# The bounds are on a mean over all weights. At l = 1 it lies so near the lower one that six seeds
-# fall on either side; from here on they do not.
+# The bounds hold for a mean over all weights. At l = 1 this mean is so near the lower bound that
+# six seeds fall on either side of it. From layer EARLY on they do not.
 EARLY = 4
 
 
 def xiong2020(
     seeds: Sequence[int],
-    engines: Sequence[str],
+    sides: Sequence[Dialect],
     *,
     width: int = 64,
     depths: tuple[int, ...] = (8, 16, 32, 64),
 ) -> Paper:
-    """Slopes of the last weight's gradient against depth, and the sizes of the activations."""
+    """Measure how the last weight's gradient depends on depth, and how large activations are."""
     model = ModelOptions(width=width, heads=1, feed_forward=width, activation="relu")
     plan = Plan(model)
-    stacks = Stacks(model, engines)
+    stacks = Stacks(model, sides)
     last: dict[tuple[Wiring, int], list[float]] = {(w, L): [] for w in (PRE, POST) for L in depths}
     before_norm: list[float] = []
     growth: list[Array] = []
@@ -54,8 +55,8 @@ def xiong2020(
             agreements.append(agreement)
             last[wiring, depth].append(norm(found.parameters[-1][LAST]))
             if wiring == POST:
-                engine, stack = next(iter(loaded.items()))
-                before_norm.append(size_before_last_norm(engine, stack, found.activations[-2]))
+                side, stack = next(iter(loaded.items()))
+                before_norm.append(size_before_last_norm(side, stack, found.activations[-2]))
             elif depth == max(depths):
                 growth.append(np.array([mean_square(h) for h in found.activations]))
     slopes = {
@@ -89,19 +90,22 @@ def xiong2020(
 
 
 def their_weights(model: ModelOptions, depth: int, seed: int) -> dict[str, Array]:
-    """Xavier's weights with W_Q = W_K = 0 and W_O = 1."""
+    """Return Xavier's weights with W_Q = W_K = 0 and W_O = 1."""
     weights = draw_weights("xavier", model, depth, seed)
     for name, value in weights.items():
-        if name.endswith("in_proj_weight"):
-            value[: 2 * model.width] = 0.0
+        if is_stacked(name):  # the biases are zero from the start
+            queries, keys, _ = split(value).values()
+            queries[...] = keys[...] = 0.0
         if name.endswith("out_proj.weight"):
             value[...] = np.eye(model.width)
     return weights
 
 
-def size_before_last_norm(engine: str, stack: Any, x: Array) -> float:
-    """|x5|^2 / d: what a post-norm stack's last norm is given; x: the last block's input."""
-    side = ENGINES[engine]
+def size_before_last_norm(side: Dialect, stack: Any, x: Array) -> float:
+    """Return |x5|^2 / d, the size of what a post-norm stack's last norm is given.
+
+    x: the last block's input.
+    """
     seen: list[Array] = []
     block = stack[-1]
     handle = block.norm2.register_forward_pre_hook(
@@ -113,5 +117,5 @@ def size_before_last_norm(engine: str, stack: Any, x: Array) -> float:
 
 
 def mean_square(x: Array) -> float:
-    """|x|^2 / d, the mean over tokens."""
+    """Return |x|^2 / d, the mean over tokens."""
     return float(np.mean(x**2))

@@ -1,7 +1,6 @@
 """The catalogue of planted bugs: mistakes that people make, as patches on our own sources."""
 
-from importlib.util import find_spec
-
+from crosscheck.forms import has_fast_forms
 from crosscheck.mutants.catalogue import (
     activations,
     attention,
@@ -20,14 +19,20 @@ _MUTANTS = (
     *layers.MUTANTS,
     *engine.MUTANTS,
     *optimisers.MUTANTS,
-    *(fast_forms.MUTANTS if find_spec("tinygrad_tf.fast") else ()),  # the engine is whole without
+    *(fast_forms.MUTANTS if has_fast_forms() else ()),
 )
 
 _FAMILIES = list(dict.fromkeys(mutant.family for mutant in _MUTANTS))
 
-# By family, in the order in which the families come first.
+# The bugs of a family stand together. The families are in the order of their first bugs.
 CATALOGUE: tuple[Mutant, ...] = tuple(
     sorted(_MUTANTS, key=lambda mutant: _FAMILIES.index(mutant.family))
 )
 
-__all__ = ["CATALOGUE"]
+
+def mutant_called(id: str) -> Mutant:
+    """Return the bug of this name. Raises ValueError if there is none."""
+    for mutant in CATALOGUE:
+        if mutant.id == id:
+            return mutant
+    raise ValueError(f"no bug is called {id}; `crosscheck mutants` lists them all")

@@ -22,17 +22,17 @@ def small() -> ModelOptions:
 
 @pytest.fixture(scope="session")
 def study() -> Study:
-    """Every wiring and initialisation, two depths and two seeds, both engines."""
+    """Every wiring and initialisation, two depths and two seeds, on both sides."""
     return run_study(Plan(SMALL, depths=(2, 6), seeds=(0, 1)))
 
 
 @pytest.fixture
 def pass_of(small: ModelOptions) -> Any:
-    """pass_of(wiring, depth, ...) -> the traces by engine of one pass, and the agreement."""
+    """pass_of(wiring, depth, ...) -> the traces by side of one pass, and the agreement."""
 
     def run(wiring: Wiring, depth: int = 3, causal: bool = False, x: Any = None) -> Any:
         plan = Plan(small)
-        loaded = Stacks(small, plan.engines).load(wiring, draw_weights("xavier", small, depth, 0))
+        loaded = Stacks(small, plan.sides).load(wiring, draw_weights("xavier", small, depth, 0))
         given = draw_input(plan, 0) if x is None else x
         return passes(loaded, given, draw_cotangent(plan, 0), wiring, causal=causal)
 

@@ -11,15 +11,15 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+import torch_impl
 from crosscheck.cli import cli
 from crosscheck.commands import flow as flow_module
 from crosscheck.commands import paper as paper_module
-from crosscheck.flow import stacks
 from crosscheck.flow.papers.result import Claim, Paper
 from crosscheck.flow.study import Study
 from crosscheck.flow.summary import summarise
-from crosscheck.flow.tables import choose_columns, number, study_parts
-from crosscheck.render import print_parts
+from crosscheck.flow.tables import choose_columns, number, study_sections
+from crosscheck.printing import print_sections
 
 SIZES = ["--width", "8", "--heads", "2", "--feed-forward", "12", "--tokens", "5"]
 SMALL = [*SIZES, "--depths", "3,1", "--seeds", "2"]
@@ -63,7 +63,7 @@ def test_a_narrow_console_gets_fewer_columns(
     console = Console(width=width, file=io.StringIO())
     summaries = summarise(study)
     assert choose_columns(summaries, console) == (depths, gradients_vary)
-    print_parts(study_parts(study, console), console)
+    print_sections(study_sections(study, console), console)
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert printed.count("  post-norm, no residual ") == 4
     assert ("gradients vary" in printed) is gradients_vary
@@ -107,12 +107,12 @@ def test_files_are_written(tmp_path: Path) -> None:
 
 
 def test_engines_that_disagree_exit_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = stacks.BLOCKS["torch"]
+    right = torch_impl.TransformerBlock
 
     def with_another_eps(*arguments: Any, **options: Any) -> Any:
-        return wrong(*arguments, layer_norm_eps=1e-4, **options)
+        return right(*arguments, layer_norm_eps=1e-4, **options)
 
-    monkeypatch.setitem(stacks.BLOCKS, "torch", with_another_eps)
+    monkeypatch.setattr(torch_impl, "TransformerBlock", with_another_eps)
     result = flow(*SMALL, "--init", "default")
     assert result.exit_code == 1
     assert "DIFFER" in result.output
@@ -149,12 +149,15 @@ def test_an_interrupted_run_prints_and_saves_what_was_done(
     [
         (("--depths", "0,4"), "0 is not a depth: a stack has at least 1 block"),
         (("--depths", "four"), "'four' is not a list of whole numbers such as 1,4,16"),
-        (("--width", "9", "--heads", "2"), "--width 9 is not divisible by --heads 2"),
+        (("--width", "9", "--heads", "2"), "width 9 is not divisible by heads 2"),
         (("--tokens", "1"), "1 is not in the range x>=2"),
         (("--init", "zeros"), "'zeros' is not one of"),
         (("--paper", "he2015"), "'he2015' is not one of"),
         (("--paper", "plain", "--depths", "4"), "--paper fixes --depths itself: leave it out"),
-        (("--paper", "training", "--engine", "both"), "--paper training runs in one engine"),
+        (
+            ("--paper", "training", "--engine", "both"),
+            "the paper training runs in one engine, numpy or torch",
+        ),
         (("--json", "no/such/folder/x.json"), "cannot write no/such/folder/x.json"),
         (("--plots", "/dev/null/x"), "--plots needs a folder: /dev/null/x"),
         (("--input", "text", "--corpus", "no/such/file"), "no such file"),

@@ -9,8 +9,9 @@ import pytest
 
 import torch
 from crosscheck.flow.initial import INITIALISATIONS, draw_weights, scale_branches
-from crosscheck.flow.stacks import ENGINES, Stacks, Wiring
+from crosscheck.flow.stacks import Stacks, Wiring
 from crosscheck.models import ModelOptions
+from crosscheck.sides import NUMPY
 
 WIDE = ModelOptions(width=64, heads=4, feed_forward=96, activation="relu")
 DEPTH = 8
@@ -72,11 +73,10 @@ def test_scaled_branches_are_branches_times_the_factor(norm: str, small: ModelOp
     """x + s f(x) within the block, f being the branch of the block as it was."""
     x = np.random.default_rng(0).standard_normal((1, 5, 8))
     weights = draw_weights("default", small, 1, 0)
-    stacks = Stacks(small, ["numpy"])
-    side = ENGINES["numpy"]
-    block = stacks.load(Wiring(norm, residual=True), weights)["numpy"][0]
+    stacks, side = Stacks(small, [NUMPY]), NUMPY
+    block = stacks.load(Wiring(norm, residual=True), weights)[NUMPY][0]
     middle = x + 0.3 * side.array(block.self_attn(block.norm1(side.tensor(x))))
     branch = block.linear2(block.activation(block.linear1(block.norm2(side.tensor(middle)))))
     expected = middle + 0.3 * side.array(branch)
-    scaled = stacks.load(Wiring(norm, residual=True), scale_branches(weights, 0.3))["numpy"][0]
+    scaled = stacks.load(Wiring(norm, residual=True), scale_branches(weights, 0.3))[NUMPY][0]
     np.testing.assert_allclose(side.array(scaled(side.tensor(x))), expected, rtol=1e-12)

@@ -10,11 +10,14 @@ import pytest
 
 import torch
 import torch_impl
+from crosscheck.distance import norm
 from crosscheck.flow.initial import draw_weights
-from crosscheck.flow.measure import norm, profile, ratio, token_variation, trace
+from crosscheck.flow.measure import profile, ratio, token_variation, trace
 from crosscheck.flow.stacks import WIRINGS, Stacks, Wiring
 from crosscheck.flow.study import Plan, draw_cotangent, draw_input
+from crosscheck.in_projection import KEY_BIAS, VALUES
 from crosscheck.models import ModelOptions
+from crosscheck.sides import NUMPY, TORCH
 
 each_wiring = pytest.mark.parametrize("wiring", WIRINGS, ids=lambda wiring: wiring.label)
 
@@ -56,10 +59,10 @@ def test_the_gradient_at_the_input_is_that_of_finite_differences(
     """Along a random direction, of the inner product of the output with the cotangent."""
     plan = Plan(small)
     x, cotangent = draw_input(plan, 0), draw_cotangent(plan, 0)
-    stack = Stacks(small, ["numpy"]).load(wiring, draw_weights("default", small, 2, 0))["numpy"]
+    stack = Stacks(small, [NUMPY]).load(wiring, draw_weights("default", small, 2, 0))[NUMPY]
 
     def run(x: Any) -> Any:
-        return trace("numpy", stack, x, cotangent, causal=True, norm=False)
+        return trace(NUMPY, stack, x, cotangent, causal=True, norm=False)
 
     direction = np.random.default_rng(9).standard_normal(x.shape)
     ahead, behind = (run(x + step * direction).activations[-1] for step in (1e-6, -1e-6))
@@ -70,7 +73,7 @@ def test_the_gradient_at_the_input_is_that_of_finite_differences(
 @each_wiring
 @pytest.mark.parametrize("causal", [False, True], ids=["full", "causal"])
 def test_a_trace_is_what_pytorch_retains(small: ModelOptions, wiring: Wiring, causal: bool) -> None:
-    """The hooks of both engines, against retain_grad and a stack put together by hand."""
+    """The hooks of both sides, against retain_grad and a stack put together by hand."""
     weights = draw_weights("kaiming", small, 3, 1)
     plan = Plan(small)
     x, cotangent = draw_input(plan, 1), draw_cotangent(plan, 1)
@@ -88,8 +91,8 @@ def test_a_trace_is_what_pytorch_retains(small: ModelOptions, wiring: Wiring, ca
     if wiring.norm == "pre":
         out = torch.nn.functional.layer_norm(out, (8,))
     out.backward(torch.tensor(cotangent))
-    for engine, stack in Stacks(small, plan.engines).load(wiring, weights).items():
-        found = trace(engine, stack, x, cotangent, causal=causal, norm=wiring.norm == "pre")
+    for side, stack in Stacks(small, plan.sides).load(wiring, weights).items():
+        found = trace(side, stack, x, cotangent, causal=causal, norm=wiring.norm == "pre")
         for mine, theirs in zip(found.gradients, layers, strict=True):
             assert theirs.grad is not None
             np.testing.assert_allclose(mine, theirs.grad.numpy(), rtol=1e-9, atol=1e-13)
@@ -101,9 +104,9 @@ def test_a_second_trace_does_not_add_to_the_first(small: ModelOptions) -> None:
     plan = Plan(small)
     x, cotangent = draw_input(plan, 0), draw_cotangent(plan, 0)
     weights = draw_weights("default", small, 2, 0)
-    for engine, stack in Stacks(small, plan.engines).load(WIRINGS[0], weights).items():
+    for side, stack in Stacks(small, plan.sides).load(WIRINGS[0], weights).items():
         one, two = (
-            trace(engine, stack, x, cotangent, causal=False, norm=True).parameters for _ in range(2)
+            trace(side, stack, x, cotangent, causal=False, norm=True).parameters for _ in range(2)
         )
         for first, second in zip(one, two, strict=True):
             assert first.keys() == second.keys()
@@ -112,12 +115,11 @@ def test_a_second_trace_does_not_add_to_the_first(small: ModelOptions) -> None:
 
 def test_a_profile_has_a_norm_for_each_part(pass_of: Any) -> None:
     traces, _ = pass_of(Wiring("post", residual=True))
-    found = profile(traces["numpy"])
+    found = profile(traces[NUMPY])
     assert found.depth == 3
     assert len(found.gradient) == len(found.activation) == len(found.variation) == 4
     assert len(found.parameters) == 16  # 12 parameters, two of them in three parts
-    name = "self_attn.in_proj_weight[v]"
-    assert traces["numpy"].parameters[1][name].shape == (8, 8)
-    expected = np.linalg.norm(traces["torch"].parameters[1][name])
-    assert found.parameters[name][1] == pytest.approx(float(expected), rel=1e-12)
-    assert max(found.parameters["self_attn.in_proj_bias[k]"]) < 1e-14
+    assert traces[NUMPY].parameters[1][VALUES].shape == (8, 8)
+    expected = np.linalg.norm(traces[TORCH].parameters[1][VALUES])
+    assert found.parameters[VALUES][1] == pytest.approx(float(expected), rel=1e-12)
+    assert max(found.parameters[KEY_BIAS]) < 1e-14

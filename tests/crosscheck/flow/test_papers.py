@@ -11,7 +11,7 @@ import pytest
 from crosscheck.corpus import Corpus
 from crosscheck.flow.initial import draw_weights
 from crosscheck.flow.measure import token_variation
-from crosscheck.flow.papers.catalogue import PAPERS, engines_of, reproduce, seeds_of, steps_of
+from crosscheck.flow.papers.catalogue import PAPERS, reproduce, seeds_of, sides_for, steps_of
 from crosscheck.flow.papers.dong2021 import dong2021, forward, relative_residual
 from crosscheck.flow.papers.noci2022 import alike, noci2022
 from crosscheck.flow.papers.plain import plain, predicted_factor
@@ -20,9 +20,10 @@ from crosscheck.flow.papers.training import first_gradient, read, train, trainin
 from crosscheck.flow.papers.xiong2020 import POST, their_weights, xiong2020
 from crosscheck.flow.stacks import Stacks, Wiring
 from crosscheck.models import ModelOptions
+from crosscheck.sides import NUMPY, TORCH, Dialect
 
 TEXT = "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer\n" * 9
-NUMPY = ("numpy",)
+OURS, BOTH = (NUMPY,), (NUMPY, TORCH)
 
 
 def measured(paper: Paper) -> dict[str, float]:
@@ -34,7 +35,7 @@ def outside(paper: Paper) -> list[tuple[str, float]]:
 
 
 def test_plain() -> None:
-    found = plain((0, 1, 2, 3, 4, 5), NUMPY, width=32, depth=16)
+    found = plain((0, 1, 2, 3, 4, 5), OURS, width=32, depth=16)
     assert [claim.what.split(":")[0] for claim in found.claims] == [
         "default", "xavier", "gpt2", "kaiming",
     ]  # fmt: skip
@@ -60,7 +61,7 @@ def test_the_predicted_factor_is_that_of_the_formulas(initialisation: str, facto
 
 
 def test_xiong2020() -> None:
-    found = xiong2020(range(6), NUMPY, width=32, depths=(8, 16, 32))
+    found = xiong2020(range(6), OURS, width=32, depths=(8, 16, 32))
     assert outside(found) == []
     slopes = [claim.measured for claim in found.claims[:2]]
     assert slopes[0] < slopes[1] - 0.3
@@ -70,18 +71,19 @@ def test_their_attention_is_a_plain_average() -> None:
     """W_Q = W_K = 0 and W_O = 1: the block's attention is the mean of W_V x."""
     model = ModelOptions(width=6, heads=1, feed_forward=6, activation="relu")
     weights = their_weights(model, 1, 0)
-    block = Stacks(model, NUMPY).load(POST, weights)["numpy"][0]
+    block = Stacks(model, OURS).load(POST, weights)[NUMPY][0]
     x = np.random.default_rng(0).standard_normal((1, 5, 6))
-    [_, attended] = forward("numpy", [block], x, "attention")
+    [_, attended] = forward(NUMPY, [block], x, "attention")
     values = x @ weights["0.self_attn.in_proj_weight"][12:].T
     np.testing.assert_allclose(attended, np.broadcast_to(values.mean(1, keepdims=True), x.shape))
 
 
 def test_dong2021() -> None:
-    found = dong2021((0, 1, 2), ("numpy", "torch"), width=32, tokens=16)
+    # At this size the spread between seeds is wide: three of them do not show the mean.
+    found = dong2021(range(6), BOTH, width=32, tokens=16)
     assert outside(found) == []
     assert found.agrees
-    assert len(found.agreements) == 2 * 3 * 5
+    assert len(found.agreements) == 2 * 6 * 5
 
 
 def test_the_residual_measure_has_its_closed_form() -> None:
@@ -92,7 +94,7 @@ def test_the_residual_measure_has_its_closed_form() -> None:
 
 
 def test_noci2022() -> None:
-    found = noci2022((0, 1), ("numpy", "torch"), width=32, depth=48)
+    found = noci2022((0, 1), BOTH, width=32, depth=48)
     assert outside(found) == []
     assert found.agrees
 
@@ -103,28 +105,26 @@ def test_alike_tokens_vary_by_their_spread(spread: float) -> None:
     assert token_variation(x) == pytest.approx(spread / math.sqrt(1 + spread**2), rel=1e-6)
 
 
-@pytest.mark.parametrize("engine", ["numpy", "torch"])
-def test_training(engine: str) -> None:
+@pytest.mark.parametrize("side", BOTH, ids=repr)
+def test_training(side: Dialect) -> None:
     """On a text of two lines, residuals get below the unigram entropy, and their lack does not."""
     model = ModelOptions(
         layers=3, width=24, heads=2, feed_forward=48, context=12, activation="relu"
     )
     text = read(Corpus(TEXT, "here", complete=False))
     with_residual, without = (
-        train(engine, text, model, Wiring("post", residual), 0, 100) for residual in (True, False)
+        train(side, text, model, Wiring("post", residual), 0, 100) for residual in (True, False)
     )
     assert with_residual < without - 0.5
     assert without > text.unigram() - 0.2
 
 
-def test_both_engines_train_alike() -> None:
+def test_both_sides_train_alike() -> None:
     model = ModelOptions(layers=1, width=8, heads=2, feed_forward=12, context=6, activation="relu")
     text = read(Corpus(TEXT, "here", complete=False))
     wiring = Wiring("pre", residual=True)
     for measure, options in ((train, (5,)), (first_gradient, ())):
-        ours, theirs = (
-            measure(engine, text, model, wiring, 0, *options) for engine in ("numpy", "torch")
-        )
+        ours, theirs = (measure(side, text, model, wiring, 0, *options) for side in BOTH)
         assert ours == pytest.approx(theirs, rel=1e-4)
 
 
@@ -132,7 +132,7 @@ def test_the_training_paper_claims_each_wiring() -> None:
     model = ModelOptions(layers=1, width=8, heads=2, feed_forward=12, context=6, activation="relu")
     steps: list[int] = []
     text = Corpus(TEXT, "here", complete=False)
-    found = training((0,), ("torch",), text, steps=2, model=model, advance=steps.append)
+    found = training((0,), (TORCH,), text, steps=2, model=model, advance=steps.append)
     assert len(found.claims) == 9
     assert sum(steps) == 2 * 6
     assert not found.holds  # two steps teach nothing
@@ -157,14 +157,14 @@ def test_the_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seeds_of("plain", 7, None) == (7, 8, 9, 10, 11, 12)
     assert seeds_of("training", 0, None) == (0,)
     assert seeds_of("training", 1, 2) == (1, 2)
-    assert engines_of("training", None) == ("torch",)
-    assert engines_of("plain", None) == ("numpy", "torch")
-    assert engines_of("plain", "torch") == ("torch",)
+    assert sides_for("training", None) == (TORCH,)
+    assert sides_for("plain", None) == sides_for("plain", "both") == BOTH
+    assert sides_for("plain", "torch") == sides_for("training", "torch") == (TORCH,)
     with pytest.raises(ValueError, match="one engine"):
-        engines_of("training", "both")
+        sides_for("training", "both")
     assert steps_of((0, 1)) == 300 * 6 * 2
 
     def no_text() -> Any:
         raise AssertionError("only the training reads a text")
 
-    assert reproduce("dong2021", (0,), NUMPY, no_text, lambda steps: None).name == "dong2021"
+    assert reproduce("dong2021", (0,), OURS, no_text, lambda steps: None).name == "dong2021"

@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 
 from crosscheck.corpus import Corpus
+from crosscheck.distance import norm
 from crosscheck.flow.export import study_to_csv, study_to_dict
 from crosscheck.flow.fit import geometric_mean
-from crosscheck.flow.measure import norm, token_variation
+from crosscheck.flow.measure import token_variation
 from crosscheck.flow.stacks import WIRINGS
 from crosscheck.flow.study import Plan, Study, draw_cotangent, draw_input, run_study
 from crosscheck.flow.summary import summarise
+from crosscheck.in_projection import KEYS
 from crosscheck.models import ModelOptions
+from crosscheck.sides import NUMPY, TORCH
 
 
 def test_every_pass_is_made_once_and_agrees(study: Study) -> None:
@@ -38,19 +41,19 @@ def test_ctrl_c_keeps_what_was_done(small: ModelOptions) -> None:
         if len(told) == 3:
             raise KeyboardInterrupt
 
-    study = run_study(Plan(small, depths=(1, 2), seeds=(0,), engines=("numpy",)), advance)
+    study = run_study(Plan(small, depths=(1, 2), seeds=(0,), sides=(NUMPY,)), advance)
     assert study.interrupted
     assert len(study.flows) == 3
     assert len(summarise(study)) == 3
     assert study_to_dict(study)["interrupted"] is True
 
 
-def test_one_engine_says_what_both_do(small: ModelOptions, study: Study) -> None:
-    plan = replace(study.plan, engines=("torch",), initialisations=("xavier",), seeds=(1,))
+def test_one_side_says_what_both_do(small: ModelOptions, study: Study) -> None:
+    plan = replace(study.plan, sides=(TORCH,), initialisations=("xavier",), seeds=(1,))
     alone = run_study(plan).flows
     both = [f for f in study.flows if f.initialisation == "xavier" and f.seed == 1]
     assert [f.agreement for f in alone] == [None] * len(both)
-    assert [f.profile for f in alone] == [f.profiles["torch"] for f in both]
+    assert [f.profile for f in alone] == [f.profiles[TORCH] for f in both]
 
 
 def test_the_gradient_starts_from_the_cotangent(study: Study) -> None:
@@ -97,12 +100,9 @@ def test_a_summary_is_the_mean_of_its_seeds(study: Study) -> None:
 def test_the_csv_has_a_line_for_each_layer_and_engine(study: Study) -> None:
     rows = list(csv.DictReader(io.StringIO(study_to_csv(study))))
     assert len(rows) == sum(2 * (f.depth + 1) for f in study.flows)
-    first = study.flows[0].profiles["numpy"]
+    first = study.flows[0].profiles[NUMPY]
     assert float(rows[0]["gradient"]) == first.gradient[0]
-    assert (
-        float(rows[0]["self_attn.in_proj_weight[k]"])
-        == first.parameters["self_attn.in_proj_weight[k]"][0]
-    )
+    assert float(rows[0]["self_attn.in_proj_weight[k]"]) == first.parameters[KEYS][0]
     assert rows[2]["linear1.weight"] == ""  # the output of two blocks is no block's input
     assert {row["engine"] for row in rows} == {"numpy", "torch"}
 
@@ -114,3 +114,4 @@ def test_the_json_is_plain_and_has_a_version(study: Study) -> None:
     assert len(result["summaries"]) == 4 * 2 * 6
     assert list(result["reading"]) == [wiring.label for wiring in WIRINGS]
     assert result["plan"]["model"]["width"] == 8
+    assert result["plan"]["engines"] == ["numpy", "torch"]

@@ -6,7 +6,7 @@ import pytest
 
 from crosscheck.mutants.score import Score, score
 
-HONEST_RUNS = 15  # each of the five trials three times; the command makes 200
+HONEST_RUNS = 15  # each of the six trials twice, and three others; the command makes 200
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,10 @@ BY_ID = {mutant.id: mutant for mutant in CATALOGUE}
 
 
 def harmless(module: str, old: str, new: str) -> Mutant:
-    return Mutant("harmless", "", "", f"tinygrad_tf.{module}", old, new, ())
+    return Mutant(
+        id="harmless", family="", what="",
+        module=f"tinygrad_tf.{module}", old=old, new=new, found=(),
+    )  # fmt: skip
 
 
 HARMLESS = [

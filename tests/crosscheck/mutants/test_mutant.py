@@ -13,7 +13,10 @@ from tinygrad_tf.ops.elementwise import exp
 
 
 def mutant(module: str, old: str, new: str) -> Mutant:
-    return Mutant("made-here", "a family", "a mistake", f"tinygrad_tf.{module}", old, new, ())
+    return Mutant(
+        id="made-here", family="a family", what="a mistake",
+        module=f"tinygrad_tf.{module}", old=old, new=new, found=(),
+    )  # fmt: skip
 
 
 WRONG_EXP = mutant("ops.elementwise", "    out = np.exp(x)\n", "    out = np.exp(x) + 1\n")

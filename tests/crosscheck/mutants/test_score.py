@@ -6,17 +6,17 @@ import dataclasses
 import io
 import json
 import re
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from crosscheck.forms import has_fast_forms
 from crosscheck.mutants.acceptance import OTHER_RULES
 from crosscheck.mutants.catalogue import CATALOGUE
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.mutants.score import HONEST_RUNS, Result, Score, judge_mutant, score
-from crosscheck.mutants.score_table import markdown, put_into, score_parts
+from crosscheck.mutants.score_table import markdown, put_into, score_sections
 from crosscheck.mutants.trials import TRIALS
 
 ROOT = Path(__file__).parents[3]
@@ -89,8 +89,8 @@ def test_json_holds_all_of_it(scored: Score) -> None:
 
 def printed(scored: Score) -> str:
     console = Console(file=io.StringIO(), width=200)
-    for part in score_parts(scored):
-        console.print(part)
+    for section in score_sections(scored):
+        console.print(section)
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
@@ -106,9 +106,7 @@ def test_the_table_has_a_row_for_each(scored: Score) -> None:
     assert "Escaped" not in text
 
 
-of_all_bugs = pytest.mark.skipif(
-    not find_spec("tinygrad_tf.fast"), reason="the score is that of all bugs"
-)
+of_all_bugs = pytest.mark.skipif(not has_fast_forms(), reason="the score is that of all bugs")
 
 
 @of_all_bugs
@@ -144,14 +142,14 @@ def test_the_score_goes_between_its_markers(scored: Score, tmp_path: Path) -> No
 
 # A change that changes nothing: it cannot be caught, and must not be.
 EQUIVALENT = Mutant(
-    "equivalent-order",
-    "softmax",
-    "the factors of a product change places",
-    "tinygrad_tf.ops.softmax",
-    "dx = out * (dout - average)",
-    "dx = (dout - average) * out",
-    ("softmax",),
-    "a hint",
+    id="equivalent-order",
+    family="softmax",
+    what="the factors of a product change places",
+    module="tinygrad_tf.ops.softmax",
+    old="dx = out * (dout - average)",
+    new="dx = (dout - average) * out",
+    found=("softmax",),
+    hint="a hint",
 )
 
 

@@ -1,24 +1,28 @@
-"""Training in step: honest optimisers agree, and a wrong stage is named."""
+"""Training on both sides: honest optimisers agree, and a wrong stage is named."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
-from support.engines import NUMPY
 
 import tinygrad_tf.optim
 from crosscheck import Batch
+from crosscheck.mutants import training
 from crosscheck.mutants.training import check_training
+from crosscheck.sides import NUMPY
 
 
 @pytest.fixture
 def models(make_pair: Any) -> Any:
-    """An embedding with a head, in both engines, and some text."""
+    """An embedding with a head, on both sides, and some tokens."""
     inputs, targets = np.random.default_rng(0).integers(0, 7, (2, 3, 5))
     pair = make_pair(
-        lambda e: e.nn.Sequential(e.nn.Embedding(7, 6), e.nn.LayerNorm(6), e.nn.Linear(6, 7))
+        lambda e: e.library.nn.Sequential(
+            e.library.nn.Embedding(7, 6), e.library.nn.LayerNorm(6), e.library.nn.Linear(6, 7)
+        )
     )
     return *pair, Batch(inputs, targets)
 
@@ -53,7 +57,8 @@ def test_a_step_that_differs_is_named_with_its_optimiser(
 def test_clipping_that_differs_is_named_under_both(
     models: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tinygrad_tf.optim, "clip_grad_norm_", lambda parameters, norm: None)
+    unclipped = dataclasses.replace(NUMPY, clip_grad_norm=lambda parameters, norm: None)
+    monkeypatch.setattr(training, "NUMPY", unclipped)
     assert [found.op for found in check_training(*models)] == ["clip_grad_norm_"] * 2
 
 
@@ -61,6 +66,6 @@ def test_an_exception_is_a_finding(models: Any, monkeypatch: pytest.MonkeyPatch)
     def raising(*_: Any) -> None:
         raise RuntimeError("out of luck")
 
-    monkeypatch.setattr(NUMPY.lib.optim.SGD, "step", raising)
+    monkeypatch.setattr(tinygrad_tf.optim.SGD, "step", raising)
     (found,) = check_training(*models)
     assert (found.op, found.what) == ("SGD", "it raised RuntimeError: out of luck")

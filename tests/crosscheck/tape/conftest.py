@@ -21,10 +21,11 @@ def x() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def twins() -> Any:
-    """twins(forward, ours=None, w=(4, 6)): forward(engine, self, x) as a model of both engines.
+def on_both_sides() -> Any:
+    """on_both_sides(forward, ours=None, w=(4, 6)) makes a model of each side from forward.
 
-    ours: another forward, for our side. The other arguments are parameters, by their shapes.
+    forward(engine, self, x) is the model's. ours: another forward, for our side. The other
+    arguments are parameters, by their shapes.
     """
 
     def make(forward: Forward, ours: Forward | None = None, **shapes: tuple[int, ...]) -> Any:
@@ -32,12 +33,12 @@ def twins() -> Any:
         weights = {name: rng.uniform(0.5, 1.5, shape) for name, shape in shapes.items()}
 
         def build(engine: Engine, forward: Forward) -> Any:
-            class Model(engine.nn.Module):  # type: ignore[misc, name-defined]
+            class Model(engine.library.nn.Module):  # type: ignore[misc, name-defined]
                 def __init__(self) -> None:
                     super().__init__()
                     for name, weight in weights.items():
                         tensor = engine.tensor(weight.astype(np.float32))
-                        setattr(self, name, engine.nn.Parameter(tensor))
+                        setattr(self, name, engine.library.nn.Parameter(tensor))
 
                 def forward(self, x: Any) -> Any:
                     return forward(engine, self, x)

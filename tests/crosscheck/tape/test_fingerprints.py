@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from crosscheck.distance import explains, same
 from crosscheck.tape.fingerprints import Sizes, hint
-from crosscheck.tape.gap import explains, same
 from crosscheck.tape.other_forms import other_form
 
 B, T, H, K = 3, 5, 4, 7
@@ -87,7 +87,7 @@ def test_thirds_in_another_order(order: str) -> None:
     right = np.concatenate([thirds[letter] for letter in "qkv"])
     wrong = np.concatenate([thirds[letter] for letter in order])
     words = hint("dweight", wrong, right, SIZES)
-    assert words == f"dweight has its thirds q, k, v in the order {', '.join(order)}"
+    assert words == f"dweight has its parts q, k, v in the order {', '.join(order)}"
 
 
 def test_heads_permuted() -> None:
@@ -255,7 +255,7 @@ def layer_norm(x: np.ndarray, ddof: int = 0, eps: Any = EPS, outside: float = 0.
     ],
 )
 def test_the_forms_of_layer_norm(options: dict[str, Any], words: str) -> None:
-    given = {"x": X, "weight": WEIGHT, "bias": BIAS, "dout": None, "numbers": (EPS,)}
+    given = {"x": X, "weight": WEIGHT, "bias": BIAS, "dout": None, "constants": (EPS,)}
     wrong = layer_norm(X, **options)
     assert other_form("layer_norm", "out", wrong, layer_norm(X), given) == (
         words if options else other_form("layer_norm", "out", wrong, wrong, given)
@@ -265,7 +265,7 @@ def test_the_forms_of_layer_norm(options: dict[str, Any], words: str) -> None:
 def test_the_forms_of_gelu() -> None:
     cdf = np.vectorize(lambda v: 0.5 * (1 + math.erf(v / math.sqrt(2))))(X)
     tanh = np.tanh(math.sqrt(2 / math.pi) * (X + 0.044715 * X**3))
-    given = {"x": X, "dout": RIGHT, "numbers": ()}
+    given = {"x": X, "dout": RIGHT, "constants": ()}
     assert "the tanh form of GELU" in other_form("gelu", "out", X * (1 + tanh) / 2, X * cdf, given)
     pdf = np.exp(-X * X / 2) / math.sqrt(2 * math.pi)
     assert "without the term x * pdf(x)" in other_form(
@@ -277,7 +277,7 @@ def test_the_softmax_with_a_diagonal_only() -> None:
     probs = np.exp(X) / np.exp(X).sum(-1, keepdims=True)
     right = probs * (RIGHT - (RIGHT * probs).sum(-1, keepdims=True))
     wrong = RIGHT * probs * (1 - probs)
-    given = {"x": X, "dout": RIGHT, "numbers": ()}
+    given = {"x": X, "dout": RIGHT, "constants": ()}
     assert "only the diagonal of the Jacobian" in other_form("softmax", "dx", wrong, right, given)
     assert other_form("softmax", "dx", 2 * right, right, given) == ""
     assert other_form("softmax", "dx", None, right, given) == ""

@@ -18,14 +18,14 @@ from crosscheck.mutants.mutant import Mutant
 
 def dropout(engine: Any, x: Any) -> Any:
     """Both engines drop the same; the gym knows how."""
-    if engine.lib is tinygrad_tf:
+    if engine.library is tinygrad_tf:
         return engine.functional.dropout(x, gym.DROPPED, generator=gym.SameDraws())
     return gym.dropout(x)
 
 
 def cast(engine: Any, x: Any) -> Any:
     """There and back: within one precision nothing is cast."""
-    return (x.to(engine.lib.float32) * 2).to(x)
+    return (x.to(engine.library.float32) * 2).to(x)
 
 
 def getitem(engine: Any, x: Any) -> Any:
@@ -71,12 +71,12 @@ CHANGES = {
 
 
 @pytest.fixture
-def model(twins: Any) -> Any:
+def model(on_both_sides: Any) -> Any:
     """The op's rung, as a model of both engines, and a batch for it."""
 
     def build(op: str) -> Any:
         x = np.random.default_rng(1).standard_normal((2, 5, 6)).astype(np.float32)
-        return *twins(lambda e, self, x: RUNGS[op](e, x)), Batch(x)
+        return *on_both_sides(lambda e, self, x: RUNGS[op](e, x)), Batch(x)
 
     return build
 
@@ -86,7 +86,11 @@ def test_a_changed_sign_or_operator_is_named_in_the_report(model: Any, rule: str
     (file, op), (old, new, argument) = rule.split("/"), CHANGES[rule]
     pair = model(op)
     assert compare(*pair).agrees
-    with Mutant("one character", "", "", f"tinygrad_tf.ops.{file}", old, new, ()).planted():
+    changed = Mutant(
+        id="one character", family="", what="",
+        module=f"tinygrad_tf.ops.{file}", old=old, new=new, found=(),
+    )  # fmt: skip
+    with changed.planted():
         report = compare(*pair)
     assert not report.agrees
     text = str(report)
@@ -113,13 +117,16 @@ def with_a_minus(op: str) -> tuple[str, Mutant]:
     pattern = r"(?<=[ (])(-?)dout\b(?!\.(shape|ndim|dtype|size)|:)"
     new = re.sub(pattern, lambda m: "dout" if m[1] else "-dout", backward, count=1)
     return file.__name__, Mutant(
-        f"minus in {op}", "", "", file.__name__, old, f"{head}def backward({new}", ()
-    )
+        id=f"minus in {op}", family="", what="",
+        module=file.__name__, old=old, new=f"{head}def backward({new}", found=(),
+    )  # fmt: skip
 
 
-def test_an_op_without_a_twin_is_named_by_what_the_reference_has_instead(twins: Any) -> None:
+def test_an_op_without_a_twin_is_named_by_what_the_reference_has_instead(
+    on_both_sides: Any,
+) -> None:
     x = np.random.default_rng(0).standard_normal((2, 5, 6)).astype("f4")
-    pair = *twins(lambda e, self, x: PACKED(e, x)), Batch(x)
+    pair = *on_both_sides(lambda e, self, x: PACKED(e, x)), Batch(x)
     assert localise(*pair).findings == ()
     _, mutant = with_a_minus("multi_head_attention")
     with mutant.planted():

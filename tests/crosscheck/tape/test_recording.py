@@ -70,12 +70,12 @@ def test_a_key_is_module_path_op_and_occurrence() -> None:
     ]
 
 
-def test_the_caller_is_the_line_of_the_model(twins: Any, x: np.ndarray) -> None:
+def test_the_caller_is_the_line_of_the_model(on_both_sides: Any, x: np.ndarray) -> None:
     def forward(engine: Any, self: Any, x: Any) -> Any:
         return x.exp()
 
     line = forward.__code__.co_firstlineno + 1
-    runs = TapedRuns(*twins(forward), Batch(x), "random cotangent", 0)
+    runs = TapedRuns(*on_both_sides(forward), Batch(x), "random cotangent", 0)
     _, tape = runs.of_reference("float64")
     _, recorder, _ = runs.of_ours(tape, 0.0)
     assert tape["model/exp"].caller == f"{__file__}:{line}"
@@ -106,7 +106,7 @@ def test_the_gradients_on_the_tape_are_those_of_each_op_alone() -> None:
         wanted = [
             x.requires_grad_() for x, dx in zip(given, call.dinputs, strict=True) if dx is not None
         ]
-        out = ALONE[call.op](*given, *call.numbers)
+        out = ALONE[call.op](*given, *call.constants)
         assert torch.equal(out, torch.tensor(call.output)), key
         gradients = torch.autograd.grad(out, wanted, torch.tensor(call.dout))
         on_tape = [dx for dx in call.dinputs if dx is not None]
@@ -168,8 +168,8 @@ def test_recording_changes_nothing_in_a_run(trial: Trial) -> None:
             )
 
 
-def test_a_tensor_given_twice_to_one_call_is_one_input(twins: Any, x: np.ndarray) -> None:
-    runs = TapedRuns(*twins(lambda e, self, x: x * x), Batch(x), "random cotangent", 0)
+def test_a_tensor_given_twice_to_one_call_is_one_input(on_both_sides: Any, x: np.ndarray) -> None:
+    runs = TapedRuns(*on_both_sides(lambda e, self, x: x * x), Batch(x), "random cotangent", 0)
     _, tape = runs.of_reference("float64")
     call = tape["model/mul"]
     assert [source.origin for source in call.inputs] == ["the input"]
@@ -178,8 +178,10 @@ def test_a_tensor_given_twice_to_one_call_is_one_input(twins: Any, x: np.ndarray
     assert [gap.agrees for gap in recorder.pairs["model/mul"].dinputs] == [True]
 
 
-def test_a_tensor_given_to_several_calls_has_a_share_of_each(twins: Any, x: np.ndarray) -> None:
-    pair = twins(lambda e, self, x: x.exp() * x + x.sin())
+def test_a_tensor_given_to_several_calls_has_a_share_of_each(
+    on_both_sides: Any, x: np.ndarray
+) -> None:
+    pair = on_both_sides(lambda e, self, x: x.exp() * x + x.sin())
     runs = TapedRuns(*pair, Batch(x), "random cotangent", 0)
     _, tape = runs.of_reference("float64")
     dout = tape["model/add"].dout
@@ -196,10 +198,10 @@ def test_a_tensor_given_to_several_calls_has_a_share_of_each(twins: Any, x: np.n
 
 def test_a_module_that_is_called_twice_has_two_calls(x: np.ndarray, make_pair: Any) -> None:
     def build(engine: Any) -> Any:
-        class Twice(engine.nn.Module):  # type: ignore[misc, name-defined]
+        class Twice(engine.library.nn.Module):  # type: ignore[misc, name-defined]
             def __init__(self) -> None:
                 super().__init__()
-                self.layer = engine.nn.Linear(6, 6)
+                self.layer = engine.library.nn.Linear(6, 6)
 
             def forward(self, x: Any) -> Any:
                 return self.layer(self.layer(x).relu())
@@ -226,8 +228,8 @@ SPELLINGS: dict[str, Any] = {
     "its own data times x": lambda e, x: x.detach() * x,
     "the same three times": lambda e, x: e.functional.scaled_dot_product_attention(x, x, x),
     "T": lambda e, x: x[0].T @ x[1],
-    "chunk": lambda e, x: e.lib.cat(x.chunk(2, dim=-1), dim=1),
-    "split": lambda e, x: e.lib.cat(x.split(3, dim=-1), dim=1),
+    "chunk": lambda e, x: e.library.cat(x.chunk(2, dim=-1), dim=1),
+    "split": lambda e, x: e.library.cat(x.split(3, dim=-1), dim=1),
     "unbind": lambda e, x: x.unbind(0)[1] * x.unbind(0)[0],
     "squeeze": lambda e, x: x.unsqueeze(1).squeeze(1),
     "view": lambda e, x: x.view(-1, 6),
@@ -242,10 +244,10 @@ NO_TWIN = ("dropout", "multi_head_attention")  # PyTorch's side of the rung is o
 
 @pytest.mark.parametrize("name", [*SPELLINGS, *(op for op in OP_RUNGS if op not in NO_TWIN)])
 def test_however_an_op_is_spelt_it_is_paired_and_not_accused(
-    twins: Any, x: np.ndarray, name: str
+    on_both_sides: Any, x: np.ndarray, name: str
 ) -> None:
     expression = SPELLINGS.get(name) or OP_RUNGS[name]
-    where = localise(*twins(lambda e, self, x: expression(e, x)), Batch(x))
+    where = localise(*on_both_sides(lambda e, self, x: expression(e, x)), Batch(x))
     assert where.unpaired == {"the model": (), "the reference": ()}
     assert where.findings == ()
     assert where.inherited == 0
@@ -254,22 +256,22 @@ def test_however_an_op_is_spelt_it_is_paired_and_not_accused(
         assert name in where.ops
 
 
-def test_what_has_the_same_values_is_seen_through(twins: Any, x: np.ndarray) -> None:
+def test_what_has_the_same_values_is_seen_through(on_both_sides: Any, x: np.ndarray) -> None:
     def theirs(engine: Any, self: Any, x: Any) -> Any:
         return x.transpose(0, 1).contiguous().clone().exp()
 
-    where = localise(*twins(theirs, lambda e, self, x: x.transpose(0, 1).exp()), Batch(x))
+    where = localise(*on_both_sides(theirs, lambda e, self, x: x.transpose(0, 1).exp()), Batch(x))
     assert where.unpaired == {"the model": (), "the reference": ()}
     assert where.findings == ()
 
 
-def test_what_needs_no_gradient_is_on_no_tape(twins: Any, x: np.ndarray) -> None:
+def test_what_needs_no_gradient_is_on_no_tape(on_both_sides: Any, x: np.ndarray) -> None:
     def forward(engine: Any, self: Any, x: Any) -> Any:
-        with engine.lib.no_grad():
+        with engine.library.no_grad():
             scale = x.exp().sum()
         return x * scale
 
-    runs = TapedRuns(*twins(forward), Batch(x), "random cotangent", 0)
+    runs = TapedRuns(*on_both_sides(forward), Batch(x), "random cotangent", 0)
     _, tape = runs.of_reference("float64")
     _, recorder, _ = runs.of_ours(tape, 0.0)
     assert list(tape) == list(recorder.pairs) == ["model/mul", "loss/mul", "loss/sum"]
@@ -277,6 +279,8 @@ def test_what_needs_no_gradient_is_on_no_tape(twins: Any, x: np.ndarray) -> None
 
 
 def test_dropout_in_evaluation_leaves_no_trace(make_pair: Any, x: np.ndarray) -> None:
-    pair = make_pair(lambda e: e.nn.Sequential(e.nn.Linear(6, 4), e.nn.Dropout(0.5)))
+    pair = make_pair(
+        lambda e: e.library.nn.Sequential(e.library.nn.Linear(6, 4), e.library.nn.Dropout(0.5))
+    )
     where = localise(*pair, Batch(x))
     assert (where.paired, where.unpaired) == (3, {"the model": (), "the reference": ()})

@@ -18,7 +18,11 @@ NONE = {"the model": (), "the reference": ()}
 
 
 def planted(module: str, old: str, new: str) -> Any:
-    return Mutant("made here", "", "", f"tinygrad_tf.ops.{module}", old, new, ()).planted()
+    mutant = Mutant(
+        id="made here", family="", what="",
+        module=f"tinygrad_tf.ops.{module}", old=old, new=new, found=(),
+    )  # fmt: skip
+    return mutant.planted()
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +76,8 @@ def test_a_wrong_output_of_such_a_module_is_seen_where_it_is_used(layers: Any) -
     assert "from self_attn.out_proj/linear, the reference's from self_attn/" in found.what
 
 
-def test_one_op_more_on_our_side_is_named(twins: Any, x: np.ndarray) -> None:
-    pair = twins(
+def test_one_op_more_on_our_side_is_named(on_both_sides: Any, x: np.ndarray) -> None:
+    pair = on_both_sides(
         lambda e, self, x: x.sin().exp() * x.cos(),
         lambda e, self, x: x.sin().tanh().exp() * x.cos(),
     )
@@ -83,8 +87,8 @@ def test_one_op_more_on_our_side_is_named(twins: Any, x: np.ndarray) -> None:
     assert "this model calls it, the reference does not" in str(where)
 
 
-def test_one_op_less_on_our_side_is_named(twins: Any, x: np.ndarray) -> None:
-    pair = twins(
+def test_one_op_less_on_our_side_is_named(on_both_sides: Any, x: np.ndarray) -> None:
+    pair = on_both_sides(
         lambda e, self, x: x.sin().tanh().exp() * x.cos(),
         lambda e, self, x: x.sin().exp() * x.cos(),
     )
@@ -96,11 +100,13 @@ def test_one_op_less_on_our_side_is_named(twins: Any, x: np.ndarray) -> None:
 
 
 def named(engine: Any, name: str) -> Any:
-    class Named(engine.nn.Module):  # type: ignore[misc, name-defined]
+    class Named(engine.library.nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()
-            self.weight = engine.nn.Parameter(engine.tensor(np.full((4, 12), 0.5, np.float32)))
-            setattr(self, name, engine.nn.ReLU())
+            self.weight = engine.library.nn.Parameter(
+                engine.tensor(np.full((4, 12), 0.5, np.float32))
+            )
+            setattr(self, name, engine.library.nn.ReLU())
 
         def forward(self, x: Any) -> Any:
             return getattr(self, name)(engine.functional.linear(x, self.weight)).tanh()
@@ -118,8 +124,8 @@ def test_other_module_names_are_said_and_not_accused() -> None:
     assert where.paired == 4  # linear, tanh, and the loss
 
 
-def test_models_without_a_single_op_in_common(twins: Any, x: np.ndarray) -> None:
-    pair = twins(lambda e, self, x: x * 0.5, lambda e, self, x: x / 3.0)
+def test_models_without_a_single_op_in_common(on_both_sides: Any, x: np.ndarray) -> None:
+    pair = on_both_sides(lambda e, self, x: x * 0.5, lambda e, self, x: x / 3.0)
     where = localise(*pair, Batch(x))
     assert where.unpaired == {"the model": ("model/div",), "the reference": ("model/mul",)}
     assert where.first is not None
@@ -137,8 +143,8 @@ def test_what_comes_after_an_exception_is_not_called_missing() -> None:
     assert where.unpaired == NONE
 
 
-def test_one_op_for_another_is_named_and_nothing_else(twins: Any, x: np.ndarray) -> None:
-    pair = twins(
+def test_one_op_for_another_is_named_and_nothing_else(on_both_sides: Any, x: np.ndarray) -> None:
+    pair = on_both_sides(
         lambda e, self, x: x.sin() + x.tanh().exp(), lambda e, self, x: x.sin() - x.tanh().exp()
     )
     where = localise(*pair, Batch(x))

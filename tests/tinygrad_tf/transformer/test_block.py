@@ -146,10 +146,10 @@ def test_gradcheck_would_notice() -> None:
 def test_activation_may_be_a_function(engine: Engine) -> None:
     named = run(engine, block(engine, activation="gelu"), X, DOUT)
     given = run(engine, block(engine, activation=engine.functional.gelu), X, DOUT)
-    module = run(engine, block(engine, activation=engine.nn.GELU()), X, DOUT)
+    module = run(engine, block(engine, activation=engine.library.nn.GELU()), X, DOUT)
     assert worst(given, named) == 0.0
     assert worst(module, named) == 0.0
-    tanh = run(engine, block(engine, activation=engine.lib.tanh), X, DOUT)
+    tanh = run(engine, block(engine, activation=engine.library.tanh), X, DOUT)
     assert worst(tanh, named) > 1e-2
 
 
@@ -164,7 +164,7 @@ def test_defaults_are_those_of_the_layer(engine: Engine) -> None:
     weights = random_weights(theirs)
     expected = run(TORCH, load(TORCH, theirs.eval(), weights), X, DOUT)
     assert worst(run(engine, load(engine, ours.eval(), weights), X, DOUT), expected) < 1e-11
-    rates = [m.p for m in ours.modules() if isinstance(m, engine.nn.Dropout)]
+    rates = [m.p for m in ours.modules() if isinstance(m, engine.library.nn.Dropout)]
     assert rates == [0.1] * 4
 
 

@@ -120,8 +120,8 @@ def test_options_reach_the_blocks(engine: Engine) -> None:
     model = engine.models.TransformerLanguageModel(V, CONTEXT, **SIZES, num_layers=3, **options)
     modules = list(model.modules())
     assert len(model.blocks) == 3
-    assert [m.p for m in modules if isinstance(m, engine.nn.Dropout)] == [0.25] * 13
-    assert [m.eps for m in modules if isinstance(m, engine.nn.LayerNorm)] == [0.5] * 7
+    assert [m.p for m in modules if isinstance(m, engine.library.nn.Dropout)] == [0.25] * 13
+    assert [m.eps for m in modules if isinstance(m, engine.library.nn.LayerNorm)] == [0.5] * 7
     assert all(block.activation is engine.functional.relu for block in model.blocks)
 
 

@@ -77,7 +77,7 @@ def test_learned_starts_small(engine: Engine) -> None:
 @pytest.mark.parametrize("engine", ENGINES, ids=repr)
 def test_lengths(name: str, engine: Engine) -> None:
     """Up to max_len tokens, in any number of sequences; one more is an error that says so."""
-    encoding = getattr(engine.models, name)(C, T).to(engine.lib.float64)
+    encoding = getattr(engine.models, name)(C, T).to(engine.library.float64)
     rows = add_positions(engine, encoding, np.zeros((T, C)))
     assert rows.any(axis=1).all()
     for tokens in (0, 1, T):

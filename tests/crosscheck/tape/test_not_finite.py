@@ -9,7 +9,7 @@ import pytest
 from support.engines import NUMPY
 
 from crosscheck import Batch, compare, copy_weights, randomize
-from crosscheck.not_finite import first_not_finite
+from crosscheck.tape.not_finite import first_not_finite
 
 X = np.random.default_rng(0).standard_normal((2, 5, 8)).astype(np.float32)
 
@@ -75,7 +75,7 @@ def in_forward(forward: Any) -> Any:
 
     model = Block(8, 2, 12)
     randomize(model)
-    return NUMPY.nn.Sequential(NUMPY.nn.Linear(8, 8), model)
+    return NUMPY.library.nn.Sequential(NUMPY.library.nn.Linear(8, 8), model)
 
 
 def test_an_op_between_two_children_is_in_their_parent() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.engines import Array
 from crosscheck.runs import Batch, run
+from crosscheck.sides import Array
 from crosscheck.tape.call import LOSS, ROOT, Places
 from tinygrad_tf import Tensor, observe
 from tinygrad_tf.machinery.forms import Op
@@ -30,10 +30,9 @@ def first_not_finite(model: Any, batch: Batch) -> str | None:
             return f"the weights are not finite: {name} {_where(parameter.data)}"
     if not np.isfinite(batch.inputs).all():
         return f"the input is not finite: it {_where(batch.inputs)}"
-    loss = "random cotangent" if batch.targets is None else "cross-entropy"
     for dtype in ("float64", "float32"):
         hunt = _Hunt()
-        run(model, batch, dtype=dtype, loss=loss, watch=hunt.watching)
+        run(model, batch, dtype=dtype, loss=batch.loss, watch=hunt.watching)
         if hunt.found:
             return f"in {dtype}, {hunt.found}"
     return None
@@ -43,8 +42,8 @@ class _Hunt:
     """Listens to a run, and remembers the first thing that is not finite, as a sentence."""
 
     def __init__(self) -> None:
-        self.found = ""
-        self._places = Places()
+        self.found = ""  # the sentence; empty until there is one
+        self._places = Places()  # which module is running
         self._users: dict[int, list[str]] = defaultdict(list)  # the ops that used a tensor
         self._alive: list[Tensor] = []  # so that no id is used twice
 
