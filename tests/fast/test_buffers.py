@@ -197,17 +197,14 @@ def test_an_exception_holds_what_its_frames_hold() -> None:
     assert places[0] in [address(a) for a in [empty(LARGE, F4) for _ in range(3)]]
 
 
+@pytest.mark.usefixtures("without_collector")
 def test_a_cycle_holds_its_arrays_until_it_is_collected(pool: Any) -> None:
     cycle: list[Any] = [empty(LARGE, F4)]
     cycle.append(cycle)
-    gc.disable()
-    try:
-        del cycle
-        assert pool.bytes == 0
-        gc.collect()
-        assert pool.bytes == 360_000
-    finally:
-        gc.enable()
+    del cycle
+    assert pool.bytes == 0
+    gc.collect()
+    assert pool.bytes == 360_000
 
 
 @pytest.mark.parametrize("look", [lambda a: a.base.view(np.ndarray), lambda a: a.base[5:]])

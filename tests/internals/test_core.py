@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from typing import Any
 
@@ -14,6 +13,7 @@ from tinygrad_tf.autograd import newest_first
 from tinygrad_tf.graph import Node, Variable
 
 
+@pytest.mark.usefixtures("without_collector")
 def test_a_node_keeps_shape_and_dtype_and_not_the_array() -> None:
     """The rule below keeps nothing, so the result of an op that is used no more can go."""
 
@@ -25,12 +25,8 @@ def test_a_node_keeps_shape_and_dtype_and_not_the_array() -> None:
     y = double(x)
     z = double(y)
     gone = weakref.ref(y.data)
-    gc.disable()
-    try:
-        del y
-        assert gone() is None
-    finally:
-        gc.enable()
+    del y
+    assert gone() is None
     (node,) = z.node.inputs
     assert (type(node), node.op, node.shape, node.dtype) == (Node, "double", (2, 3), np.float64)
     z.backward(Tensor(np.ones((2, 3))))

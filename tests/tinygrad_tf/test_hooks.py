@@ -1,4 +1,3 @@
-import gc
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -152,15 +151,12 @@ def test_retain_grad_on_a_leaf_changes_nothing() -> None:
     assert x.grad.tolist() == [3.0]
 
 
+@pytest.mark.usefixtures("without_collector")
 def test_a_gradient_that_was_kept_leaves_no_cycle() -> None:
     x = Tensor([2.0], requires_grad=True)
     y = x * 3.0
     y.retain_grad()
     (y * y).sum().backward()
     gone = weakref.ref(y.data)
-    gc.disable()
-    try:
-        del y
-        assert gone() is None
-    finally:
-        gc.enable()
+    del y
+    assert gone() is None

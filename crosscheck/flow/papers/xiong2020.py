@@ -63,7 +63,6 @@ def xiong2020(
         wiring: power(depths, [geometric_mean(last[wiring, depth]) for depth in depths])
         for wiring in (PRE, POST)
     }
-    before = float(np.mean(before_norm))
     per_layer = (np.mean(growth, axis=0) - 1)[EARLY:] / np.arange(EARLY, max(depths) + 1)
     return Paper(
         "xiong2020",
@@ -71,21 +70,19 @@ def xiong2020(
         "Xiong et al. (2020), arXiv:2002.04745",
         f"{', '.join(map(str, depths))} blocks, one head of width {width}, W_Q = W_K = 0, "
         f"{len(seeds)} seeds",
-        (
-            Claim("pre-norm: d log |dW_2| / d log L, of the last block", slopes[PRE], -0.65, -0.35),
-            Claim("post-norm: d log |dW_2| / d log L, of the last block", slopes[POST], -0.1, 0.2),
-            Claim("post-norm: |x5|^2 / d, before the last norm", before, 1.4, 1.6),
-            Claim(
-                "pre-norm: (|x_l|^2 / d - 1) / l, least of l >= 4", float(per_layer.min()), 0.5, 1.5
-            ),
-            Claim(
-                "pre-norm: (|x_l|^2 / d - 1) / l, largest of l >= 4",
-                float(per_layer.max()),
-                0.5,
-                1.5,
-            ),
-        ),
+        _claims(slopes, float(np.mean(before_norm)), per_layer),
         agreements=compared(agreements),
+    )
+
+
+def _claims(slopes: dict[Wiring, float], before: float, per_layer: Array) -> tuple[Claim, ...]:
+    least, largest = float(per_layer.min()), float(per_layer.max())
+    return (
+        Claim("pre-norm: d log |dW_2| / d log L, of the last block", slopes[PRE], -0.65, -0.35),
+        Claim("post-norm: d log |dW_2| / d log L, of the last block", slopes[POST], -0.1, 0.2),
+        Claim("post-norm: |x5|^2 / d, before the last norm", before, 1.4, 1.6),
+        Claim("pre-norm: (|x_l|^2 / d - 1) / l, least of l >= 4", least, 0.5, 1.5),
+        Claim("pre-norm: (|x_l|^2 / d - 1) / l, largest of l >= 4", largest, 0.5, 1.5),
     )
 
 

@@ -1,4 +1,4 @@
-"""Each kind of finding, by a wrong rule or model made here: what it names, and that it is alone."""
+"""A wrong rule, made here: what its finding names, that it is alone, and where it is shown."""
 
 from __future__ import annotations
 
@@ -8,60 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.taped import around, exp_with, honest, only, pair, wrong_output, wrong_slope
 
-from crosscheck import Batch, Finding, Localisation, compare, localise
+from crosscheck import Batch, compare, localise
 from crosscheck.distance import relative_error
 from crosscheck.tape.finding import Kind
 from tinygrad_tf import differentiable
-from tinygrad_tf.machinery.complaints import complaint
-
-Forward = Any
-
-
-def exp_with(wrong: Any) -> Any:
-    """An exp whose out and dx are what `wrong(x, out, dout)` makes of them; dout is None first."""
-
-    @differentiable
-    def exp(x: Any) -> Any:
-        out = wrong(x, np.exp(x), None)
-
-        def backward(dout: Any) -> Any:
-            return (wrong(x, out, dout),)
-
-        return out, backward
-
-    return exp
-
-
-def honest(x: Any, out: Any, dout: Any) -> Any:
-    return out if dout is None else dout * out
-
-
-def wrong_slope(x: Any, out: Any, dout: Any) -> Any:
-    return out if dout is None else 1.5 * dout * out
-
-
-def wrong_output(x: Any, out: Any, dout: Any) -> Any:
-    if dout is not None:
-        return dout * out
-    bent = out.copy()
-    bent[1, 2, 3] += 0.25
-    return bent
-
-
-def around(op: Any) -> Any:
-    """The forward of a model in the midst of which exp stands."""
-    return lambda e, self, x: ((x * self.w).sin() + op(x * self.v)).tanh() * self.w
-
-
-def pair(on_both_sides: Any, rule: Any) -> Any:
-    return on_both_sides(around(lambda x: x.exp()), around(rule), w=(6,), v=(5, 1))
-
-
-def only(where: Localisation) -> Finding:
-    assert len(where.findings) == 1, str(where)
-    assert where.first is where.findings[0]
-    return where.findings[0]
 
 
 def test_the_same_rule_without_a_mistake_is_not_accused(on_both_sides: Any, x: np.ndarray) -> None:
@@ -131,9 +83,9 @@ def test_file_and_line_are_those_of_the_rule_and_of_the_call(
     forward = only(localise(*pair(on_both_sides, output), Batch(x)))
     assert forward.rule == f"{file}:{start}"
     assert backward.rule == f"{file}:{start + step}"
-    caller = inspect.getsourcelines(around)[1] + 2
-    assert backward.caller == forward.caller == f"{__file__}:{caller}"
-    assert f"called from tests/crosscheck/tape/test_findings.py:{caller}" in str(backward)
+    caller = inspect.getsourcelines(around)[1] + 2  # the line of its lambda
+    assert backward.caller == forward.caller == f"{file}:{caller}"
+    assert f"called from tests/support/taped.py:{caller}" in str(backward)
 
 
 def test_the_float32_errors_of_both_sides_stand_beside_it(
@@ -184,293 +136,6 @@ def test_one_rule_in_many_places_is_one_paragraph(on_both_sides: Any, x: np.ndar
     assert "and so born in 2 places more: model#2, model" in str(where)
 
 
-def test_a_wrong_constant_is_shown_beside_the_right_one(on_both_sides: Any, x: np.ndarray) -> None:
-    def forward(eps: float) -> Any:
-        return lambda e, self, x: e.functional.layer_norm(x, (6,), self.w, self.b, eps)
-
-    found = only(localise(*on_both_sides(forward(1e-5), forward(1e-6), w=(6,), b=(6,)), Batch(x)))
-    assert (found.kind, found.op, found.argument) == (Kind.CONSTANT, "layer_norm", "out")
-    assert found.what == "called with 1e-06, the reference with 1e-05"
-
-
-def test_an_array_from_the_wrong_place_is_wiring(on_both_sides: Any, x: np.ndarray) -> None:
-    def theirs(e: Any, self: Any, x: Any) -> Any:
-        a, b = x.sin(), x.cos()
-        return a.tanh() + b * a
-
-    def ours(e: Any, self: Any, x: Any) -> Any:
-        a, b = x.sin(), x.cos()
-        return b.tanh() + b * a
-
-    found = only(localise(*on_both_sides(theirs, ours), Batch(x)))
-    assert (found.kind, found.op, found.argument) == (Kind.WIRING, "tanh", "x")
-    assert found.what == "its x comes from model/cos, the reference's from model/sin"
-    assert "the reference has this array as model/cos: are the two confused?" in found.hint
-
-
-def test_a_step_left_out_is_named_by_the_hint(on_both_sides: Any, x: np.ndarray) -> None:
-    pair = on_both_sides(
-        lambda e, self, x: (x.sin() + x.cos()).tanh() * x.exp(),
-        lambda e, self, x: x.sin().tanh() * x.exp(),
-    )
-    first = localise(*pair, Batch(x)).first
-    assert first is not None
-    assert (first.kind, first.op, first.argument) == (Kind.WIRING, "tanh", "x")
-    assert "the add that the reference has between model/sin and this is left out" in first.hint
-
-
-def test_a_way_back_that_is_cut_is_wiring(on_both_sides: Any, x: np.ndarray) -> None:
-    pair = on_both_sides(
-        lambda e, self, x: x.sin() * x.cos(), lambda e, self, x: x.sin().detach() * x.cos()
-    )
-    found = only(localise(*pair, Batch(x)))
-    assert (found.kind, found.op, found.argument) == (Kind.WIRING, "mul", "dx")
-    assert "is there a detach" in found.hint
-    assert found.gap is not None
-    assert found.gap.form == "missing here"
-
-
-def test_another_number_of_tensors_is_wiring(on_both_sides: Any, x: np.ndarray) -> None:
-    pair = on_both_sides(
-        lambda e, self, x: e.functional.linear(x, self.w, self.b),
-        lambda e, self, x: e.functional.linear(x, self.w),
-        w=(4, 6),
-        b=(4,),
-    )
-    found = only(localise(*pair, Batch(x)))
-    assert (found.kind, found.op) == (Kind.WIRING, "linear")
-    assert found.what == "it is given 2 tensors, in the reference 3"
-
-
-def test_what_is_right_alone_and_wrong_in_the_run_is_state(
-    on_both_sides: Any, x: np.ndarray
-) -> None:
-    calls: list[int] = []
-
-    def first_is_wrong(x: Any, out: Any, dout: Any) -> Any:
-        if dout is not None:
-            return dout * out
-        calls.append(1)
-        return out + 1 if len(calls) == 1 else out
-
-    found = only(localise(*pair(on_both_sides, exp_with(first_is_wrong)), Batch(x)))
-    assert (found.kind, found.op, found.argument) == (Kind.STATE, "exp", "out")
-    assert found.what == "right alone, wrong in this run"
-
-
-@pytest.mark.parametrize("held", ["dout", "out", "input 0"])
-def test_a_backward_that_writes_into_what_others_hold_is_state(
-    on_both_sides: Any, x: np.ndarray, held: str
-) -> None:
-    def overwriting(x: Any, out: Any, dout: Any) -> Any:
-        if dout is None:
-            return out
-        dx = dout * out
-        {"dout": dout, "out": out, "input 0": x}[held][...] = 7.0
-        return dx
-
-    findings = localise(*pair(on_both_sides, exp_with(overwriting)), Batch(x)).findings
-    first = findings[0]
-    assert (first.kind, first.op, first.argument) == (Kind.STATE, "exp", held)
-    assert first.hint == f"is {held} written to in place?"
-
-
-def test_an_input_that_is_overwritten_on_the_way_forward_is_found(
-    on_both_sides: Any, x: np.ndarray
-) -> None:
-    @differentiable
-    def exp(x: Any) -> Any:
-        out = np.exp(x, out=x)
-        return out, lambda dout: (dout * out,)
-
-    def forward(op: Any) -> Any:
-        def run(e: Any, self: Any, x: Any) -> Any:
-            h = x.sin()
-            return op(h) + h.tanh()
-
-        return run
-
-    findings = localise(*on_both_sides(forward(lambda x: x.exp()), forward(exp)), Batch(x)).findings
-    assert any(
-        f.op == "tanh" and f.kind is Kind.WIRING and "was x overwritten" in f.hint for f in findings
-    ), findings
-
-
-def test_a_sum_that_is_wrong_where_all_that_arrives_is_right(
-    on_both_sides: Any, x: np.ndarray
-) -> None:
-    def forward(hook: Any) -> Any:
-        def run(e: Any, self: Any, x: Any) -> Any:
-            h = x.sin()
-            if hook is not None:
-                h.register_hook(hook)
-            return h.exp() * h.cos()
-
-        return run
-
-    where = localise(*on_both_sides(forward(None), forward(lambda dh: dh * 2.0)), Batch(x))
-    found = only(where)
-    assert (found.kind, found.op, found.argument) == (Kind.SUM, Kind.SUM.value, "dout")
-    assert (
-        found.what
-        == "the 2 gradients that arrive at the output of model/sin agree, and their sum does not"
-    )
-    assert found.tolerance == pytest.approx(1.0)
-    assert where.inherited == 0  # of what comes before, there is only the input
-
-
-def test_one_of_two_gradients_that_is_lost_is_told(on_both_sides: Any, x: np.ndarray) -> None:
-    kept: dict[str, Any] = {}
-
-    def forward(hook: Any) -> Any:
-        def run(e: Any, self: Any, x: Any) -> Any:
-            h = x.sin()
-            if hook is not None:
-                h.register_hook(hook)
-            a, b = h.exp(), h.cos()
-            if hook is not None:
-                a.register_hook(lambda da: kept.__setitem__("share", da * a.detach()))
-            return a * 3.0 + b
-
-        return run
-
-    found = only(
-        localise(*on_both_sides(forward(None), forward(lambda dh: kept["share"])), Batch(x))
-    )
-    assert (found.kind, found.op) == (Kind.SUM, Kind.SUM.value)
-    assert found.hint.startswith("it is what model/exp alone sends back: is = written for +=")
-
-
-def test_a_grad_that_is_not_what_arrives(on_both_sides: Any, x: np.ndarray) -> None:
-    def ours(e: Any, self: Any, x: Any) -> Any:
-        self.w.register_hook(lambda dw: dw * 2.0)
-        return x.sin() * self.w
-
-    found = only(
-        localise(*on_both_sides(lambda e, self, x: x.sin() * self.w, ours, w=(6,)), Batch(x))
-    )
-    assert (found.kind, found.op, found.argument) == (Kind.SUM, "backward", "w.grad")
-    assert found.what == "what 1 ops send back agrees, and the .grad it ends in does not"
-    assert found.hint == "w.grad is twice what it should be: is it added up twice?"
-
-
-def test_sloppy_float32_is_found_where_float64_is_right(on_both_sides: Any, x: np.ndarray) -> None:
-    def sloppy(x: Any, out: Any, dout: Any) -> Any:
-        if dout is None:
-            return out
-        dx = dout * out
-        return dx.astype(np.float16).astype(dx.dtype) if dx.dtype == np.float32 else dx
-
-    found = only(localise(*pair(on_both_sides, exp_with(sloppy)), Batch(x)))
-    assert (found.kind, found.op, found.argument) == (Kind.ROUNDING, "exp", "dx")
-    assert found.rounding is not None
-    assert 1e-5 < found.rounding < 1e-3  # float16 has 11 bits
-    assert "right in float64, and too inexact in float32" in found.what
-
-
-def test_float64_that_creeps_into_float32_is_found(on_both_sides: Any, x: np.ndarray) -> None:
-    def widened(x: Any, out: Any, dout: Any) -> Any:
-        return out if dout is None else dout * out.astype(np.float64)
-
-    found = only(localise(*pair(on_both_sides, exp_with(widened)), Batch(x)))
-    assert (found.kind, found.op, found.argument) == (Kind.ROUNDING, "exp", "dx")
-    assert found.gap is not None
-    assert found.gap.form == "dtype float64, the reference has float32"
-
-
-def raising(when: str) -> Any:
-    def raises(x: Any, out: Any, dout: Any) -> Any:
-        if (dout is None) == (when == "forward"):
-            raise ZeroDivisionError("no such luck")
-        return honest(x, out, dout)
-
-    return raises
-
-
-@pytest.mark.parametrize("when", ["forward", "backward"])
-def test_an_exception_in_a_rule_is_a_finding_and_the_only_one(
-    on_both_sides: Any, x: np.ndarray, when: str
-) -> None:
-    where = localise(*pair(on_both_sides, exp_with(raising(when))), Batch(x))
-    found = only(where)
-    assert (found.kind, found.op, found.path, found.key) == (
-        Kind.RAISED,
-        "exp",
-        "model",
-        "model/exp",
-    )
-    assert found.what == "it raised ZeroDivisionError: no such luck"
-    assert where.unpaired == {"the model": (), "the reference": ()}
-    assert str(where).startswith("born here: exp in model: it raised ZeroDivisionError: no such")
-
-
-@pytest.mark.parametrize("returned", [None, (1.0,)])
-def test_a_backward_that_returns_no_arrays_is_named_also_without_a_twin(
-    on_both_sides: Any, x: np.ndarray, returned: Any
-) -> None:
-    @differentiable
-    def own(x: Any) -> Any:
-        return np.exp(x), lambda dout: returned
-
-    found = only(localise(*pair(on_both_sides, own), Batch(x)))
-    assert (found.kind, found.op, found.key) == (Kind.RAISED, "own", "model/own")
-
-
-def test_an_exception_in_the_run_alone_is_placed_too(on_both_sides: Any, x: np.ndarray) -> None:
-    calls: list[int] = []
-
-    def once(x: Any, out: Any, dout: Any) -> Any:
-        if dout is not None:
-            calls.append(1)
-            if len(calls) == 1:  # in the run, and not when it is called alone; NumPy's own words
-                raise ValueError("matmul: Input operand 1 has a mismatch")
-        return honest(x, out, dout)
-
-    found = only(localise(*pair(on_both_sides, exp_with(once)), Batch(x)))
-    assert (found.kind, found.key, found.op) == (Kind.RAISED, "model/exp", "exp")
-    assert found.rule.startswith(f"{__file__}:")
-
-
-def test_our_engines_complaint_about_a_shape_is_placed(on_both_sides: Any, x: np.ndarray) -> None:
-    def squashed(x: Any, out: Any, dout: Any) -> Any:
-        return out if dout is None else (dout * out).sum(axis=0)
-
-    found = only(localise(*pair(on_both_sides, exp_with(squashed)), Batch(x)))
-    assert (found.kind, found.op, found.argument) == (Kind.BACKWARD, "exp", "dx")
-    assert found.gap is not None
-    assert found.gap.form == "shape (5, 6), the reference has (2, 5, 6)"
-
-
-def test_a_scalars_gradient_that_is_not_summed_is_the_rules_fault(
-    on_both_sides: Any, x: np.ndarray
-) -> None:
-    @differentiable
-    def mul(x: Any, y: Any) -> Any:
-        return x * y, lambda dout: (dout * y, dout * x)
-
-    pair = on_both_sides(
-        lambda e, self, x: x.exp() * x.mean(), lambda e, self, x: mul(x.exp(), x.mean())
-    )
-    found = only(localise(*pair, Batch(x)))
-    assert (found.kind, found.op, found.argument) == (Kind.BACKWARD, "mul", "dy")
-    assert found.gap is not None
-    assert found.gap.form == "shape (2, 5, 6), the reference has ()"
-
-
-def test_a_mistake_in_the_walk_is_nobody_elses(
-    on_both_sides: Any, x: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import tinygrad_tf.autograd
-
-    def dishonest(start: Any) -> Any:
-        raise complaint(RuntimeError, "backward", "lost on the way")
-
-    monkeypatch.setattr(tinygrad_tf.autograd, "newest_first", dishonest)
-    found = only(localise(*pair(on_both_sides, exp_with(honest)), Batch(x)))
-    assert (found.kind, found.op) == (Kind.RAISED, "backward")
-    assert "lost on the way" in found.what
-
-
 def test_a_finding_is_plain_data(on_both_sides: Any, x: np.ndarray) -> None:
     where = localise(*pair(on_both_sides, exp_with(wrong_slope)), Batch(x))
     plain = json.loads(json.dumps(where.to_dict()))
@@ -487,7 +152,7 @@ def test_compare_says_where_and_json_holds_it(on_both_sides: Any, x: np.ndarray)
     text = str(report)
     for part in (
         "born here: exp in model: its dx is wrong, on right inputs and a right dout",
-        "rule at tests/crosscheck/tape/test_findings.py:",
+        "rule at tests/support/taped.py:",
         "hint: dx is 1.5 times what it should be",
         "inherited from there: 1 of",
     ):
