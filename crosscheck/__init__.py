@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from crosscheck.comparison import compare as compare
     from crosscheck.judge import Verdict as Verdict
-    from crosscheck.report import Comparison as Comparison
     from crosscheck.report import Report as Report
-    from crosscheck.report import Row as Row
+    from crosscheck.row import Comparison as Comparison
+    from crosscheck.row import Row as Row
     from crosscheck.runs import Batch as Batch
     from crosscheck.sides import ForeignModel as ForeignModel
     from crosscheck.tape import Finding as Finding
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _NAMES = {
     "comparison": ("compare",),
     "judge": ("Verdict",),
-    "report": ("Comparison", "Report", "Row"),
+    "report": ("Report",),
+    "row": ("Comparison", "Row"),
     "runs": ("Batch",),
     "sides": ("ForeignModel",),
     "tape": ("Finding", "Localisation", "localise"),

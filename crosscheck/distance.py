@@ -39,10 +39,31 @@ def largest_entry(array: Array) -> float:
     return float(np.abs(array).max(initial=0.0))
 
 
+def distance(a: Array, b: Array) -> float:
+    """Return |a - b|."""
+    return norm(a.astype(np.float64) - b)
+
+
 def relative_error(a: Array, b: Array) -> float:
     """Return |a - b| / |b|; 0 if both are zero, 1 if only b is."""
-    difference, size = norm(a.astype(np.float64) - b), norm(b)
+    difference, size = distance(a, b), norm(b)
     return difference / size if size > 0 else float(difference > 0)
+
+
+def cosine(a: Array, b: Array) -> float | None:
+    """Return the cosine of the angle between two arrays; None if either is zero or not finite."""
+    sizes = norm(a), norm(b)
+    if not all(0.0 < size < math.inf for size in sizes):
+        return None
+    return float(np.vdot(a / sizes[0], b / sizes[1]))
+
+
+def worst_entry(a: Array, b: Array) -> tuple[int, ...]:
+    """Return the index of the largest |a - b|. Entries that are equal have no difference."""
+    with np.errstate(all="ignore"):
+        difference = np.where(a == b, 0.0, np.abs(a.astype(np.float64) - b))
+    difference[np.isnan(difference)] = np.inf
+    return tuple(int(i) for i in np.unravel_index(np.argmax(difference), difference.shape))
 
 
 def largest_gradient(gradients: Iterable[Array | None]) -> float:
@@ -68,6 +89,7 @@ class Gap:
     ours: float = 0.0  # our entry there
     reference: float = 0.0  # the reference's entry there
     form: str = ""  # what is wrong before any value is: a missing array, shape, dtype or NaN
+    difference: float = 0.0  # |ours - reference|; infinite for a wrong form
 
 
 AGREES = Gap(agrees=True, error=0.0)
@@ -82,7 +104,11 @@ def gap_between(
     """
     form = _form(ours, reference)
     if form or ours is None or reference is None:
-        return AGREES if ours is None and reference is None else Gap(False, np.inf, form=form)
+        return (
+            AGREES
+            if ours is None and reference is None
+            else Gap(False, np.inf, form=form, difference=np.inf)
+        )
     with np.errstate(all="ignore"):
         equal = (ours == reference) | (np.isnan(ours) & np.isnan(reference))
         difference = np.where(equal, 0.0, ours.astype(np.float64) - reference)
@@ -90,16 +116,18 @@ def gap_between(
         return AGREES
     if not np.isfinite(difference).all():
         worst = _first(~np.isfinite(difference))
-        return Gap(False, np.inf, worst, float(ours[worst]), float(reference[worst]), "not finite")
-    distance = norm(difference)
+        ends = float(ours[worst]), float(reference[worst])
+        return Gap(False, np.inf, worst, *ends, "not finite", np.inf)
+    apart = norm(difference)
     size = norm(np.where(np.isfinite(reference), reference, 0.0))
     worst = _first(np.abs(difference) == np.abs(difference).max())
     return Gap(
-        agrees=distance <= relative * size + floor,
-        error=distance / size if size > 0 else distance,
+        agrees=apart <= relative * size + floor,
+        error=apart / size if size > 0 else apart,
         worst=worst,
         ours=float(ours[worst]),
         reference=float(reference[worst]),
+        difference=apart,
     )
 
 

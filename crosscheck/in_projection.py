@@ -39,15 +39,24 @@ def with_parts(arrays: Mapping[str, Array | None]) -> Iterator[tuple[str, Array 
             yield name, array
 
 
-def is_key_bias(name: str) -> bool:
-    """Whether this is the bias of the keys.
-
-    A vector b added to every key adds q.b to every score of a query, and softmax does not see what
-    is added to all of its scores: the gradient is zero.
-    """
-    return name.endswith("in_proj_bias[k]")
-
-
 def is_part(name: str) -> bool:
     """Whether this is the name of a part of an in-projection."""
     return name.endswith(tuple(f"{stacked}[{letter}]" for stacked in STACKED for letter in LETTERS))
+
+
+def named_view(arrays: Mapping[str, Array], name: str) -> Array:
+    """Return the array of this name, or the part of it, as a view."""
+    if not is_part(name):
+        return arrays[name]
+    return split(arrays[whole(name)])[name[-2]]
+
+
+def whole(name: str) -> str:
+    """Return the name of the parameter that this is, or is a part of."""
+    return name[: -len("[q]")] if is_part(name) else name
+
+
+def module_of(name: str) -> str:
+    """Return the module that a parameter belongs to. Queries, keys and values have one each."""
+    module = name.rpartition(".")[0]
+    return f"{module}[{name[-2]}]" if is_part(name) else module

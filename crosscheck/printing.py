@@ -47,6 +47,19 @@ def _print(sections: Iterable[RenderableType], console: Console) -> None:
         console.print(section, crop=False)
 
 
+def printed(section: RenderableType) -> str:
+    """Return what a console as wide as needed prints, without the spaces at the ends of lines."""
+    console = Console(file=io.StringIO(), width=UNLIMITED, markup=False, highlight=False)
+    with console.capture() as captured:
+        console.print(section)
+    return "\n".join(line.rstrip() for line in captured.get().strip("\n").split("\n"))
+
+
+def plural(count: int, one: str, many: str) -> str:
+    """Return the form of a word that stands beside this count."""
+    return one if count == 1 else many
+
+
 def two_columns(
     lines: dict[str, str], term_style: str = "", style: str = "", gap: int = 3
 ) -> Table:

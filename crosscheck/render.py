@@ -12,8 +12,8 @@ from crosscheck.check import Check
 from crosscheck.distance import RELATIVE
 from crosscheck.in_projection import is_part
 from crosscheck.judge import ROUNDING, ROUNDING_FLOOR, Verdict
-from crosscheck.printing import print_sections, two_columns
-from crosscheck.report import Comparison
+from crosscheck.printing import plural, print_sections, two_columns
+from crosscheck.row import Comparison
 from crosscheck.tables import gradient_table, parity_table, shown_error
 
 PRECISIONS = {"both": "float64 and float32"}
@@ -26,23 +26,21 @@ def print_check(check: Check, console: Console) -> None:
 
 def _sections(check: Check, console: Console) -> list[RenderableType]:
     dtype = check.report.dtype
-    first, *others = check.report.comparisons
-    table, has_ratio = gradient_table(first, dtype, console)
+    sections: list[RenderableType] = [_heading(check), _loss_lines(check)]
+    if check.report.comparisons:  # empty if our engine raised
+        first, *others = check.report.comparisons
+        table, has_ratio = gradient_table(first, dtype, console)
+        sections += [table, _legend(first, dtype, has_ratio)]
+        sections += [_summary(comparison, dtype) for comparison in others]
     parity: RenderableType = Text(
         "nn.TransformerEncoderLayer has no such form: no parity to test\n"
     )
     if check.parity:
         parity = parity_table(check.parity, check.options.width, console)
-    return [
-        _heading(check),
-        _loss_lines(check),
-        table,
-        _legend(first, dtype, has_ratio),
-        *(_summary(comparison, dtype) for comparison in others),
-        parity,
-        *([] if check.report.agrees else [Text(str(check.report), "red")]),
-        _verdict(check),
-    ]
+    sections.append(parity)
+    if not check.report.agrees:
+        sections.append(Text(str(check.report), "red" if check.report.disagrees else "yellow"))
+    return [*sections, _verdict(check)]
 
 
 def _heading(check: Check) -> Table:
@@ -72,10 +70,13 @@ def _heading(check: Check) -> Table:
 
 
 def _loss_lines(check: Check) -> Text:
-    initial = check.initial_loss
+    initial = {
+        side: "raised" if loss is None else f"{loss:.6f}"
+        for side, loss in check.initial_loss.items()
+    }
     uniform = math.log(check.vocab_size)
     return Text(
-        f"\nInitial loss   NumPy {initial['numpy']:.6f}   PyTorch {initial['torch']:.6f}"
+        f"\nInitial loss   NumPy {initial['numpy']}   PyTorch {initial['torch']}"
         f"   (guessing among {check.vocab_size} characters: ln {check.vocab_size} = {uniform:.4f})"
         "\nThen every parameter is randomised, so that no zero or one can hide a bug."
     )
@@ -91,7 +92,8 @@ def _legend(comparison: Comparison, dtype: str, has_ratio: bool) -> Table:
         lines["f32"] = f"{ratio}, at most {ROUNDING:g}, or our error below {ROUNDING_FLOOR:g}"
     if any(row.verdict == Verdict.ZERO for row in comparison.rows):
         lines["zero"] = (
-            "a bias of the keys adds the same to all scores of a query, and softmax cannot see it"
+            "nothing changes wherever it is moved: a bias of the keys, for instance, adds the same "
+            "to all scores of a query, and softmax cannot see it"
         )
     if any(is_part(row.name) for row in comparison.rows):
         lines["q, k, v"] = "the three parts of the in-projection"
@@ -114,19 +116,38 @@ def _worst(comparisons: tuple[Comparison, ...], dtype: str) -> float | None:
 
 
 def _verdict(check: Check) -> Text:
+    verdicts = check.verdicts
+    rows = len(verdicts)
     if check.agrees:
         worst = _worst(check.report.comparisons, check.report.dtype)
         precision = "float32" if check.report.dtype == "float32" else "float64"
         detail = f"; largest error in {precision} {worst:.1e}" if worst else ""
-        return Text(f"AGREE: {check.rows} rows compared, all agree{detail}.", "bold green")
-    if check.failed == check.vacuous:
-        others = check.rows - check.vacuous
-        what = "is too small to test (its gradient vanishes)"
-        if check.vacuous > 1:
-            what = "are too small to test (their gradients vanish)"
-        return Text(
-            f"NOT PROVED: {check.vacuous} of {check.rows} rows {what}; "
-            f"the other {others} {'agrees' if others == 1 else 'agree'}.",
-            "bold yellow",
-        )
-    return Text(f"DISAGREE: {check.failed} of {check.rows} rows fail.", "bold red")
+        return Text(f"AGREE: {rows} rows compared, all agree{detail}.", "bold green")
+    if check.report.raised:
+        return Text(f"DISAGREE: our engine raised {check.report.raised}", "bold red")
+    wrong = sum(verdict.wrong for verdict in verdicts)
+    unproved = _unproved(verdicts)
+    if check.disagrees:
+        said = f"{wrong} of {rows} rows {plural(wrong, 'fails', 'fail')}"
+        others = [f"{count} more {words}" for count, words in unproved]
+        return Text(f"DISAGREE: {'; '.join([said, *others])}.", "bold red")
+    (count, words), *rest = unproved
+    good = sum(verdict.good for verdict in verdicts)
+    parts = [
+        f"{count} of {rows} rows {words}",
+        *(f"{count} more {words}" for count, words in rest),
+        f"the other {good} {plural(good, 'agrees', 'agree')}",
+    ]
+    return Text(f"NOT PROVED: {'; '.join(parts)}.", "bold yellow")
+
+
+def _unproved(verdicts: list[Verdict]) -> list[tuple[int, str]]:
+    """Say how many rows prove nothing, for each reason that there is."""
+    small, amplified = verdicts.count(Verdict.VACUOUS), verdicts.count(Verdict.AMPLIFIED)
+    one, many = (
+        "is too small to test (its gradient vanishes)",
+        "are too small to test (their gradients vanish)",
+    )
+    rounding = f"{plural(amplified, 'differs', 'differ')} by no more than rounding explains"
+    counted = [(small, plural(small, one, many)), (amplified, rounding)]
+    return [(count, words) for count, words in counted if count]

@@ -1,52 +1,20 @@
-"""The result of a comparison, as data: what `compare` returns, and what goes into the JSON file."""
+"""The result of a comparison, as data and in words: what `compare` returns."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from crosscheck.judge import Verdict
+from crosscheck.printing import plain_table, plural, printed
+from crosscheck.row import Comparison, Row
 from crosscheck.tape.finding import Localisation
 
-LISTED = 12  # how many failures are spelled out in words
+LISTED = 12  # how many rows are spelled out in words
+LISTED_BESIDE_A_PLACE = 4  # once it is known where it comes from, few will do
 
-
-@dataclass(frozen=True)
-class Row:
-    """One array, compared. A number is None where it was not measured; errors are relative."""
-
-    name: str  # of a parameter or a part of it, or "input", "output" or "loss"
-    shape: tuple[int, ...]  # of our array, or of the reference's if we have none
-    norm: float | None  # Frobenius, of our array
-    norm_reference: float | None  # Frobenius, of the reference's array
-    error: float | None  # in float64, our array against the reference's
-    rounding: float | None  # our float32 array against the reference's float64 one
-    rounding_reference: float | None  # the reference's float32 array against its float64 one
-    verdict: Verdict  # what the numbers came to
-    reason: str  # why it is not plain agreement
-
-    @property
-    def rounding_ratio(self) -> float | None:
-        """Our float32 rounding error over the reference's own."""
-        if self.rounding is None or not self.rounding_reference:
-            return None
-        return self.rounding / self.rounding_reference
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """All rows under one loss."""
-
-    loss: str  # its name
-    value: float  # its value on our side
-    value_reference: float  # its value on the reference's side
-    outputs: tuple[Row, ...]  # the output, and under cross-entropy the loss
-    gradients: tuple[Row, ...]  # in the order of the parameters
-
-    @property
-    def rows(self) -> tuple[Row, ...]:
-        """Outputs and gradients."""
-        return self.outputs + self.gradients
+Found = tuple[tuple[str, Row], ...]  # rows, each with the loss it was compared under
 
 
 @dataclass(frozen=True)
@@ -55,10 +23,11 @@ class Report:
 
     dtype: str  # "both", "float64" or "float32"
     seed: int  # of the cotangent
-    comparisons: tuple[Comparison, ...]  # one for each loss
+    comparisons: tuple[Comparison, ...]  # one for each loss; empty if our engine raised
     first_not_finite: str | None = None  # where the first NaN or infinity was made, in words
     localisation: Localisation | None = None  # where what disagrees was born, if that was searched
     fast: bool = False  # whether our float32 was computed by the fast forms, and not by the pages
+    raised: str = ""  # the exception that ended our engine's run, in words; empty if there was none
 
     @property
     def agrees(self) -> bool:
@@ -67,14 +36,24 @@ class Report:
         return bool(rows) and all(row.verdict.good for row in rows)
 
     @property
-    def failures(self) -> tuple[tuple[str, Row], ...]:
-        """The rows that do not pass, each with the loss it was compared under."""
-        return tuple(
-            (comparison.loss, row)
-            for comparison in self.comparisons
-            for row in comparison.rows
-            if not row.verdict.good
-        )
+    def disagrees(self) -> bool:
+        """Whether something is wrong. What is only not proved is neither this nor agreement."""
+        return bool(self.wrong or self.raised)
+
+    @property
+    def wrong(self) -> Found:
+        """The rows in which the sides differ, and nothing excuses it."""
+        return self._those(lambda verdict: verdict.wrong)
+
+    @property
+    def unproved(self) -> Found:
+        """The rows that say nothing: too small to test, or explained by rounding."""
+        return self._those(lambda verdict: verdict.unproved)
+
+    @property
+    def failures(self) -> Found:
+        """The rows that do not pass: first what is wrong, then what is not proved."""
+        return self.wrong + self.unproved
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -84,20 +63,56 @@ class Report:
     def __str__(self) -> str:
         count = sum(len(comparison.rows) for comparison in self.comparisons)
         if self.agrees:
-            return f"{count} rows, all agree"
-        # A row that is too small to test does not pass, but it does not disagree either.
-        vacuous = all(row.verdict == Verdict.VACUOUS for _, row in self.failures)
-        what = "are too small to test" if vacuous else "fail"
-        lines = [
-            f"{len(self.failures)} of {count} rows {what}",
-            *filter(None, [self.first_not_finite]),
-        ]
+            return f"{self._table()}\n{count} rows, all agree"
+        lines = [f"the model raised {self.raised}" if self.raised else self._counts(count)]
+        lines += filter(None, [self.first_not_finite])
         listed = LISTED
-        if self.localisation is not None and self.localisation.findings:
+        if self.localisation is not None and str(self.localisation):
             lines += str(self.localisation).split("\n")
-            listed = LISTED // 3  # once it is known where it comes from, few will do
-        for loss, row in self.failures[:listed]:
-            lines.append(f"{row.name} (under {loss}): {row.verdict}: {row.reason}")
-        if len(self.failures) > listed:
-            lines.append(f"... and {len(self.failures) - listed} more")
+            listed = LISTED_BESIDE_A_PLACE
+        lines += _in_words(self.wrong, listed) + _in_words(self.unproved, listed)
         return "\n  ".join(lines)
+
+    def _those(self, wanted: Callable[[Verdict], bool]) -> Found:
+        return tuple(
+            (comparison.loss, row)
+            for comparison in self.comparisons
+            for row in comparison.rows
+            if wanted(row.verdict)
+        )
+
+    def _counts(self, count: int) -> str:
+        wrong, unproved = len(self.wrong), len(self.unproved)
+        if not wrong:
+            return f"{unproved} of {count} rows {plural(unproved, 'is', 'are')} not proved"
+        others = f"; {unproved} more {plural(unproved, 'is', 'are')} not proved" if unproved else ""
+        return f"{wrong} of {count} rows {plural(wrong, 'fails', 'fail')}{others}"
+
+    def _table(self) -> str:
+        """Every row, with its norms and errors."""
+        table = plain_table()
+        for name in ("row", "under", "norm", "the reference's", "error", "float32", "verdict"):
+            table.add_column(name, no_wrap=True)
+        for comparison in self.comparisons:
+            for row in comparison.rows:
+                numbers = (row.norm, row.norm_reference, row.error, row.rounding)
+                shown = ("" if number is None else f"{number:.3g}" for number in numbers)
+                table.add_row(row.name, comparison.loss, *shown, row.verdict.value)
+        return printed(table)
+
+
+def _in_words(rows: Found, listed: int) -> list[str]:
+    """Spell out the first of these rows. What all have in common is said once."""
+    mixed = [row for _, row in rows if row.verdict == Verdict.DTYPE]
+    if len(mixed) > 1:
+        rows = tuple((loss, row) for loss, row in rows if row.verdict != Verdict.DTYPE)
+    lines = [
+        line
+        for loss, row in rows[:listed]
+        for line in f"{row.name} (under {loss}): {row}".split("\n")
+    ]
+    if len(rows) > listed:
+        lines.append(f"... and {len(rows) - listed} more")
+    if len(mixed) > 1:
+        lines.append(f"{len(mixed)} rows, {mixed[0].name} the first: {mixed[0]}")
+    return lines

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from crosscheck.draws import Stream, draws
+from crosscheck.in_projection import with_parts
 from crosscheck.sides import Array, Dialect, Gradients, Watch, side_of
 from tinygrad_tf.ops.cross_entropy import cross_entropy
 
@@ -42,6 +43,10 @@ class Run:
     output: Array  # what the model returned
     loss: Array  # its value, a single number
     gradients: Gradients  # by the name of a parameter, or INPUT; None where nothing arrived
+
+    def by_part(self) -> Gradients:
+        """Return the gradients; the parts of an in-projection come one by one."""
+        return dict(with_parts(self.gradients))
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -21,6 +22,7 @@ import tinygrad_tf
 import tinygrad_tf.transformer
 import torch
 import torch_impl
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 Array = npt.NDArray[Any]
 Options = Mapping[str, Any]  # of a forward, such as masks
@@ -73,6 +75,8 @@ class Dialect:
     tensor: Callable[..., Any]  # (array, requires_grad=False) -> a tensor
     array: Callable[[Any], Array]  # a tensor -> its array, which shares its memory where it can
     clip_grad_norm: Callable[..., Any]  # (parameters, max_norm)
+    # Around a run: what computes with the engine's most careful kernels, where it has a choice.
+    careful: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     def __repr__(self) -> str:
         return self.key
@@ -99,6 +103,10 @@ class Dialect:
     def weights(self, model: Any) -> dict[str, Array]:
         """Return every parameter as an array, by name."""
         return {name: np.array(self.array(x), order="C") for name, x in model.state_dict().items()}
+
+    def parameters(self, model: Any) -> dict[str, Array]:
+        """Return the memory of each parameter, by name: what is written there changes the model."""
+        return {name: self.array(p) for name, p in model.named_parameters()}
 
     def load(self, model: Any, weights: dict[str, Array]) -> None:
         """Load arrays into a model, strictly.
@@ -129,7 +137,7 @@ class Dialect:
         model = self.copy(model, dtype)
         x = self.tensor(in_precision(inputs, dtype), requires_grad=inputs.dtype.kind == "f")
         given = self.options(options, dtype)
-        with watch(model, x):
+        with self.careful(), watch(model, x):
             output = model(x, **given)
             value = loss.of_tensor(self, output)
             value.backward()
@@ -159,6 +167,8 @@ TORCH = Dialect(
     tensor=torch.tensor,
     array=lambda tensor: np.asarray(tensor.detach().cpu().numpy()),
     clip_grad_norm=torch.nn.utils.clip_grad_norm_,
+    # The backward of the flash kernel is wrong where a whole sequence is masked by finite numbers.
+    careful=partial(sdpa_kernel, SDPBackend.MATH),
 )
 DIALECTS = {side.key: side for side in (NUMPY, TORCH)}
 

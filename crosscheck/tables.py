@@ -18,7 +18,7 @@ from rich.text import Text
 from crosscheck.judge import Verdict
 from crosscheck.parity import SHAPE, Parity
 from crosscheck.printing import fitted, plain_table, unwrapped
-from crosscheck.report import Comparison, Row
+from crosscheck.row import Comparison, Row
 
 BAR_WIDTH = 12
 
@@ -127,7 +127,7 @@ def _cells(row: Row, name: str, bar: Bar | str, dtype: str, layout: Layout) -> l
 def _verdict(verdict: Verdict) -> Text:
     if verdict.good:
         return Text(verdict.value, "green")
-    return Text(verdict.value, "bold yellow" if verdict == Verdict.VACUOUS else "bold red")
+    return Text(verdict.value, "bold yellow" if verdict.unproved else "bold red")
 
 
 def _number(value: float | None) -> str:

@@ -6,8 +6,9 @@ was born wrong, and `localise.py` puts it all together. `fingerprints.py`, `arra
 `other_forms.py` recognise common mistakes. `not_finite.py` finds where the first NaN was made.
 """
 
+from crosscheck.tape.composition import is_composed
 from crosscheck.tape.finding import Finding, Localisation
 from crosscheck.tape.localise import localise
 from crosscheck.tape.not_finite import first_not_finite
 
-__all__ = ["Finding", "Localisation", "first_not_finite", "localise"]
+__all__ = ["Finding", "Localisation", "first_not_finite", "is_composed", "localise"]

@@ -18,6 +18,7 @@ from crosscheck.tape.numpy_recorder import Pair
 from crosscheck.tape.other_forms import other_form
 from crosscheck.tape.replay import Replay, argument_name, gradient_name, line_of
 from crosscheck.tape.rounding import Rounding
+from crosscheck.tape.witness import finite_difference, is_reference_wrong
 from tinygrad_tf import autograd
 
 
@@ -54,7 +55,15 @@ class Accuser:
         if again.alone is not None and pair.partner is not None:
             words = self._hint(pair, name, again.alone.dinputs[i], pair.partner.dinputs[i])
         what = f"its {name} is wrong, on right inputs and a right dout"
-        return self.finding(Kind.BACKWARD, pair, name, what, again.dinputs[i], words)
+        gap = again.dinputs[i]
+        found = self.finding(Kind.BACKWARD, pair, name, what, gap, words)
+        if gap.form:
+            return found
+        slope = finite_difference(pair, i, gap.worst)
+        if is_reference_wrong(gap.ours, gap.reference, slope):
+            what = f"the reference is wrong here, in its {name}; a finite difference is with ours"
+            found = dataclasses.replace(found, kind=Kind.REFERENCE, what=what, hint="")
+        return dataclasses.replace(found, finite_difference=slope)
 
     def of_wiring(self, pair: Pair, i: int) -> Finding:
         """Report an input that is wrong although the op that made it is right, or no op made it."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from crosscheck.sides import Array
 
@@ -37,6 +37,16 @@ class Call:
     dout: Array | None = None  # the gradient that arrived at the output; None if none did
     # What this call alone sends back to each input, before other calls' gradients are added.
     dinputs: list[Array | None] = field(default_factory=list)
+    # Makes the call again, on other inputs and another dout; None on our own tape.
+    again: Callable[[Sequence[Array], Array | None], Made] | None = None
+
+
+class Made(NamedTuple):
+    """What an op made of its inputs and its dout, on whichever side."""
+
+    output: Array
+    # A gradient for each distinct tensor, in their order; None where none is wanted.
+    dinputs: list[Array | None]
 
 
 class Places:

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     STATE = "state"  # right alone, wrong in the run: something it keeps was changed
     ROUNDING = "rounding"  # right in float64, too inexact in float32
     RAISED = "raised"  # it ended with an exception
+    REFERENCE = "reference"  # a third witness says that the reference's gradient is wrong
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Finding:
     rounding: float | None = None  # our float32 error against the reference's float64, relative
     rounding_reference: float | None = None  # the reference's own float32 error
     hint: str = ""  # which mistake it looks like
+    # What a finite difference says at the worst entry; None where none was taken.
+    finite_difference: float | None = None
 
     @property
     def tolerance(self) -> float | None:
@@ -57,15 +60,13 @@ class Finding:
         return {**asdict(self), "tolerance": self.tolerance}
 
     def __str__(self) -> str:
-        lines = [f"born here: {self.op} in {self.place}: {self.what}"]
+        born = "not born here" if self.kind == Kind.REFERENCE else "born here"
+        lines = [f"{born}: {self.op} in {self.place}: {self.what}"]
         gap = self.gap
         if gap is not None and gap.form:
             lines.append(f"{self.argument}: {gap.form}")
         elif gap is not None:
-            lines.append(
-                f"worst at {list(gap.worst)}: {gap.ours:.10g}, expected {gap.reference:.10g}; "
-                f"relative error {gap.error:.1e}, so a tolerance of {gap.error:.1e} would pass it"
-            )
+            lines.append(f"worst at {list(gap.worst)}: {self._witnesses(gap)}; {_tolerance(gap)}")
         if self.rounding is not None and self.rounding_reference is not None:
             lines.append(
                 f"in float32: error {self.rounding:.1e}, the reference's own "
@@ -76,6 +77,19 @@ class Finding:
         if self.hint:
             lines.append(f"hint: {self.hint}")
         return "\n  ".join(lines)
+
+    def _witnesses(self, gap: Gap) -> str:
+        """Say what each side has at the worst entry, and what a finite difference says."""
+        if self.kind == Kind.REFERENCE:
+            said = f"ours {gap.ours:.10g}, the reference's {gap.reference:.10g}"
+        else:
+            said = f"{gap.ours:.10g}, expected {gap.reference:.10g}"
+        slope = self.finite_difference
+        return said if slope is None else f"{said}, by a finite difference {slope:.7g}"
+
+
+def _tolerance(gap: Gap) -> str:
+    return f"relative error {gap.error:.1e}, so a tolerance of {gap.error:.1e} would pass it"
 
 
 @dataclass(frozen=True)

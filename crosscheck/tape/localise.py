@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import itertools
 import traceback
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from crosscheck.amplification import Amplification
 from crosscheck.distance import Gap, gap_between, largest_gradient
-from crosscheck.judge import FLOOR
+from crosscheck.judge import FLOOR, ROUNDING
 from crosscheck.runs import COTANGENT, Batch, Run
+from crosscheck.sides import Array
 from crosscheck.tape.accuse import Accuser
 from crosscheck.tape.align import align
 from crosscheck.tape.call import Call
@@ -60,7 +62,7 @@ def localise(
         tape = {key: call for key, call in tape.items() if key in recorder.pairs}
     rounding = Rounding(recorder.pairs, tape, runs.of_reference)
     accuser = Accuser(recorder.pairs, tape, _sizes(model, batch), rounding)
-    search = Search(recorder.pairs, tape, floor, instead, accuser)
+    search = Search(recorder.pairs, tape, floor, instead, accuser, recorder.sums)
     findings = [
         *search.forward(),
         *search.backward(),
@@ -69,7 +71,8 @@ def localise(
     if accused is not None and accused.key not in {finding.key for finding in findings}:
         findings.append(accused)
     if not findings:
-        differ = ours is not None and not _agree(ours, theirs, floor)
+        nearby = Amplification(reference, batch, dtype="float64", loss=loss, seed=seed)
+        differ = ours is not None and not _agree(ours, theirs, floor, nearby)
         findings = list(search.unlike() if differ else rounding.findings())
     return _conclude(findings, search)
 
@@ -145,12 +148,19 @@ def _forget_strangers(
             pair.forget_partner()
 
 
-def _agree(ours: Run, theirs: Run, floor: float) -> bool:
-    """Whether the runs agree in their output and in every gradient."""
-    return gap_between(ours.output, theirs.output).agrees and all(
-        gap_between(ours.gradients.get(name), right, floor).agrees
-        for name, right in theirs.gradients.items()
-    )
+def _agree(ours: Run, theirs: Run, floor: float, nearby: Amplification) -> bool:
+    """Whether two runs agree, or differ by no more than rounding explains."""
+
+    def is_right(pick: Callable[[Run], Array | None], floor: float) -> bool:
+        right = pick(theirs)
+        gap = gap_between(pick(ours), right, floor)
+        explained = right is not None and gap.difference <= ROUNDING * nearby.effect(pick, right)
+        return gap.agrees or explained
+
+    def gradient_is_right(name: str) -> bool:
+        return is_right(lambda run: run.gradients.get(name), floor)
+
+    return is_right(lambda run: run.output, 0.0) and all(map(gradient_is_right, theirs.gradients))
 
 
 def _sizes(model: Any, batch: Batch) -> Sizes:

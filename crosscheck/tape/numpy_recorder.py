@@ -7,6 +7,7 @@ and not kept, so that only one tape, the reference's, is in memory.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,9 +17,11 @@ from typing import Any
 import numpy as np
 
 import tinygrad_tf
-from crosscheck.distance import Gap, gap_between
+from crosscheck.distance import RELATIVE, Gap, gap_between
 from crosscheck.sides import Array
 from crosscheck.tape.call import Call, Places, Source, name_origins
+from crosscheck.tape.kept import Kept
+from crosscheck.tape.sums import Sums
 from tinygrad_tf import Tensor, observe
 from tinygrad_tf.machinery.forms import Op
 
@@ -39,6 +42,7 @@ class Pair:
     dout: Gap | None = None  # of the arriving gradient; None until it is measured
     dinputs: list[Gap] = field(default_factory=list)  # one for each tensor that it was given
     overwritten: str = ""  # dout, out or an input, if the backward wrote into that array
+    changed: str = ""  # what was kept for the backward, and changed before it ran
     dout_hint: str = ""  # what a wrong dout is instead
 
     @property
@@ -60,9 +64,15 @@ class Pair:
 class Recorder:
     """Listens to the engine, and on the way back stands between each rule and its caller."""
 
-    def __init__(self, reference: Mapping[str, Call], floor: float) -> None:
+    def __init__(
+        self, reference: Mapping[str, Call], floor: float, relative: float = RELATIVE
+    ) -> None:
         self.pairs: dict[str, Pair] = {}  # by key, in the order of the calls
         self.going_back: Pair | None = None  # the last whose backward was called
+        self._uses: Counter[str] = Counter()  # how many ops use a tensor, by its origin
+        self.sums = Sums(
+            self._uses, relative
+        )  # what is sent back to each tensor, added up beside the engine
         self.places = Places()  # which module is running
         self._origins: dict[int, str] = {}  # where each tensor comes from, by its identity
         self._reference = reference  # the reference's tape
@@ -93,6 +103,7 @@ class Recorder:
         pair = Pair(call, partner, op, arguments, options, indices)
         for i in pair.positions:
             call.inputs.append(Source(self._origins.get(id(inputs[i]), "a constant"), None))
+        self._uses.update(source.origin for source in call.inputs)
         self.pairs[key] = pair
         self._origins[id(output)] = key
         if partner is not None:
@@ -107,18 +118,21 @@ class Recorder:
         node: Any = output.node
         rule_backward = node.backward
         partner = pair.partner
+        kept = Kept(rule_backward)
 
         def backward(dout: Array) -> Any:
             self.going_back = pair
+            pair.changed = kept.changed()
+            self.sums.taken(pair.call.key, dout)
             if partner is None:
-                return rule_backward(dout)
+                return self._sent(pair, inputs, rule_backward(dout))
             pair.dout = gap_between(dout, partner.dout, self._floor)
             if not pair.dout.agrees:
                 pair.dout_hint = self._one_of_several(pair.call.key, dout)
             held = {"dout": dout, "out": output.data}
             held |= {f"input {i}": pair.arguments[i] for i in pair.positions}
             before = {name: array.copy() for name, array in held.items()}
-            dinputs = rule_backward(dout)
+            dinputs = self._sent(pair, inputs, rule_backward(dout))
             changed = (
                 n for n, a in held.items() if not np.array_equal(a, before[n], equal_nan=True)
             )
@@ -131,6 +145,14 @@ class Recorder:
             return dinputs
 
         node.backward = backward
+
+    def _sent(self, pair: Pair, inputs: tuple[Any, ...], dinputs: Any) -> Any:
+        """Note what an op sends back, and return it."""
+        gradients = summed_gradients(pair, dinputs)
+        for i, source, dx in zip(pair.positions, pair.call.inputs, gradients, strict=False):
+            if dx is not None and _wanted(inputs[i], dx) is not None:
+                self.sums.add(source.origin, dx)
+        return dinputs
 
     def _one_of_several(self, key: str, dout: Array) -> str:
         """Say so if dout is what only one of the ops that used the output sends back; else ""."""

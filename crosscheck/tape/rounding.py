@@ -12,10 +12,11 @@ import numpy as np
 from crosscheck.distance import gap_between, relative_error
 from crosscheck.judge import ROUNDING, ROUNDING_FLOOR
 from crosscheck.sides import Array, in_precision
-from crosscheck.tape.call import Call, Source
+from crosscheck.tape.call import Call, Made, Source
 from crosscheck.tape.finding import Finding, Kind
+from crosscheck.tape.nearby import made_nearby
 from crosscheck.tape.numpy_recorder import Pair
-from crosscheck.tape.replay import Alone, gradient_name, line_of, run_alone
+from crosscheck.tape.replay import gradient_name, line_of, run_alone
 from tinygrad_tf.machinery.forms import FLOAT32, compute, second_forms
 
 WRONG = 1e-3  # a relative error in float32 that no rounding makes
@@ -75,9 +76,10 @@ class Rounding:
             yield from _too_inexact(pair, ours, single, truth)
 
 
-def _too_inexact(pair: Pair, ours: Alone, single: Call, truth: Alone) -> Iterator[Finding]:
+def _too_inexact(pair: Pair, ours: Made, single: Call, truth: Made) -> Iterator[Finding]:
     exact = _named(pair, truth)
     theirs = _named(pair, single)
+    near: list[dict[str, Array | None]] | None = None  # drawn where one sample does not suffice
     for name, array in _named(pair, ours).items():
         right = exact.get(name)
         if array is None or right is None:
@@ -86,8 +88,12 @@ def _too_inexact(pair: Pair, ours: Alone, single: Call, truth: Alone) -> Iterato
         own, their = _error(array, right), _error(theirs.get(name), right)
         # A single number may be what is left of many that cancel, on one side more than the other.
         floor = WRONG if right.size == 1 else ROUNDING_FLOOR
-        limit = max(ROUNDING * (their or 0.0), floor)
-        if gap.form or (own is not None and not own <= limit):
+        if own is not None and not own <= max(ROUNDING * (their or 0.0), floor):
+            if near is None:
+                near = [_named(pair, made) for made in made_nearby(single)]
+            nearby = (_error(made.get(name), right) for made in near)
+            their = max([their or 0.0, *(error for error in nearby if error is not None)])
+        if gap.form or (own is not None and not own <= max(ROUNDING * (their or 0.0), floor)):
             how = "wrong" if own is None or own > WRONG else "too inexact"
             what = f"its {name} is right in float64, and {how} in float32"
             if gap.form:
@@ -126,7 +132,7 @@ def _doubled(call: Call) -> Call:
     )
 
 
-def _named(pair: Pair, made: Alone | Call) -> dict[str, Array | None]:
+def _named(pair: Pair, made: Made | Call) -> dict[str, Array | None]:
     gradients = {gradient_name(pair, i): dx for i, dx in enumerate(made.dinputs)}
     return {"out": made.output, **gradients}
 

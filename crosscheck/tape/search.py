@@ -14,7 +14,8 @@ from crosscheck.tape.call import THE_INPUT, Call
 from crosscheck.tape.finding import Finding, Kind
 from crosscheck.tape.fingerprints import hint
 from crosscheck.tape.numpy_recorder import Pair
-from crosscheck.tape.replay import Replay, gradient_name, replay
+from crosscheck.tape.replay import Replay, arrays_for_tensors, gradient_name, replay
+from crosscheck.tape.sums import Sums
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Search:
     floor: float  # what a gradient may differ by, whatever its size
     instead: Mapping[str, tuple[str, ...]]  # for our calls without a partner, the reference's
     accuser: Accuser  # makes the findings
+    own_sums: Sums  # what was sent back in our run
     replays: dict[str, Replay] = field(default_factory=dict)  # by key, each op run alone
 
     def __post_init__(self) -> None:
@@ -51,9 +53,7 @@ class Search:
                     yield self._of_origin(pair, i)
             given_right = all(gap.agrees for gap in pair.inputs)
             if given_right and pair.output is not None and not pair.output.agrees:
-                yield self.accuser.finding(
-                    Kind.STATE, pair, "out", "right alone, wrong in this run", pair.output
-                )
+                yield from self._not_repeated(pair)
 
     def unlike(self) -> Iterator[Finding]:
         """Find calls without a partner, when every call that has one is right."""
@@ -85,7 +85,9 @@ class Search:
         }
         for key, pair in self.pairs.items():
             arriving = users.get(key, [])
-            if pair.dout is not None and not pair.dout.agrees and self._all_agree(arriving):
+            if pair.dout is None or pair.dout.agrees or not self.own_sums.are_wrong(key):
+                continue
+            if self._all_agree(arriving):
                 what = (
                     f"the {len(arriving)} gradients that arrive at the output of {pair.call.key} "
                     "agree, and their sum does not"
@@ -94,8 +96,11 @@ class Search:
         for name, right in theirs.gradients.items():
             wrong = ours.gradients.get(name)
             gap = gap_between(wrong, right, self.floor)
-            arriving = users.get(THE_INPUT if name == INPUT else name, [])
-            if not gap.agrees and self._all_agree(arriving):
+            leaf = THE_INPUT if name == INPUT else name
+            arriving = users.get(leaf, [])
+            if gap.agrees or self.own_sums.is_of_leaf(leaf, wrong):
+                continue
+            if self._all_agree(arriving):
                 what = (
                     f"what {len(arriving)} ops send back agrees, and the .grad it ends in does not"
                 )
@@ -118,9 +123,27 @@ class Search:
                 what = f"no {name} is wanted: its input is cut off from the graph"
                 words = f"{name} is missing: is there a detach, or data taken out of a tensor?"
                 yield self.accuser.finding(Kind.WIRING, pair, name, what, gap, words)
-            else:
-                what = f"its {name} is right alone, wrong in this run: what it kept was changed"
+            elif pair.changed:
+                what = (
+                    f"its {name} is right alone, wrong in this run: {pair.changed}, which it kept "
+                    "for the way back, has been changed since"
+                )
                 yield self.accuser.finding(Kind.STATE, pair, name, what, gap)
+
+    def _not_repeated(self, pair: Pair) -> Iterator[Finding]:
+        """Find an op that made something else in this run than it makes of the same inputs now.
+
+        The gap alone proves nothing: its inputs differ from the reference's by as much as they may,
+        and it may have made a little more of that.
+        """
+        partner = pair.partner
+        try:
+            out, _ = pair.rule.rule(*pair.arguments, **arrays_for_tensors(pair.options))
+        except Exception:  # it did not raise in the run
+            out = None
+        if partner is not None and gap_between(out, partner.output).agrees:
+            what = "right alone, wrong in this run: it gives something else on the same inputs"
+            yield self.accuser.finding(Kind.STATE, pair, "out", what, pair.output)
 
     def _by_nobody(self, pair: Pair, i: int, gap: Gap) -> bool:
         """Whether an input is wrong although what made it is right, or has no partner."""

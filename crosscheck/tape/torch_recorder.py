@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from crosscheck.sides import TORCH, Array
-from crosscheck.tape.call import Call, Places, Source, name_origins
+from crosscheck.tape.call import Call, Made, Places, Source, name_origins
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_map_only
 
@@ -73,7 +73,7 @@ class _Recorder(TorchFunctionMode):
         for i in range(count):
             views = _Views()
             piece = func(*views.of(args), **views.of(kwargs))[i]
-            yield self._record(func, args, kwargs, views, piece)
+            yield self._record(func, args, kwargs, views, piece, i)
 
     def _carries_gradient(self, args: Any, kwargs: Any) -> bool:
         return torch.is_grad_enabled() and any(
@@ -81,7 +81,13 @@ class _Recorder(TorchFunctionMode):
         )
 
     def _record(
-        self, func: Any, args: Any, kwargs: Any, views: _Views, result: torch.Tensor
+        self,
+        func: Any,
+        args: Any,
+        kwargs: Any,
+        views: _Views,
+        result: torch.Tensor,
+        piece: int | None = None,
     ) -> torch.Tensor:
         given = _distinct(x for x in _flat(args, kwargs) if isinstance(x, torch.Tensor))
         for x in given:
@@ -105,6 +111,7 @@ class _Recorder(TorchFunctionMode):
             inputs=[Source(self._origins.get(id(x), "a constant"), TORCH.array(x)) for x in given],
             output=TORCH.array(result),
             dinputs=[None] * len(given),
+            again=functools.partial(_again, func, args, kwargs, given, piece),
         )
         for i, x in enumerate(given):
             if (view := views.by_id.get(id(x))) is not None:
@@ -129,6 +136,33 @@ class _Views:
         if not x.requires_grad:
             return x
         return self.by_id.setdefault(id(x), x.view_as(x))
+
+
+def _again(
+    func: Any,
+    args: Any,
+    kwargs: Any,
+    given: list[torch.Tensor],
+    piece: int | None,
+    arrays: Sequence[Array],
+    dout: Array | None,
+) -> Made:
+    """Make a call once more, with these arrays in the place of the tensors that were given."""
+    tensors = {
+        id(x): torch.tensor(array, requires_grad=x.requires_grad)
+        for x, array in zip(given, arrays, strict=True)
+    }
+    args, kwargs = tree_map_only(torch.Tensor, lambda x: tensors.get(id(x), x), (args, kwargs))
+    with TORCH.careful():
+        out = func(*args, **kwargs)
+        out = out if piece is None else out[piece]
+        if dout is None:
+            return Made(TORCH.array(out), [None] * len(given))
+        wanted = [x for x in tensors.values() if x.requires_grad]
+        found = torch.autograd.grad(out, wanted, torch.tensor(dout), allow_unused=True)
+    gradients = {id(x): g for x, g in zip(wanted, found, strict=True) if g is not None}
+    dinputs = [gradients.get(id(x)) for x in tensors.values()]
+    return Made(TORCH.array(out), [None if g is None else TORCH.array(g) for g in dinputs])
 
 
 def _listen(tensor: Any, keep: Callable[[Array], None]) -> None:

@@ -40,7 +40,8 @@ def test_the_error_is_relative_to_the_reference() -> None:
         (1e-3, 1.05e-12, Verdict.AGREE),  # the floor, 1e-12 of the largest, is added
         (1e-3, 1.2e-12, Verdict.DISAGREE),
         (1.1e-10, 0.0, Verdict.AGREE),
-        (0.9e-10, 0.0, Verdict.VACUOUS),  # an error of a hundredth, 0.9e-12, would pass
+        (0.9e-10, 1e-19, Verdict.VACUOUS),  # an error of a hundredth, 0.9e-12, would pass
+        (0.9e-10, 0.9e-20, Verdict.AGREE),  # to 10 digits, which no floor has helped
         (0.0, 0.0, Verdict.VACUOUS),
     ],
 )
@@ -97,5 +98,8 @@ def test_form_comes_before_values() -> None:
         assert mirrored.verdict == verdict
 
 
-def test_only_two_verdicts_are_good() -> None:
-    assert [verdict for verdict in Verdict if verdict.good] == [Verdict.AGREE, Verdict.ZERO]
+def test_a_verdict_is_good_or_proves_nothing_or_is_wrong() -> None:
+    good, unproved = ("agree", "agree, zero", "agree, absent"), ("vacuous", "amplified")
+    for verdict in Verdict:
+        kinds = verdict in good, verdict in unproved, verdict not in good + unproved
+        assert (verdict.good, verdict.unproved, verdict.wrong) == kinds

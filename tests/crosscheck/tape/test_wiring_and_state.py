@@ -84,7 +84,9 @@ def test_what_is_right_alone_and_wrong_in_the_run_is_state(
 
     found = only(localise(*pair(on_both_sides, exp_with(first_is_wrong)), Batch(x)))
     assert (found.kind, found.op, found.argument) == (Kind.STATE, "exp", "out")
-    assert found.what == "right alone, wrong in this run"
+    assert found.what == (
+        "right alone, wrong in this run: it gives something else on the same inputs"
+    )
 
 
 @pytest.mark.parametrize("held", ["dout", "out", "input 0"])

@@ -1,0 +1,70 @@
+"""What rounding alone does to a run: the reference against itself.
+
+The reference runs again on weights and inputs that are moved by one unit in the last place, up or
+down as if at random. No two programs can be closer than that: each rounds every number on its way.
+What the move changes, a deep model may have multiplied by a billion.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from crosscheck.distance import distance
+from crosscheck.draws import Stream, draws
+from crosscheck.runs import Batch, Run, run
+from crosscheck.sides import TORCH, Array, in_precision
+
+DRAWS = 4  # one draw may happen to change little; the largest effect counts
+
+
+def moved(array: Array, draw: int) -> Array:
+    """Return floats, each moved by one unit in its last place, up or down; other arrays as is.
+
+    Equal numbers move together, and zero stays: that two numbers are equal, or that one is zero, is
+    no matter of rounding, and what happens at a tie or a kink is not to be excused by it.
+    """
+    if array.dtype.kind != "f":
+        return array
+    bits = np.atleast_1d(array).view(f"u{array.itemsize}")
+    # The highest bit of a product with an odd number depends on all bits, as if it were drawn.
+    factor = int(draws(Stream.NUDGES, draw).integers(1 << 62)) * 2 + 1
+    product = bits * np.uint64(factor).astype(bits.dtype)
+    up = product >> (8 * array.itemsize - 1)
+    way = np.where(up.reshape(array.shape) == 1, np.inf, -np.inf).astype(array.dtype)
+    nearby: Array = np.where(array == 0, array, np.nextafter(array, way))
+    return nearby
+
+
+class Amplification:
+    """Runs of the reference in one precision, nearby. None is made before it is asked for."""
+
+    def __init__(self, reference: Any, batch: Batch, *, dtype: str, loss: str, seed: int) -> None:
+        self._reference = reference  # a PyTorch model
+        self._batch = batch
+        self._dtype = dtype  # "float32" or "float64"
+        self._loss = loss
+        self._seed = seed  # of the cotangent
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """The runs on what is moved."""
+        return [self._run(draw) for draw in range(DRAWS)]
+
+    def effect(self, pick: Callable[[Run], Array | None], truth: Array) -> float:
+        """Return the largest |moved - truth| of the array that `pick` takes from a run."""
+        arrays = [pick(run) for run in self.runs]
+        sizes = [distance(array, truth) for array in arrays if array is not None]
+        return max((size for size in sizes if np.isfinite(size)), default=0.0)
+
+    def _run(self, draw: int) -> Run:
+        model = TORCH.copy(self._reference, self._dtype)
+        for weight in TORCH.parameters(model).values():
+            weight[...] = moved(weight, draw)
+        inputs = moved(in_precision(self._batch.inputs, self._dtype), draw)
+        batch = dataclasses.replace(self._batch, inputs=inputs)
+        return run(model, batch, dtype=self._dtype, loss=self._loss, seed=self._seed)

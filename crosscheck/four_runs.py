@@ -1,0 +1,173 @@
+"""One row for each array: what four runs made of it, judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from crosscheck.amplification import Amplification
+from crosscheck.distance import cosine, distance, norm, relative_error, worst_entry
+from crosscheck.judge import (
+    FLOOR,
+    FLOOR32,
+    ROUNDING,
+    Judgement,
+    Verdict,
+    judge_amplified,
+    judge_form,
+    judge_gradient,
+    judge_output,
+    judge_rounding,
+    judge_vanishing,
+    judge_zero,
+    vanishes,
+)
+from crosscheck.row import Row
+from crosscheck.runs import Run
+from crosscheck.sides import Array
+
+Pick = Callable[[Run], Array | None]  # takes one array from a run
+Roundings = tuple[float | None, float | None]  # ours and the reference's; None if not measured
+
+
+@dataclass(frozen=True)
+class Quartet:
+    """The same thing from each of four runs.
+
+    It is None for a run that was not asked for.
+    """
+
+    ours64: Any  # the model's, in float64
+    theirs64: Any  # the reference's, in float64: the truth for all others
+    ours32: Any  # the model's, in float32
+    theirs32: Any  # the reference's, in float32
+
+    def map(self, function: Callable[[Any], Any]) -> Quartet:
+        """Return the value of the function for each run that was asked for."""
+        four = (self.ours64, self.theirs64, self.ours32, self.theirs32)
+        return Quartet(*(None if one is None else function(one) for one in four))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Judges the arrays of four runs, one by one."""
+
+    runs: Quartet
+    dtype: str  # "both", "float64" or "float32"
+    nearby: Mapping[str, Amplification]  # for each dtype, what rounding does to the reference
+    zero: Collection[str]  # the names of the gradients that are zero by rights
+    largest: float  # the norm of the reference's largest gradient
+
+    def output(self, name: str, pick: Pick) -> Row:
+        """Judge the output or the loss, which have no model to be small beside."""
+        return self._row(name, pick, None)
+
+    def gradient(self, name: str) -> Row:
+        """Judge the gradient of a parameter, of a part of it, or of the input."""
+        return self._row(name, lambda run: run.by_part().get(name), self.largest)
+
+    def _row(self, name: str, pick: Pick, largest: float | None) -> Row:
+        arrays = self.runs.map(pick)
+        single = self.dtype == "float32"
+        ours, theirs = arrays.ours32 if single else arrays.ours64, arrays.theirs64
+        rounding = self._roundings(arrays, pick)
+        judgements = [] if single else [self._double(name, pick, ours, theirs, largest)]
+        if self.dtype != "float64":
+            judgements += self._single(name, pick, arrays, rounding, largest)
+        # What is wrong in float64 is said before what is wrong in float32 only.
+        judged = min(judgements, key=lambda j: (not j.verdict.wrong, not j.verdict.unproved))
+        return Row(
+            name=name,
+            shape=next((array.shape for array in (ours, theirs) if array is not None), ()),
+            norm=None if ours is None else norm(ours),
+            norm_reference=None if theirs is None else norm(theirs),
+            error=None if single else judgements[0].error,
+            rounding=rounding[0],
+            rounding_reference=rounding[1],
+            verdict=judged.verdict,
+            reason=judged.reason,
+            **_side_by_side(ours, theirs),
+        )
+
+    def _double(
+        self, name: str, pick: Pick, a: Array | None, b: Array | None, largest: float | None
+    ) -> Judgement:
+        """Judge an array in float64."""
+        form = judge_form(a, b, "float64")
+        if form is not None or a is None or b is None:
+            return form or Judgement(Verdict.ABSENT, "")
+        if largest is None:
+            judged = judge_output(a, b)
+        elif name in self.zero:
+            judged = judge_zero(a, b, FLOOR * largest)
+        else:
+            judged = judge_gradient(a, b, largest)
+        if judged.verdict != Verdict.DISAGREE:
+            return judged
+        return judge_amplified(judged, distance(a, b), self.nearby["float64"].effect(pick, b))
+
+    def _single(
+        self,
+        name: str,
+        pick: Pick,
+        arrays: Quartet,
+        rounding: Roundings,
+        largest: float | None,
+    ) -> list[Judgement]:
+        """Judge an array in float32; return nothing where nothing can be asked of it."""
+        a, b, truth = arrays.ours32, arrays.theirs32, arrays.theirs64
+        ours, theirs = rounding
+        form = judge_form(a, b, "float32")
+        if form is not None:
+            return [form]
+        if ours is None or theirs is None:
+            return [Judgement(Verdict.MISSING, "the reference has none in float64")]
+        if largest is not None and name in self.zero:
+            judged = judge_zero(a, b, FLOOR32 * largest)
+            if judged.verdict.good:
+                return [judged]
+            allowed = max(FLOOR32 * largest, ROUNDING * self.nearby["float32"].effect(pick, truth))
+            return [judge_zero(a, b, allowed)]
+        if vanishes(norm(truth), FLOOR * (largest or 0.0)):
+            # Both sides may be all rounding, and their ratio says nothing. float64 has judged it.
+            return [judge_vanishing(norm(truth))] if self.dtype == "float32" else []
+        return [judge_rounding(ours, theirs)]
+
+    def _roundings(self, arrays: Quartet, pick: Pick) -> Roundings:
+        """Return the relative float32 errors of both sides against the reference's float64.
+
+        One sample of the reference's may be luck. So where ours is too large beside it, several are
+        drawn, and the largest counts.
+        """
+        truth = arrays.theirs64
+        ours, theirs = (_rounding(a, truth) for a in (arrays.ours32, arrays.theirs32))
+        if ours is None or theirs is None or judge_rounding(ours, theirs).verdict.good:
+            return ours, theirs
+        size = norm(truth)
+        return ours, max(theirs, self.nearby["float32"].effect(pick, truth) / size if size else 0.0)
+
+
+def gradient_names(runs: Quartet) -> list[str]:
+    """Return the names of all gradients that either side has or should have, ours first."""
+    ours = runs.ours64 or runs.ours32
+    return list({**ours.by_part(), **runs.theirs64.by_part()})
+
+
+def _rounding(single: Array | None, truth: Array | None) -> float | None:
+    if single is None or truth is None or single.shape != truth.shape:
+        return None
+    return relative_error(single, truth)
+
+
+def _side_by_side(ours: Array | None, theirs: Array | None) -> dict[str, Any]:
+    """Return the direction of ours and theirs, and the entries where they differ most."""
+    if ours is None or theirs is None or ours.shape != theirs.shape or not ours.size:
+        return {"cosine": None, "worst": None, "ours": None, "reference": None}
+    worst = worst_entry(ours, theirs)
+    return {
+        "cosine": cosine(ours, theirs),
+        "worst": worst,
+        "ours": float(ours[worst]),
+        "reference": float(theirs[worst]),
+    }
