@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from crosscheck.called_rightly import require_equal_weights, require_sides
 from crosscheck.distance import largest_gradient, norm, relative_error
 from crosscheck.forms import are_fast_forms_on
 from crosscheck.in_projection import is_key_bias, with_parts
@@ -25,30 +24,35 @@ from crosscheck.judge import (
 )
 from crosscheck.report import Comparison, Report, Row
 from crosscheck.runs import COTANGENT, CROSS_ENTROPY, Batch, Run, run
-from crosscheck.sides import NUMPY, TORCH, Array, side_of
+from crosscheck.sides import NUMPY, Array, side_of
 from crosscheck.tape import first_not_finite, localise
-from crosscheck.weights import get_weights
 
 DTYPES = ("both", "float64", "float32")
 
 
 def compare(
-    model: Any, reference: Any, batch: Batch, *, dtype: str = "both", seed: int = 0
+    model: Any, reference: Any, batch: Any, *, dtype: str = "both", seed: int = 0
 ) -> Report:
     """Compare outputs and all gradients of two models that hold the same weights.
 
     model: a `tinygrad_tf.nn.Module`, or a `ForeignModel` of any engine. reference: a
-    `torch.nn.Module`. They are copied, never changed, and run in evaluation mode (two engines
-    cannot draw the same dropout), under a random cotangent drawn from the seed and, if the batch
-    has targets, under cross-entropy. dtype: "float64" for the verdict, "float32" for the rounding
-    errors, "both". Where something disagrees, another run says in which op it was born. Raises
-    ValueError when the weights differ, or for an unknown dtype, and TypeError for models of the
-    same engine: one compared with its like would prove nothing.
+    `torch.nn.Module`. batch: a `Batch`, or the bare inputs: an array, a tensor or nested lists. The
+    output is one tensor; of a tuple or list such as (logits, None), it is the only one that is not
+    None. The models are copied, never changed, and run in evaluation mode (two engines cannot draw
+    the same dropout), under a random cotangent drawn from the seed and, if the batch has targets,
+    under cross-entropy. dtype: "float64" for the verdict, "float32" for the rounding errors,
+    "both". Where something disagrees, another run says in which op it was born.
+
+    Raises ValueError when the weights differ or have other names or shapes, and for an unknown
+    dtype; TypeError for models of the same engine (one compared with its like would prove nothing),
+    for inputs of the wrong kind, and for an output that is not floats in one tensor. These messages
+    begin with "compare:". What a model itself raises is not caught.
     """
     if dtype not in DTYPES:
         raise ValueError(f"compare: dtype is {dtype!r}, expected one of {', '.join(DTYPES)}")
-    _require_sides(model, reference)
-    _require_equal_weights(model, reference)
+    require_sides(model, reference)
+    require_equal_weights(model, reference)
+    batch = Batch.of(batch)
     losses = [COTANGENT] if batch.targets is None else [CROSS_ENTROPY, COTANGENT]
     comparisons = tuple(
         _compare_under(loss, model, reference, batch, dtype, seed) for loss in losses
@@ -65,31 +69,6 @@ def compare(
         return report
     where = localise(model, reference, batch, loss=disagreeing[0], seed=seed)
     return dataclasses.replace(report, localisation=where)
-
-
-def _require_sides(model: Any, reference: Any) -> None:
-    ours, theirs = side_of(model), side_of(reference)
-    if ours == theirs:
-        raise TypeError(
-            f"compare: model and reference are both {ours.name} models: one compared with its like "
-            "would prove nothing"
-        )
-    if theirs is not TORCH:
-        raise TypeError(f"compare: reference is a {theirs.name} model, expected one of PyTorch")
-
-
-def _require_equal_weights(model: Any, reference: Any) -> None:
-    ours, theirs = get_weights(model), get_weights(reference)
-    differing = [
-        name
-        for name in ours.keys() & theirs.keys()
-        if not np.array_equal(ours[name], theirs[name], equal_nan=True)
-    ]
-    if differing:
-        raise ValueError(
-            f"compare: the models' weights differ in {', '.join(sorted(differing))}; "
-            "call copy_weights(reference, model) first"
-        )
 
 
 @dataclass(frozen=True)
