@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from crosscheck.comparison import compare as compare
+    from crosscheck.foreign import ForeignModel as ForeignModel
     from crosscheck.judge import Verdict as Verdict
     from crosscheck.report import Report as Report
     from crosscheck.row import Comparison as Comparison
     from crosscheck.row import Row as Row
     from crosscheck.runs import Batch as Batch
-    from crosscheck.sides import ForeignModel as ForeignModel
     from crosscheck.tape import Finding as Finding
     from crosscheck.tape import Localisation as Localisation
     from crosscheck.tape import localise as localise
@@ -31,7 +31,7 @@ _NAMES = {
     "report": ("Report",),
     "row": ("Comparison", "Row"),
     "runs": ("Batch",),
-    "sides": ("ForeignModel",),
+    "foreign": ("ForeignModel",),
     "tape": ("Finding", "Localisation", "localise"),
     "weights": ("copy_weights", "load_weights", "randomize", "save_weights"),
 }

@@ -63,7 +63,7 @@ class Amplification:
 
     def _run(self, draw: int) -> Run:
         model = TORCH.copy(self._reference, self._dtype)
-        for weight in TORCH.parameters(model).values():
+        for weight in TORCH.memory(model).values():
             weight[...] = moved(weight, draw)
         inputs = moved(in_precision(self._batch.inputs, self._dtype), draw)
         batch = dataclasses.replace(self._batch, inputs=inputs)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import numpy as np
-
 from crosscheck.amplification import Amplification
+from crosscheck.answers import is_wrong_call
+from crosscheck.called_rightly import require_equal_weights, require_sides
 from crosscheck.distance import largest_gradient
 from crosscheck.forms import are_fast_forms_on
 from crosscheck.four_runs import Quartet, Rows, gradient_names
@@ -15,9 +15,8 @@ from crosscheck.judge import FLOOR, Verdict
 from crosscheck.report import Report
 from crosscheck.row import Comparison, Row
 from crosscheck.runs import COTANGENT, CROSS_ENTROPY, Batch, Run, run
-from crosscheck.sides import NUMPY, TORCH, side_of
+from crosscheck.sides import NUMPY, side_of
 from crosscheck.tape import first_not_finite, is_composed, localise
-from crosscheck.weights import get_weights
 from crosscheck.zeros import zero_by_rights
 
 DTYPES = ("both", "float64", "float32")
@@ -29,18 +28,24 @@ def compare(
     """Compare outputs and all gradients of two models that hold the same weights.
 
     model: a `tinygrad_tf.nn.Module`, or a `ForeignModel` of any engine. reference: a
-    `torch.nn.Module`. They are copied, never changed, and run in evaluation mode (two engines
-    cannot draw the same dropout), under a random cotangent drawn from the seed and, if the batch
-    has targets, under cross-entropy. dtype: "float64" for the verdict, "float32" for the rounding
-    errors, "both". Where something disagrees, or our engine raises where the reference does not,
-    another run says in which op it was born. Raises ValueError when the weights differ, or for an
-    unknown dtype, and TypeError for models of the same engine: one compared with its like would
-    prove nothing.
+    `torch.nn.Module`. batch: a `Batch`, or the bare inputs: an array, a tensor or nested lists. The
+    output is one tensor; of a tuple or list such as (logits, None), it is the only one that is not
+    None. The models are copied, never changed, and run in evaluation mode (two engines cannot draw
+    the same dropout), under a random cotangent drawn from the seed and, if the batch has targets,
+    under cross-entropy. dtype: "float64" for the verdict, "float32" for the rounding errors,
+    "both". Where something disagrees, or our engine raises where the reference does not, another
+    run says in which op it was born.
+
+    Raises ValueError when the weights differ or have other names or shapes, and for an unknown
+    dtype; TypeError for models of the same engine (one compared with its like would prove nothing),
+    for inputs of the wrong kind, and for an output that is not floats in one tensor. These messages
+    begin with "compare:". What the reference or a ForeignModel raises is not caught.
     """
     if dtype not in DTYPES:
         raise ValueError(f"compare: dtype is {dtype!r}, expected one of {', '.join(DTYPES)}")
-    _require_sides(model, reference)
-    _require_equal_weights(model, reference)
+    require_sides(model, reference)
+    require_equal_weights(model, reference)
+    batch = Batch.of(batch)
     losses = [COTANGENT] if batch.targets is None else [CROSS_ENTROPY, COTANGENT]
     report = Report(dtype, seed, (), fast=side_of(model) is NUMPY and are_fast_forms_on())
     try:
@@ -95,31 +100,6 @@ def _excused(report: Report, model: Any, batch: Batch) -> Report:
     return dataclasses.replace(report, comparisons=comparisons)
 
 
-def _require_sides(model: Any, reference: Any) -> None:
-    ours, theirs = side_of(model), side_of(reference)
-    if ours == theirs:
-        raise TypeError(
-            f"compare: model and reference are both {ours.name} models: one compared with its like "
-            "would prove nothing"
-        )
-    if theirs is not TORCH:
-        raise TypeError(f"compare: reference is a {theirs.name} model, expected one of PyTorch")
-
-
-def _require_equal_weights(model: Any, reference: Any) -> None:
-    ours, theirs = get_weights(model), get_weights(reference)
-    differing = [
-        name
-        for name in ours.keys() & theirs.keys()
-        if not np.array_equal(ours[name], theirs[name], equal_nan=True)
-    ]
-    if differing:
-        raise ValueError(
-            f"compare: the models' weights differ in {', '.join(sorted(differing))}; "
-            "call copy_weights(reference, model) first"
-        )
-
-
 class _OursRaisedError(Exception):
     """Our engine's run ended with this exception, where the reference's did not."""
 
@@ -159,7 +139,7 @@ def _four_runs(
         try:
             return one(model, precision)
         except Exception as error:  # whatever a wrong rule may raise is a finding, not a crash
-            if side_of(model) is not NUMPY:
+            if side_of(model) is not NUMPY or is_wrong_call(error):
                 raise
             raise _OursRaisedError(error) from error
 

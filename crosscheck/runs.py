@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from crosscheck.answers import in_words
+from crosscheck.arrays import array_of, is_tensor, real_numbers
 from crosscheck.draws import Stream, draws
+from crosscheck.given import require_right_kind, require_targets
 from crosscheck.in_projection import with_parts
 from crosscheck.sides import Array, Dialect, Gradients, Watch, side_of
 from tinygrad_tf.ops.cross_entropy import cross_entropy
@@ -19,11 +22,26 @@ CROSS_ENTROPY, COTANGENT, SUM = LOSSES = ("cross-entropy", "random cotangent", "
 
 @dataclass(frozen=True)
 class Batch:
-    """What goes into a model. Nested lists become arrays."""
+    """What goes into a model. Nested lists and tensors of either engine become arrays.
+
+    Raises TypeError for inputs or targets that are not numbers.
+    """
 
     inputs: Array  # (B, T) token ids, or (B, T, C) floats, whose gradient is then compared too
     targets: Array | None = None  # (B, T) class numbers, for cross-entropy
     options: Mapping[str, Any] = field(default_factory=dict)  # keywords of forward, such as masks
+
+    @classmethod
+    def of(cls, batch: Any) -> Batch:
+        """Return a batch as it is, and bare inputs as a batch without targets or options."""
+        if isinstance(batch, cls):
+            return batch
+        if isinstance(batch, tuple | list) and any(hasattr(part, "shape") for part in batch):
+            raise TypeError(
+                f"compare: the batch is {in_words(batch)}; write Batch(inputs, targets), or give "
+                "the inputs as one array"
+            )
+        return cls(batch)
 
     @property
     def loss(self) -> str:
@@ -31,9 +49,12 @@ class Batch:
         return COTANGENT if self.targets is None else CROSS_ENTROPY
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "inputs", np.asarray(self.inputs))  # the way in: it is frozen
+        arrays = {"inputs": real_numbers(self.inputs, "the inputs")}
         if self.targets is not None:
-            object.__setattr__(self, "targets", np.asarray(self.targets))
+            arrays["targets"] = real_numbers(self.targets, "the targets")
+        given = {n: array_of(x) if is_tensor(x) else x for n, x in self.options.items()}
+        for name, value in (*arrays.items(), ("options", given)):
+            object.__setattr__(self, name, value)  # the way in: it is frozen
 
 
 @dataclass(frozen=True)
@@ -57,10 +78,12 @@ class CrossEntropy:
 
     def of_tensor(self, side: Dialect, output: Any) -> Any:
         """Return the loss as a tensor of the side."""
+        require_targets(self.targets, tuple(output.shape))
         return side.cross_entropy(output, side.tensor(self.targets))
 
     def of_array(self, output: Array) -> tuple[Array, Array]:
         """Return the loss, and dL/d(output)."""
+        require_targets(self.targets, output.shape)
         logits = output.reshape(-1, output.shape[-1])
         value, backward = cross_entropy.rule(logits, self.targets.reshape(-1))
         dlogits, _ = backward(np.ones_like(value))
@@ -106,11 +129,17 @@ def run(
     inner product of the output with draws from a standard normal, the same for every run of this
     seed and shape; or "sum" of the output, to show that it proves little: through a softmax or a
     norm its gradient vanishes whatever the rules say. NumPy's floating-point warnings are off here:
-    what is not finite is for the comparison to find.
+    what is not finite is for the comparison to find. Raises what the model raises; but TypeError if
+    that comes of integers in the place of floats, or the other way round.
     """
     side, ending = side_of(model), _ending(batch, loss, seed)
     with np.errstate(all="ignore"):
-        return Run(*side.differentiate(model, batch.inputs, batch.options, dtype, ending, watch))
+        given = (model, batch.inputs, batch.options, dtype)
+        try:
+            return Run(*side.differentiate(*given, ending, watch))
+        except Exception as error:
+            require_right_kind(side, *given, error)
+            raise
 
 
 def _ending(batch: Batch, loss: str, seed: int) -> CrossEntropy | InnerProduct:

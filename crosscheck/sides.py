@@ -3,7 +3,7 @@
 A *side* is an engine: what it calls its tensors and its losses, and how a model of it is run. Two
 sides speak PyTorch's dialect, ours and PyTorch itself: they are a `Dialect` each. A model of any
 other engine has two methods (`ForeignModel`) and runs on the side `Foreign`. One more kind of
-engine is one more class here.
+engine is one more such class, and a line in `side_of`.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 import tinygrad_tf
 import tinygrad_tf.transformer
 import torch
 import torch_impl
+from crosscheck.answers import only_tensor
+from crosscheck.arrays import INPUT as INPUT
+from crosscheck.arrays import Array as Array
+from crosscheck.arrays import Options, array_of, with_arrays
+from crosscheck.arrays import in_precision as in_precision
+from crosscheck.foreign import Foreign, ForeignModel
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-Array = npt.NDArray[Any]
-Options = Mapping[str, Any]  # of a forward, such as masks
 Gradients = dict[str, Array | None]  # by the name of a parameter; None where nothing arrived
-
-INPUT = "input"  # the name under which the gradient of a floating input is kept
 
 # Called with the very model and inputs that are about to run; what it returns surrounds the run.
 Watch = Callable[[Any, Any], AbstractContextManager[Any]]
@@ -60,8 +61,12 @@ class Side(Protocol):
         """Run the model in "float32" or "float64"; return output, loss, and the gradients.
 
         The model is left as it is. Floating arrays among the inputs and options are given in that
-        precision. The gradient of a floating input is under the name INPUT.
+        precision. The gradient of a floating input is under the name INPUT. Raises TypeError or
+        ValueError if the model gives back what cannot be compared.
         """
+
+    def forward(self, model: Any, inputs: Array, options: Options, dtype: str) -> Any:
+        """Run the model forward only, as `differentiate` does; return whatever it returns."""
 
 
 @dataclass(frozen=True)
@@ -98,33 +103,34 @@ class Dialect:
 
     def options(self, options: Options, dtype: Any) -> dict[str, Any]:
         """Return a forward's options with the arrays among them as tensors."""
-        return _with_arrays(options, lambda array: self.tensor(in_precision(array, dtype)))
+        return with_arrays(options, lambda array: self.tensor(in_precision(array, dtype)))
+
+    def parameters(self, model: Any) -> dict[str, Any]:
+        """Return every parameter by name, a tied one under each of its names. No buffers."""
+        return dict(model.named_parameters(remove_duplicate=False))
 
     def weights(self, model: Any) -> dict[str, Array]:
-        """Return every parameter as an array, by name."""
-        return {name: np.array(self.array(x), order="C") for name, x in model.state_dict().items()}
+        """Return a copy of every parameter as an array, by name."""
+        parameters = self.parameters(model)
+        return {name: np.array(self.array(x), order="C") for name, x in parameters.items()}
 
-    def parameters(self, model: Any) -> dict[str, Array]:
+    def memory(self, model: Any) -> dict[str, Array]:
         """Return the memory of each parameter, by name: what is written there changes the model."""
         return {name: self.array(p) for name, p in model.named_parameters()}
 
-    def load(self, model: Any, weights: dict[str, Array]) -> None:
-        """Load arrays into a model, strictly.
+    def as_held(self, parameter: Any, values: Array) -> Array:
+        """Return floating values as this parameter would hold them, in its precision."""
+        given = values.astype(self.array(parameter).dtype)
+        return self.array(self.tensor(given).to(parameter.dtype))
 
-        Raises RuntimeError listing everything that is missing, unexpected or mis-shaped, or that
-        the model could hold only by rounding it.
-        """
-        rounded = [
-            f"{name}: {weights[name].dtype} into {held.dtype}"
-            for name, held in self.weights(model).items()
-            if name in weights and not np.can_cast(weights[name].dtype, held.dtype, casting="safe")
-        ]
-        if rounded:
-            raise RuntimeError(
-                "set_weights: these values would be rounded; convert the model with .double():\n  "
-                + "\n  ".join(rounded)
-            )
-        model.load_state_dict({name: self.tensor(value) for name, value in weights.items()})
+    def load(self, model: Any, weights: Mapping[str, Array]) -> None:
+        """Load arrays that fit into a model. A buffer that is not among them stays as it is."""
+        own = self.parameters(model)
+        tensors = {
+            name: self.tensor(x.astype(self.array(own[name]).dtype) if name in own else x)
+            for name, x in weights.items()
+        }
+        model.load_state_dict(tensors, strict=False)
 
     def gradients(self, model: Any) -> Gradients:
         """Return the gradient of every parameter, by name."""
@@ -133,18 +139,28 @@ class Dialect:
     def differentiate(
         self, model: Any, inputs: Array, options: Options, dtype: str, loss: Loss, watch: Watch
     ) -> tuple[Array, Array, Gradients]:
-        """Run a copy of the model forward and backward; see `Side`."""
+        """Run a copy of the model forward and backward; see `Side`.
+
+        Where nothing requires grad, all gradients are None.
+        """
         model = self.copy(model, dtype)
         x = self.tensor(in_precision(inputs, dtype), requires_grad=inputs.dtype.kind == "f")
         given = self.options(options, dtype)
+        who = f"the {self.name} model {type(model).__name__}"
         with self.careful(), watch(model, x):
-            output = model(x, **given)
+            output = only_tensor(model(x, **given), self.library.Tensor, who)
             value = loss.of_tensor(self, output)
-            value.backward()
+            if any(leaf.requires_grad for leaf in (x, *model.parameters())):
+                value.backward()
         gradients = self.gradients(model)
         if x.requires_grad:
             gradients[INPUT] = self._gradient(x)
         return self.array(output), self.array(value), gradients
+
+    def forward(self, model: Any, inputs: Array, options: Options, dtype: str) -> Any:
+        """Run a copy of the model forward; see `Side`."""
+        given = self.options(options, dtype)
+        return self.copy(model, dtype)(self.tensor(in_precision(inputs, dtype)), **given)
 
     def _gradient(self, tensor: Any) -> Array | None:
         return None if tensor.grad is None else self.array(tensor.grad)
@@ -156,7 +172,7 @@ NUMPY = Dialect(
     library=tinygrad_tf,
     models=tinygrad_tf.transformer,
     tensor=tinygrad_tf.Tensor,
-    array=lambda tensor: np.asarray(tensor.detach().numpy()),
+    array=array_of,
     clip_grad_norm=tinygrad_tf.optim.clip_grad_norm_,
 )
 TORCH = Dialect(
@@ -165,62 +181,22 @@ TORCH = Dialect(
     library=torch,
     models=torch_impl,
     tensor=torch.tensor,
-    array=lambda tensor: np.asarray(tensor.detach().cpu().numpy()),
+    array=array_of,
     clip_grad_norm=torch.nn.utils.clip_grad_norm_,
     # The backward of the flash kernel is wrong where a whole sequence is masked by finite numbers.
     careful=partial(sdpa_kernel, SDPBackend.MATH),
 )
 DIALECTS = {side.key: side for side in (NUMPY, TORCH)}
 
-Pullback = Callable[[Array], Mapping[str, Array]]
 
+def side_of(model: Any, where: str = "crosscheck") -> Side:
+    """Return the side that this model runs on.
 
-@runtime_checkable
-class ForeignModel(Protocol):
-    """What a model of any other engine has to offer, to be compared: these two methods.
-
-    `engine` is the name of the engine, for messages.
+    Raises TypeError for a class and for a model of another kind; `where` begins the message.
     """
-
-    engine: str
-
-    def state_dict(self) -> Mapping[str, Array]:
-        """The parameters, by the names that the reference has for them."""
-
-    def linearize(self, inputs: Array, dtype: str, **options: Any) -> tuple[Array, Pullback]:
-        """Run forward in "float32" or "float64"; return the output, and the way back.
-
-        Floating arrays among the inputs and options are in that precision. The way back takes
-        dL/d(output), of the output's shape and dtype. It returns dL/d(each parameter) by name, and
-        under "input" dL/d(inputs), if these are floats.
-        """
-
-
-@dataclass(frozen=True)
-class Foreign:
-    """Any other engine, through the two methods of its models."""
-
-    name: str
-
-    def weights(self, model: ForeignModel) -> dict[str, Array]:
-        """Return every parameter as an array, by name."""
-        return {name: np.array(x, order="C") for name, x in model.state_dict().items()}
-
-    def differentiate(
-        self, model: Any, inputs: Array, options: Options, dtype: str, loss: Loss, watch: Watch
-    ) -> tuple[Array, Array, Gradients]:
-        """Run the model forward and its way back; see `Side`. Nobody can watch."""
-        given = _with_arrays(options, lambda array: in_precision(array, dtype))
-        output, pullback = model.linearize(in_precision(np.array(inputs), dtype), dtype, **given)
-        output = np.array(output)  # a copy, since the way back may write over it
-        value, dout = loss.of_array(output)
-        gradients = dict(pullback(dout))
-        expected = [*model.state_dict(), *([INPUT] if inputs.dtype.kind == "f" else [])]
-        return output, value, {name: gradients.get(name) for name in expected}
-
-
-def side_of(model: Any) -> Side:
-    """Return the side that this model runs on. Raises TypeError for a model of another kind."""
+    if isinstance(model, type):
+        name = model.__name__
+        raise TypeError(f"{where}: got the class {name}, expected a model, such as {name}(...)")
     if isinstance(model, tinygrad_tf.nn.Module):
         return NUMPY
     if isinstance(model, torch.nn.Module):
@@ -228,16 +204,7 @@ def side_of(model: Any) -> Side:
     if isinstance(model, ForeignModel):
         return Foreign(model.engine)
     raise TypeError(
-        "crosscheck: expected a tinygrad_tf.nn.Module, a torch.nn.Module, or a model with engine, "
+        f"{where}: expected a tinygrad_tf.nn.Module, a torch.nn.Module, or a model with engine, "
         "state_dict and linearize (see crosscheck.ForeignModel), got "
         f"{type(model).__module__}.{type(model).__name__}"
     )
-
-
-def _with_arrays(options: Options, convert: Callable[[Array], Any]) -> dict[str, Any]:
-    return {n: convert(x) if isinstance(x, np.ndarray) else x for n, x in options.items()}
-
-
-def in_precision(array: Array, dtype: Any) -> Array:
-    """Return a floating array in this precision, and any other as it is."""
-    return array.astype(dtype) if array.dtype.kind == "f" else array

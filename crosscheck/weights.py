@@ -1,20 +1,25 @@
 """Weights by name: from one engine to the other, drawn at random, and on disk.
 
-Both sides use PyTorch's own names, so nothing here maps one name to another.
+Weights are a model's parameters, frozen ones too, under the names of its `state_dict`: a tied
+parameter has several. Buffers, such as a causal mask, are state and no weights: they are not drawn,
+not copied and not asked for. Both sides use PyTorch's own names, so nothing here maps one name to
+another.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import save
+from safetensors.torch import load_file
 
 from crosscheck.draws import Stream, draws
 from crosscheck.files import write_whole
-from crosscheck.sides import Array, Dialect, side_of
+from crosscheck.sides import TORCH, Array, Dialect, side_of
 
 
 def get_weights(model: Any) -> dict[str, Array]:
@@ -22,12 +27,67 @@ def get_weights(model: Any) -> dict[str, Array]:
     return side_of(model).weights(model)
 
 
-def set_weights(model: Any, weights: dict[str, Array]) -> None:
-    """Load arrays into a model, as `Dialect.load` does. Raises TypeError for a ForeignModel."""
-    side = side_of(model)
-    if not isinstance(side, Dialect):
-        raise TypeError(f"set_weights: a {side.name} model cannot be given weights")
+def set_weights(model: Any, weights: Mapping[str, Array]) -> None:
+    """Load arrays into a model, strictly: all of them, exactly, or none.
+
+    Values for the model's buffers may be among them; they are not asked for. Raises RuntimeError
+    listing everything that does not fit, see `misfits`, and TypeError for a ForeignModel.
+    """
+    side = _dialect_of(model)
+    if faults := misfits(model, weights):
+        raise RuntimeError(
+            f"set_weights: the values do not fit {type(model).__name__}:\n  " + "\n  ".join(faults)
+        )
     side.load(model, weights)
+
+
+def misfits(model: Any, weights: Mapping[str, Array]) -> list[str]:
+    """Return a sentence for each reason why these weights do not fit into the model.
+
+    A weight is missing, unexpected, mis-shaped, not of floats, or the model could hold it only by
+    rounding it; or a tied parameter is given two values. Raises TypeError for a ForeignModel.
+    """
+    side = _dialect_of(model)
+    own, buffers = side.parameters(model), model.state_dict()
+    faults = [f"missing: {name}" for name in own if name not in weights]
+    for name, value in weights.items():
+        if name in own:
+            faults += _misfits(name, value, own[name], side)
+        elif name not in buffers:
+            faults.append(f"unexpected: {name}")
+    return faults + [
+        f"{' and '.join(names)} are one parameter here, and are given different values"
+        for names in ties(model)
+        if len({weights[name].tobytes() for name in names if name in weights}) > 1
+    ]
+
+
+def _misfits(name: str, value: Array, parameter: Any, side: Dialect) -> Iterator[str]:
+    held = side.array(parameter)
+    if value.shape != held.shape:
+        yield f"shape of {name}: got {value.shape}, expected {held.shape}"
+    if value.dtype.kind != held.dtype.kind:
+        yield (
+            f"dtype of {name}: got {value.dtype}, expected {held.dtype}; "
+            "integers are no weights until they are scaled to what they stand for"
+        )
+    elif not np.can_cast(value.dtype, held.dtype, casting="safe"):
+        yield (
+            f"dtype of {name}: got {value.dtype}, expected {held.dtype}; convert the model with "
+            ".double(), or the values to the model's precision"
+        )
+    elif not np.array_equal(side.as_held(parameter, value), value, equal_nan=True):
+        yield f"dtype of {name}: {value.dtype} would be rounded to {parameter.dtype}"
+
+
+def ties(model: Any) -> list[tuple[str, ...]]:
+    """Return the names of each parameter that has several. Only a Dialect's model has any."""
+    side = side_of(model)
+    names: dict[int, list[str]] = {}
+    if isinstance(side, Dialect):
+        for name, parameter in side.parameters(model).items():
+            names.setdefault(id(parameter), []).append(name)
+    return [tuple(several) for several in names.values() if len(several) > 1]
 
 
 def copy_weights(source: Any, target: Any) -> None:
@@ -40,20 +100,32 @@ def randomize(model: Any, seed: int = 0) -> None:
 
     Matrices (out, in) are normal with variance 1 / in. Biases lie between 0.05 and 0.25 with either
     sign: none is zero. The weights of norms, the only vectors of that name, lie between 0.5 and
-    1.5: none is 1.
+    1.5: none is 1. A tied parameter is drawn once. Parameters of integers and buffers stay as they
+    are. Raises TypeError for a ForeignModel.
     """
+    side = _dialect_of(model)
     generator = draws(Stream.WEIGHTS, seed)
-    drawn: dict[str, Array] = {}
-    for name, value in get_weights(model).items():
-        if value.ndim >= 2:
-            values = generator.standard_normal(value.shape) / np.sqrt(value.shape[-1])
-        elif name.endswith("weight"):
-            values = generator.uniform(0.5, 1.5, value.shape)
-        else:
-            signs = generator.choice([-1.0, 1.0], value.shape)
-            values = signs * generator.uniform(0.05, 0.25, value.shape)
-        drawn[name] = values.astype(np.float32).astype(value.dtype)  # exact in both precisions
-    set_weights(model, drawn)
+    drawn: dict[int, Array] = {}  # by the parameter's identity
+    weights: dict[str, Array] = {}
+    for name, parameter in side.parameters(model).items():
+        if id(parameter) not in drawn:
+            drawn[id(parameter)] = _drawn(name, parameter, side, generator)
+        weights[name] = drawn[id(parameter)]
+    side.load(model, weights)
+
+
+def _drawn(name: str, parameter: Any, side: Dialect, generator: np.random.Generator) -> Array:
+    held = side.array(parameter)
+    if held.dtype.kind != "f":
+        return held
+    if held.ndim >= 2:
+        values = generator.standard_normal(held.shape) / np.sqrt(held.shape[-1])
+    elif name.endswith("weight"):
+        values = generator.uniform(0.5, 1.5, held.shape)
+    else:
+        signs = generator.choice([-1.0, 1.0], held.shape)
+        values = signs * generator.uniform(0.05, 0.25, held.shape)
+    return side.as_held(parameter, values.astype(np.float32))  # exact in both precisions
 
 
 def save_weights(model: Any, path: Path | str) -> None:
@@ -64,10 +136,20 @@ def save_weights(model: Any, path: Path | str) -> None:
 def load_weights(model: Any, path: Path | str) -> None:
     """Read weights written by `save_weights`, or by anyone under PyTorch's names.
 
-    Raises ValueError if the file is not safetensors, and as `set_weights` if it does not fit.
+    bfloat16, which NumPy lacks, becomes float32, exactly. Raises ValueError if it is not a file of
+    safetensors, and as `set_weights` if it does not fit.
     """
+    if Path(path).is_dir():
+        raise ValueError(f"load_weights: {path} is a folder, expected a file of safetensors")
     try:
-        weights = load_file(path)
+        tensors = load_file(path)
     except SafetensorError as error:
         raise ValueError(f"load_weights: {path} is not a safetensors file: {error}") from error
-    set_weights(model, weights)
+    set_weights(model, {name: TORCH.array(tensor) for name, tensor in tensors.items()})
+
+
+def _dialect_of(model: Any) -> Dialect:
+    side = side_of(model)
+    if not isinstance(side, Dialect):
+        raise TypeError(f"set_weights: a {side.name} model cannot be given weights")
+    return side

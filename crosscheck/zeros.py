@@ -32,7 +32,7 @@ def zero_by_rights(
     norm below which a gradient may be zero. The reference is copied, never changed.
     """
     model = TORCH.copy(reference, "float64")
-    weights = TORCH.parameters(model)
+    weights = TORCH.memory(model)
     here = {n: g for n, g in gradients.items() if g is not None and whole(n) in weights}
     small = {name for name, gradient in here.items() if norm(gradient) <= floor}
     alive = {module_of(name) for name in here.keys() - small}

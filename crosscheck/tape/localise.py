@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from crosscheck.amplification import Amplification
+from crosscheck.called_rightly import require_tapes
 from crosscheck.distance import Gap, gap_between, largest_gradient
 from crosscheck.judge import FLOOR, ROUNDING
 from crosscheck.runs import COTANGENT, Batch, Run
@@ -37,14 +38,16 @@ NUMPY_FOLDER = str(Path(np.__file__).parent)
 
 
 def localise(
-    model: Any, reference: Any, batch: Batch, *, loss: str = COTANGENT, seed: int = 0
+    model: Any, reference: Any, batch: Any, *, loss: str = COTANGENT, seed: int = 0
 ) -> Localisation:
     """Find every op where the NumPy model itself departs from the PyTorch one, forward or backward.
 
-    Both hold the same weights, as for `compare`; loss and seed are as for `run`. float64 decides;
-    if nothing is wrong there, each op's float32 form is held against its float64 page. An exception
-    in the NumPy model's run is a finding too.
+    Weights and batch are as for `compare`; loss and seed are as for `run`. float64 decides; if
+    nothing is wrong there, each op's float32 form is held against its float64 page. An exception in
+    the NumPy model's run is a finding too. Raises TypeError for models of other engines.
     """
+    require_tapes(model, reference)
+    batch = Batch.of(batch)
     runs = TapedRuns(model, reference, batch, loss, seed)
     theirs, tape = runs.of_reference("float64")
     floor = FLOOR * largest_gradient(theirs.gradients.values())

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from crosscheck.answers import is_wrong_call
 from crosscheck.runs import Batch, Run, run
 from crosscheck.sides import Watch
 from crosscheck.tape.align import Alignment
@@ -48,6 +49,8 @@ class TapedRuns:
         try:
             made = self._run(self.model, "float64", recorder.watching)
         except Exception as error:  # whatever a wrong model may raise is a finding, not a crash
+            if is_wrong_call(error):
+                raise
             return None, recorder, error
         return made, recorder, None
 

@@ -135,6 +135,54 @@ def saved(folder: Path) -> list[Any]:
     return [json.loads(path.read_text()) for path in sorted(folder.iterdir())]
 
 
+def test_a_wrong_call_fails_with_the_mistake_and_no_traceback(run: Any) -> None:
+    result = run(
+        """
+import pytest
+
+CALLS = {
+    "kind": lambda ours, theirs: (ours, theirs, np.ones((3, 5, 6), int)),
+    "tuple": lambda ours, theirs: (ours, theirs, (X, X)),
+    "class": lambda ours, theirs: (Ours, theirs, X),
+    "weights": lambda ours, theirs: (ours, Theirs(), X),
+    "output": lambda ours, theirs: (pair(lambda x: None)[0], theirs, X),
+}
+
+@pytest.mark.parametrize("call", CALLS)
+def test_wrong(crosscheck, call):
+    crosscheck.assert_agrees(*CALLS[call](*pair()))
+"""
+    )
+    result.assert_outcomes(failed=5)
+    text = result.stdout.str()
+    for said in (
+        "model Theirs takes floats and was given integers",
+        "write Batch(inputs, targets)",
+        "the model: got the class Ours, expected a model",
+        "call copy_weights(reference, model) first",
+        "the NumPy model Ours returned None from its forward",
+    ):
+        assert said in text
+    assert text.count("crosscheck: compare: ") >= 5
+    assert "comparison.py" not in text  # no traceback
+
+
+def test_an_error_of_the_models_own_code_keeps_its_traceback(run: Any) -> None:
+    result = run(
+        """
+def broken(x):
+    raise TypeError("heads do not divide the width")
+
+def test_broken(crosscheck):
+    crosscheck.assert_agrees(*pair(broken), X)
+"""
+    )
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    assert "def broken(x):" in text
+    assert "heads do not divide the width" in text
+
+
 def test_reports_go_into_the_folder(run: Any, pytester: pytest.Pytester) -> None:
     tests = """
 import pytest

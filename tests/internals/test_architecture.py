@@ -174,12 +174,14 @@ def test_the_core_is_read_in_minutes() -> None:
 
 # The same law for crosscheck: a file or folder imports only what stands in a row before its own.
 CROSSCHECK_LAYERS = [
-    {"sides", "draws", "files", "forms", "versions", "download", "text", "printing"},
-    {"distance", "in_projection", "corpus"},
+    {"answers", "draws", "files", "forms", "versions", "download", "text", "printing"},
+    {"arrays"},
+    {"foreign"},
+    {"sides"},
+    {"distance", "in_projection", "given", "corpus"},
     {"runs", "judge"},
     {"weights"},
-    {"models"},
-    {"amplification", "zeros", "row"},
+    {"models", "called_rightly", "amplification", "zeros", "row"},
     {"tape", "parity", "flow"},
     {"four_runs", "report"},
     {"comparison", "saved"},

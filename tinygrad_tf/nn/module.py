@@ -90,11 +90,14 @@ class Module:
         """Iterate over this module and all modules below it, each once."""
         return (module for _, module in self.named_modules())
 
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Yield all parameters with their dotted names; a tied one only under its first name."""
+    def named_parameters(self, *, remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """Yield all parameters with their dotted names.
+
+        A tied one comes only under its first name, or under each if not remove_duplicate.
+        """
         seen: set[int] = set()
         for name, parameter in self._all_parameters():
-            if id(parameter) not in seen:
+            if id(parameter) not in seen or not remove_duplicate:
                 seen.add(id(parameter))
                 yield name, parameter
 
@@ -121,6 +124,7 @@ class Module:
     ) -> tuple[list[str], list[str]]:
         """Copy values (tensors or arrays, also PyTorch's on the CPU) into the parameters.
 
+        PyTorch's bfloat16 is widened, exactly.
         Returns the names that were missing and the names that were unexpected. Raises RuntimeError
         for a wrong shape, for a float64 value in a float32 model and, if strict, for a missing or
         unexpected name. The message lists everything that is wrong, and nothing is copied.
@@ -128,7 +132,7 @@ class Module:
         own = dict(self._all_parameters())
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
-        arrays = {n: np.asarray(v) for n, v in state_dict.items() if n in own}
+        arrays = {n: _array(v) for n, v in state_dict.items() if n in own}
         faults = [fault for n, a in arrays.items() if (fault := _misfit(n, a, own[n]))]
         if strict:
             faults = [f"missing: {n}" for n in missing] + faults
@@ -203,6 +207,13 @@ class Module:
 
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
+
+
+def _array(value: Any) -> Array:
+    """Return a value as an array. NumPy has no bfloat16: float32 holds the same numbers."""
+    if str(getattr(value, "dtype", None)) == "torch.bfloat16":
+        value = value.float()
+    return np.asarray(value)
 
 
 def _misfit(name: str, value: Array, parameter: Parameter) -> str | None:

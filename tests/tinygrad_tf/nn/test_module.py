@@ -70,6 +70,16 @@ def test_a_tied_parameter_is_listed_once_and_saved_under_each_name(ours: Any) ->
     assert {"embed.weight", "head.weight"} <= set(ours.state_dict())
 
 
+def test_duplicates_are_listed_as_pytorch_lists_them(ours: Any, theirs: Any) -> None:
+    for keep in (True, False):
+        named = list(ours.named_parameters(remove_duplicate=keep))
+        assert [n for n, _ in named] == [
+            n for n, _ in theirs.named_parameters(remove_duplicate=keep)
+        ]
+    assert [n for n, _ in named] == list(ours.state_dict())
+    assert dict(named)["head.weight"] is ours.embed.weight
+
+
 def test_a_shared_module_is_saved_under_each_name(ours: Any) -> None:
     names = list(ours.state_dict())
     assert {"blocks.1.linear.weight", "shared.linear.weight"} <= set(names)

@@ -110,3 +110,12 @@ def test_float32_values_fit_a_float64_model() -> None:
     layer = nn.Linear(2, 3).double()
     layer.load_state_dict(torch.nn.Linear(2, 3).state_dict())
     assert layer.weight.dtype == np.float64
+
+
+def test_bfloat16_values_are_widened_as_pytorch_widens_them(ours: Any, theirs: Any) -> None:
+    narrow = theirs.bfloat16().state_dict()
+    ours.load_state_dict(narrow)
+    wide = build(torch.nn)
+    wide.load_state_dict(narrow)
+    for name, value in wide.state_dict().items():
+        np.testing.assert_array_equal(ours.state_dict()[name].data, value.numpy())
