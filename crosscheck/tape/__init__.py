@@ -4,8 +4,8 @@
 `replay.py` runs one rule alone on the reference's values. `search.py` asks of each op whether it
 was born wrong, and `localise.py` puts it all together. `fingerprints.py`, `arrangement.py` and
 `other_forms.py` recognise common mistakes. `suspects.py` asks whether the two models are only set
-up differently: `settings.py` and `rerouted.py` have the changes that it tries. `not_finite.py`
-finds where the first NaN was made.
+up differently: `settings.py` and `rerouted.py` have the changes that it tries, and `hypothesis.py`
+the words. `not_finite.py` finds where the first NaN was made.
 """
 
 from crosscheck.tape.finding import Finding, Localisation

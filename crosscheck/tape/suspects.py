@@ -9,17 +9,17 @@ differ, then the others, at last two at once. What makes the outputs agree is th
 from __future__ import annotations
 
 import copy
-import inspect
+import dataclasses
 import itertools
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from crosscheck.distance import gap_between
 from crosscheck.runs import Run, run
 from crosscheck.tape.finding import Finding, Kind
+from crosscheck.tape.hypothesis import Hypothesis, finding_of, hint_of
 from crosscheck.tape.rerouted import axes, masks
 from crosscheck.tape.settings import (
     ACTIVATION,
@@ -29,12 +29,10 @@ from crosscheck.tape.settings import (
     NORM_FIRST,
     RESIDUAL,
     SWITCHES,
-    Change,
 )
 from crosscheck.tape.taped_runs import TapedRuns
 
 RUNS = 60  # at most so many are made
-LISTED = 3  # at most so many gradients are named
 GOING_BACK = {Kind.BACKWARD, Kind.SUM}  # findings that no setting explains
 HARMLESS = {*GOING_BACK, Kind.CONSTANT}  # findings beside which a setting may explain the outputs
 SUSPECTS = (
@@ -49,29 +47,6 @@ SUSPECTS = (
 )
 
 
-@dataclass(frozen=True)
-class Hypothesis:
-    """The two would agree if one of them were changed."""
-
-    change: Change  # what is changed
-    of_reference: bool  # whether it is changed in the reference, and not in the model
-
-    @property
-    def who(self) -> str:
-        """Who is changed, in words."""
-        return "the reference" if self.of_reference else "the model"
-
-    @property
-    def model_does(self) -> str:
-        """What the model does as it is. What is changed becomes like the other."""
-        return self.change.after if self.of_reference else self.change.before
-
-    @property
-    def reference_does(self) -> str:
-        """What the reference does as it is."""
-        return self.change.before if self.of_reference else self.change.after
-
-
 Confirmed: TypeAlias = tuple[Sequence[Hypothesis], Run, Run]  # and the runs that agree under it
 
 
@@ -80,9 +55,9 @@ def suspected(
 ) -> list[Finding]:
     """Return the setting that explains why the outputs differ, in place of what it explains.
 
-    Where no setting does, the findings are returned as they are. floor: what a gradient may differ
-    by. A setting in which the two are not seen to differ is tried only if no finding proves a rule
-    wrong, and the two are no mirrors: of mirrors, the findings are exact.
+    Where no setting does, the findings stay; one may get another hint. floor: what a gradient may
+    differ by. A setting in which the two are not seen to differ is tried only if no finding proves
+    a rule wrong, and the two are no mirrors: of mirrors, the findings are exact.
     """
     if ours is None or gap_between(ours.output, theirs.output).agrees:
         return findings
@@ -94,6 +69,9 @@ def suspected(
     if confirmed is None and (is_open or not findings):
         confirmed = trials.of_unseen()
     if confirmed is None:
+        if structural and trials.seen:
+            first = next(i for i, finding in enumerate(findings) if _is_structural(finding))
+            findings[first] = dataclasses.replace(findings[first], hint=hint_of(trials.seen))
         return findings
     trial, ours, theirs = confirmed
     left = [
@@ -102,7 +80,7 @@ def suspected(
         if not gap_between(ours.gradients.get(name), right, floor).agrees
     ]
     kept = [finding for finding in findings if left and finding.kind in GOING_BACK]
-    return [_finding(trial, runs, left, bool(kept)), *kept]
+    return [finding_of(trial, runs, left, is_known=bool(kept)), *kept]
 
 
 def _is_structural(finding: Finding) -> bool:
@@ -116,14 +94,14 @@ class _Trials:
 
     def __init__(self, runs: TapedRuns, ours: Run, theirs: Run) -> None:
         self._runs, self._ours, self._theirs = runs, ours, theirs
-        self._seen = list(_seen(runs))
+        self.seen = list(_seen(runs))  # the settings that are seen to differ
         self._left = RUNS  # how many may still be made
         self._unable: list[Hypothesis] = []  # those under which there is no run
 
     def of_seen(self) -> Confirmed | None:
         """Try the settings that are seen to differ: each alone, then several at once."""
-        sizes = range(1, len(self._seen) + 1)
-        return self._first(c for size in sizes for c in itertools.combinations(self._seen, size))
+        sizes = range(1, len(self.seen) + 1)
+        return self._first(c for size in sizes for c in itertools.combinations(self.seen, size))
 
     def of_unseen(self) -> Confirmed | None:
         """Try all others: each alone, then two at once."""
@@ -131,7 +109,7 @@ class _Trials:
         found = self._first((one,) for one in unseen)
         if found is not None:
             return found
-        return self._first(_pairs([h for h in [*self._seen, *unseen] if h not in self._unable]))
+        return self._first(_pairs([h for h in [*self.seen, *unseen] if h not in self._unable]))
 
     def _first(self, trials: Iterable[Sequence[Hypothesis]]) -> Confirmed | None:
         for trial in trials:
@@ -195,71 +173,3 @@ def _pairs(hypotheses: Sequence[Hypothesis]) -> list[Sequence[Hypothesis]]:
         if one.change.arguments != other.change.arguments
     ]
     return [pair for _, pair in sorted(pairs, key=lambda ranked: ranked[0])]
-
-
-def _finding(
-    trial: Sequence[Hypothesis], runs: TapedRuns, left: Sequence[str], is_known: bool
-) -> Finding:
-    """Return confirmed hypotheses as one finding.
-
-    left: the gradients that still do not agree. is_known: whether other findings say why not.
-    """
-    settings = " and ".join(
-        f"{who} is run with {_listed([one.change.setting for one in trial if one.who == who])}"
-        for who in dict.fromkeys(one.who for one in trial)
-    )
-    model = _listed([one.model_does for one in trial])
-    reference = _listed([one.reference_does for one in trial])
-    agree = "the outputs agree" if left else "the two agree"
-    hints = [_where(one.change, runs) for one in trial]
-    if left and not is_known:
-        hints.append(_rest(left))
-    return Finding(
-        kind=Kind.SETTING,
-        op=Kind.SETTING.value,
-        path="",
-        key=settings,
-        argument=", ".join(one.change.setting for one in trial),
-        what=f"{agree} if {settings}: the model {model}, the reference {reference}",
-        hint="; ".join(filter(None, hints)),
-    )
-
-
-def _listed(words: Sequence[str]) -> str:
-    *most, last = words
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def _where(change: Change, runs: TapedRuns) -> str:
-    """Say where the setting is made. If both are set alike, it is the code that differs."""
-    value = change.read(runs.model)
-    if value is not None and value == change.read(runs.reference):
-        setting = f"{change.arguments[0]}={value!r}"
-        return f"both are set to {setting}, and the model does not do what that says"
-    places = [
-        f"{place} in {who}"
-        for who, model in (("the model", runs.model), ("the reference", runs.reference))
-        if (place := _argument_of(model, change.arguments))
-    ]
-    return f"see {_listed(places)}" if places else ""
-
-
-def _argument_of(model: Any, arguments: Collection[str]) -> str:
-    """Return the first of the model's constructors, or else forwards, that takes one of these."""
-    classes = [type(module) for module in model.modules()]
-    for method in ("__init__", "forward"):
-        for cls in classes:
-            taken = inspect.signature(getattr(cls, method)).parameters
-            for name in arguments:
-                if name in taken:
-                    where = cls.__name__ if method == "__init__" else f"{cls.__name__}.{method}"
-                    return f"{name} of {where}"
-    return ""
-
-
-def _rest(left: Sequence[str]) -> str:
-    more = [f"{len(left) - LISTED} more"] if len(left) > LISTED else []
-    return (
-        f"the gradients of {_listed([*left[:LISTED], *more])} differ even then: "
-        "mend this first, and run again"
-    )

@@ -215,6 +215,17 @@ def test_gradients_that_no_finding_explains_are_named() -> None:
     assert "differ even then: mend this first, and run again" in str(where)
 
 
+def test_a_setting_that_explains_only_a_part_is_a_hint() -> None:
+    pair = weighted(block(nhead=4), layer())
+    with planted("tinygrad_tf.ops.gelu", "out = x * cdf ", "out = x * cdf * 2"):
+        where = localise(*pair, Batch(X))
+    assert [(f.kind, f.op) for f in where.findings] == [
+        (Kind.WIRING, "add"),
+        (Kind.FORWARD, "gelu"),
+    ]
+    assert "the model has 4 heads, the reference has 3 heads: this does not explain " in str(where)
+
+
 RULES = ("gelu-tanh-for-erf", "layer-norm-unbiased", "layer-norm-no-eps", "layer-norm-eps-outside")
 
 
