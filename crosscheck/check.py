@@ -14,6 +14,7 @@ from crosscheck.parity import Parity, encoder_layer_parity
 from crosscheck.report import Report
 from crosscheck.runs import CROSS_ENTROPY, Batch, run
 from crosscheck.sides import DIALECTS, NUMPY, side_of
+from crosscheck.tape import Localisation
 from crosscheck.text import CharacterTokenizer, Tokens, sample_batch, split
 from crosscheck.versions import versions
 from crosscheck.weights import copy_weights, randomize
@@ -37,6 +38,7 @@ class Check:
     initial_loss: dict[str, float | None]
     report: Report  # the comparison at randomised weights
     parity: tuple[Parity, ...]  # empty where PyTorch's own layer has no such form
+    parity_localisation: Localisation | None = None  # where our block departs, if its parity fails
 
     @property
     def agrees(self) -> bool:
@@ -61,6 +63,7 @@ class Check:
             "complete": self.corpus.complete,
             "characters": len(self.corpus.text),
         }
+        where = self.parity_localisation
         plain = {name: value for name, value in vars(self).items() if name not in _STRUCTURED}
         return {
             "schema": SCHEMA,
@@ -73,10 +76,11 @@ class Check:
             "parity": [
                 {**asdict(row), "verdict": row.verdict, "agrees": row.agrees} for row in self.parity
             ],
+            "parity_localisation": where and where.to_dict(),
         }
 
 
-_STRUCTURED = ("options", "corpus", "report", "parity")
+_STRUCTURED = ("options", "corpus", "report", "parity", "parity_localisation")
 
 
 def run_check(
@@ -103,6 +107,8 @@ def run_check(
     model, reference = models
     randomize(reference, seed)
     copy_weights(reference, model)
+    report = compare(model, reference, batch, dtype=dtype, seed=seed)
+    parity, parity_localisation = encoder_layer_parity(options, seed)
     return Check(
         versions=versions(),
         options=options,
@@ -113,8 +119,9 @@ def run_check(
         parameters=sum(p.numel() for p in model.parameters()),
         sample=tokenizer.decode(inputs[0]),
         initial_loss=dict(zip(DIALECTS, losses, strict=True)),
-        report=compare(model, reference, batch, dtype=dtype, seed=seed),
-        parity=encoder_layer_parity(options, seed),
+        report=report,
+        parity=parity,
+        parity_localisation=parity_localisation,
     )
 
 

@@ -9,8 +9,10 @@ that: whatever is off by 1e-12 of the largest entry is found.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,11 +23,14 @@ from crosscheck.judge import ROUNDING, Verdict
 from crosscheck.models import ModelOptions
 from crosscheck.runs import COTANGENT, Batch, Run, run
 from crosscheck.sides import NUMPY, TORCH
+from crosscheck.tape import Localisation, localise
 from crosscheck.weights import copy_weights, randomize
 
 LIMITS = {"float32": 1e-5, "float64": 1e-12}
 VANISHING = 1e-6  # a layer that works sends back more than this, if the cotangent is about one
 SHAPE = (2, 8)  # sequences and tokens
+LISTED = 3  # at most so many arrays are named in a row
+OUTPUT = "output"
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,9 @@ class Parity:
     # The limit for both differences. In float32 it is at least ROUNDING times what PyTorch's own
     # layer differs from its float64 run, which is much in narrow layers.
     limit: float
+    # The arrays beyond the limit, at most LISTED, the worst first: OUTPUT, or whose gradient it is.
+    worst: tuple[str, ...] = ()
+    raised: str = ""  # the exception in which the run ended: then both differences are infinite
 
     @property
     def verdict(self) -> Verdict:
@@ -57,24 +65,23 @@ class Parity:
         return self.verdict.good
 
 
-def encoder_layer_parity(options: ModelOptions, seed: int = 0) -> tuple[Parity, ...]:
+class EncoderLayerParity(NamedTuple):
+    """The rows, and where it went wrong in our engine's block."""
+
+    rows: tuple[Parity, ...]  # empty when PyTorch's layer has no such form
+    localisation: Localisation | None = None  # None if every row of our engine's block passes
+
+
+def encoder_layer_parity(options: ModelOptions, seed: int = 0) -> EncoderLayerParity:
     """Both engines' blocks in both precisions, at input (2, 8, C), randomised weights.
 
-    Empty when PyTorch's layer has no such form: without residual connections or without norm.
+    There are no rows when PyTorch's layer has no such form: without residual connections or without
+    norm. Where our engine's block disagrees, it is localised: beside its mirror if that agrees with
+    the layer, since every op of a mirror has a partner, and otherwise beside the layer itself.
     """
     if not options.residual or options.norm == "none":
-        return ()
-    arguments = options.block_arguments()
-    blocks: dict[str, Any] = {
-        "tinygrad_tf": NUMPY.models.TransformerBlock(**arguments),
-        "torch_impl": TORCH.models.TransformerBlock(**arguments),
-    }
-    for name in ("norm", "residual"):
-        arguments.pop(name)
-    layer = torch.nn.TransformerEncoderLayer(**arguments, batch_first=True)
-    randomize(layer, seed)
-    for block in blocks.values():
-        copy_weights(layer, block)
+        return EncoderLayerParity(())
+    layer, ours, mirror = _layer_and_blocks(options, seed)
     x = draws(Stream.INPUT, seed).standard_normal((*SHAPE, options.width))
     batch = Batch(x.astype(np.float32))
 
@@ -84,23 +91,85 @@ def encoder_layer_parity(options: ModelOptions, seed: int = 0) -> tuple[Parity, 
     expected = {dtype: measure(layer, dtype) for dtype in LIMITS}
     gradients = expected["float64"].gradients.values()
     largest = max(largest_entry(g) for g in gradients if g is not None)
-    vacuous = largest < VANISHING
-    scale = 1.0 if vacuous else largest
-    own = _differences(expected["float32"], expected["float64"], scale)
-    limits = {**LIMITS, "float32": max(LIMITS["float32"], ROUNDING * own[0], ROUNDING * own[1])}
-    found = []
-    for dtype, limit in limits.items():
-        for side, block in blocks.items():
-            output, gradient = _differences(measure(block, dtype), expected[dtype], scale)
-            found.append(Parity(side, dtype, output, None if vacuous else gradient, limit))
-    return tuple(found)
+    scale = largest if largest >= VANISHING else None
+    own = _differences(expected["float32"], expected["float64"], scale or 1.0)
+    limits = {**LIMITS, "float32": max(LIMITS["float32"], ROUNDING * _largest(own.values()))}
+
+    def row(side: str, block: Any, dtype: str) -> Parity:
+        try:
+            measured = measure(block, dtype)
+        except Exception as error:  # whatever a wrong block may raise is what is wrong with it
+            raised = f"{type(error).__name__}: {error}"
+            return Parity(side, dtype, math.inf, math.inf, limits[dtype], raised=raised)
+        return _row(side, dtype, measured, expected[dtype], limits[dtype], scale)
+
+    rows = {
+        (dtype, side): row(side, block, dtype)
+        for dtype in limits
+        for side, block in (("tinygrad_tf", ours), ("torch_impl", mirror))
+    }
+    where = None
+    if any(rows[dtype, "tinygrad_tf"].verdict == Verdict.DISAGREE for dtype in limits):
+        reference = mirror if rows["float64", "torch_impl"].agrees else layer
+        where = localise(ours, reference, batch, loss=COTANGENT, seed=seed)
+    return EncoderLayerParity(tuple(rows.values()), where)
 
 
-def _differences(measured: Run, expected: Run, scale: float) -> tuple[float, float]:
-    """Return the largest difference of the outputs, and of the gradients divided by the scale."""
-    names = measured.gradients.keys() | expected.gradients.keys()
-    gradients = [
-        largest_difference(measured.gradients.get(name), expected.gradients.get(name))
+def parity_failures(rows: Sequence[Parity], where: Localisation | None) -> str:
+    """Return what is wrong with the rows that disagree, in words; empty if none does."""
+    alike: dict[tuple[str, str], list[str]] = {}  # the precisions in which the same is said
+    for row in rows:
+        if row.verdict == Verdict.DISAGREE and (row.worst or row.raised):
+            alike.setdefault((row.side, _words(row)), []).append(row.dtype)
+    lines = [f"block of {side}, {' and '.join(d)}: {said}" for (side, said), d in alike.items()]
+    if where is not None and where.findings:
+        lines += str(where).split("\n")
+    return "\n  ".join(lines)
+
+
+def _words(row: Parity) -> str:
+    if row.raised:
+        return f"it raised {row.raised}"
+    arrays = ["the output" if name == OUTPUT else f"the gradient of {name}" for name in row.worst]
+    return f"it differs most in {', '.join(arrays)}"
+
+
+def _layer_and_blocks(options: ModelOptions, seed: int) -> tuple[Any, Any, Any]:
+    """Return PyTorch's layer with random weights, and with the same our block and its mirror."""
+    arguments = options.block_arguments()
+    blocks = [side.models.TransformerBlock(**arguments) for side in (NUMPY, TORCH)]
+    for name in ("norm", "residual"):
+        arguments.pop(name)
+    layer = torch.nn.TransformerEncoderLayer(**arguments, batch_first=True)
+    randomize(layer, seed)
+    for block in blocks:
+        copy_weights(layer, block)
+    return layer, *blocks
+
+
+def _row(
+    side: str, dtype: str, measured: Run, expected: Run, limit: float, scale: float | None
+) -> Parity:
+    """Compare one run. scale: what gradients are divided by; None if they are too small for it."""
+    off = _differences(measured, expected, scale or 1.0)
+    output = off.pop(OUTPUT)
+    gradient = None if scale is None else _largest(off.values())
+    judged = {OUTPUT: output, **({} if scale is None else off)}
+    beyond = {n: math.inf if math.isnan(d) else d for n, d in judged.items() if not d < limit}
+    worst = sorted(beyond, key=lambda name: beyond[name], reverse=True)
+    return Parity(side, dtype, output, gradient, limit, tuple(worst[:LISTED]))
+
+
+def _differences(measured: Run, expected: Run, scale: float) -> dict[str, float]:
+    """Return the largest difference of each array by name; those of gradients over the scale."""
+    names = dict.fromkeys([*measured.gradients, *expected.gradients])
+    gradients = {
+        name: largest_difference(measured.gradients.get(name), expected.gradients.get(name)) / scale
         for name in names
-    ]
-    return largest_difference(measured.output, expected.output), float(np.max(gradients)) / scale
+    }
+    return {OUTPUT: largest_difference(measured.output, expected.output), **gradients}
+
+
+def _largest(differences: Iterable[float]) -> float:
+    """Return the largest, or NaN if one is."""
+    return float(np.max(list(differences)))

@@ -12,6 +12,7 @@ from crosscheck.check import Check
 from crosscheck.distance import RELATIVE
 from crosscheck.in_projection import is_part
 from crosscheck.judge import ROUNDING, ROUNDING_FLOOR, Verdict
+from crosscheck.parity import parity_failures
 from crosscheck.printing import plural, print_sections, two_columns
 from crosscheck.row import Comparison
 from crosscheck.tables import gradient_table, parity_table, shown_error
@@ -38,9 +39,21 @@ def _sections(check: Check, console: Console) -> list[RenderableType]:
     if check.parity:
         parity = parity_table(check.parity, check.options.width, console)
     sections.append(parity)
+    if said := _parity_failures(check):
+        sections.append(Text(said, "red"))
     if not check.report.agrees:
         sections.append(Text(str(check.report), "red" if check.report.disagrees else "yellow"))
     return [*sections, _verdict(check)]
+
+
+def _parity_failures(check: Check) -> str:
+    """What is said below the parity's table. Findings that the report has too stand there."""
+    where, known = check.parity_localisation, check.report.localisation
+    if where is not None and known is not None:
+        told = {(finding.op, finding.argument) for finding in known.findings}
+        if {(finding.op, finding.argument) for finding in where.findings} <= told:
+            where = None
+    return parity_failures(check.parity, where)
 
 
 def _heading(check: Check) -> Table:

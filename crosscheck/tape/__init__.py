@@ -3,7 +3,9 @@
 `call.py` is what is recorded of an op. `torch_recorder.py` and `numpy_recorder.py` record it.
 `replay.py` runs one rule alone on the reference's values. `search.py` asks of each op whether it
 was born wrong, and `localise.py` puts it all together. `fingerprints.py`, `arrangement.py` and
-`other_forms.py` recognise common mistakes. `not_finite.py` finds where the first NaN was made.
+`other_forms.py` recognise common mistakes. `suspects.py` asks whether the two models are only set
+up differently: `settings.py` and `rerouted.py` have the changes that it tries, and `hypothesis.py`
+the words. `not_finite.py` finds where the first NaN was made.
 """
 
 from crosscheck.tape.composition import is_composed

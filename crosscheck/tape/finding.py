@@ -23,6 +23,7 @@ class Kind(StrEnum):
     ROUNDING = "rounding"  # right in float64, too inexact in float32
     RAISED = "raised"  # it ended with an exception
     REFERENCE = "reference"  # a third witness says that the reference's gradient is wrong
+    SETTING = "setting"  # every op is right, and the two models are set up differently
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Finding:
     def __str__(self) -> str:
         born = "not born here" if self.kind == Kind.REFERENCE else "born here"
         lines = [f"{born}: {self.op} in {self.place}: {self.what}"]
+        if self.kind == Kind.SETTING:
+            lines = [self.what]
         gap = self.gap
         if gap is not None and gap.form:
             lines.append(f"{self.argument}: {gap.form}")
@@ -73,7 +76,8 @@ class Finding:
                 f"{self.rounding_reference:.1e}"
             )
         if self.rule:
-            lines.append(f"rule at {_short(self.rule)}, called from {_short(self.caller)}")
+            called = f", called from {_short(self.caller)}" if self.caller else ""
+            lines.append(f"rule at {_short(self.rule)}{called}")
         if self.hint:
             lines.append(f"hint: {self.hint}")
         return "\n  ".join(lines)
@@ -120,6 +124,8 @@ class Localisation:
                 places = ", ".join(other.place for other in others)
                 count = f"{len(others)} places" if len(others) > 1 else "one place"
                 lines.append(f"  and so born in {count} more: {places}")
+        if any(finding.kind == Kind.SETTING for finding in self.findings):
+            return "\n".join(lines)  # it explains whatever else differs between the tapes
         if self.inherited:
             lines.append(f"inherited from there: {self.inherited} of {self.paired} ops are wrong")
         lines += [

@@ -29,6 +29,7 @@ from crosscheck.tape.fingerprints import Sizes
 from crosscheck.tape.numpy_recorder import Pair, Recorder
 from crosscheck.tape.rounding import Rounding
 from crosscheck.tape.search import Search
+from crosscheck.tape.suspects import suspected
 from crosscheck.tape.taped_runs import TapedRuns
 from tinygrad_tf import autograd
 from tinygrad_tf.machinery import forms
@@ -77,6 +78,7 @@ def localise(
         nearby = Amplification(reference, batch, dtype="float64", loss=loss, seed=seed)
         differ = ours is not None and not _agree(ours, theirs, floor, nearby)
         findings = list(search.unlike() if differ else rounding.findings())
+    findings = suspected(findings, runs, ours, theirs, floor)
     return _conclude(findings, search)
 
 

@@ -14,6 +14,7 @@ from crosscheck.corpus import Corpus
 from crosscheck.judge import Verdict
 from crosscheck.models import ModelOptions
 from crosscheck.render import print_check
+from crosscheck.tape.finding import Finding, Kind, Localisation
 
 # As rich's markup: a style, an emoji, and a closing tag of nothing, which it takes for an error.
 MARKUP = "[red]x[/red] :smile: [/bold] "
@@ -174,3 +175,18 @@ def test_a_parity_that_fails_is_a_disagreement(check: Check) -> None:
     assert last_line(printed(changed)) == "DISAGREE: 1 of 77 rows fails."
     vacuous = replace(check, parity=tuple(replace(p, gradient=None) for p in check.parity))
     assert last_line(printed(vacuous)).startswith("NOT PROVED: 4 of 77 rows are too small")
+
+
+def test_what_failed_in_the_parity_is_said_once(check: Check) -> None:
+    broken = replace(check.parity[2], gradient=1.0, worst=("input", "linear1.bias"))
+    found = Finding(Kind.BACKWARD, "gelu", "model", "model/gelu", "dx", "its dx is wrong")
+    where = Localisation((found,), 0, 0, {})
+    changed = replace(check, parity=(broken, *check.parity), parity_localisation=where)
+    said = printed(changed)
+    assert "block of tinygrad_tf, float64: it differs most in the gradient of input, the " in said
+    assert said.count("born here: gelu in model: its dx is wrong") == 1
+    told = with_verdicts(changed, {"head.bias": Verdict.DISAGREE})
+    told = replace(told, report=replace(told.report, localisation=where))
+    assert printed(told).count("born here: gelu in model: its dx is wrong") == 1
+    assert changed.to_dict()["parity_localisation"]["findings"][0]["op"] == "gelu"
+    assert "born here" not in printed(check)
