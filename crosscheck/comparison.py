@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from crosscheck.choices import DTYPES
 from crosscheck.distance import largest_gradient, norm, relative_error
 from crosscheck.forms import are_fast_forms_on
 from crosscheck.in_projection import is_key_bias, with_parts
@@ -28,8 +29,6 @@ from crosscheck.runs import COTANGENT, CROSS_ENTROPY, Batch, Run, run
 from crosscheck.sides import NUMPY, TORCH, Array, side_of
 from crosscheck.tape import first_not_finite, localise
 from crosscheck.weights import get_weights
-
-DTYPES = ("both", "float64", "float32")
 
 
 def compare(

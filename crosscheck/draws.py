@@ -26,6 +26,8 @@ class Stream(IntEnum):
     OPTIONS = 9  # the wiring of a model that is chosen at random
     NUDGES = 10  # which way an entry is moved by one unit in the last place
     COMMON = 11  # the vector that tokens which are almost alike have in common
+    PADDING = 12  # how long the sequences of a padded batch are
+    BIASES = 13  # what a float mask adds to the scores
 
 
 def draws(stream: Stream, seed: int | Sequence[int]) -> np.random.Generator:

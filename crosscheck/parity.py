@@ -18,6 +18,7 @@ import torch
 from crosscheck.distance import largest_difference, largest_entry
 from crosscheck.draws import Stream, draws
 from crosscheck.judge import ROUNDING, Verdict
+from crosscheck.masks import layer_masks
 from crosscheck.models import ModelOptions
 from crosscheck.runs import COTANGENT, Batch, Run, run
 from crosscheck.sides import NUMPY, TORCH
@@ -60,7 +61,8 @@ class Parity:
 def encoder_layer_parity(options: ModelOptions, seed: int = 0) -> tuple[Parity, ...]:
     """Both engines' blocks in both precisions, at input (2, 8, C), randomised weights.
 
-    Empty when PyTorch's layer has no such form: without residual connections or without norm.
+    They have the mask of the options, but for a causal mask alone. Empty when PyTorch's layer has
+    no such form: without residual connections or without norm.
     """
     if not options.residual or options.norm == "none":
         return ()
@@ -69,14 +71,16 @@ def encoder_layer_parity(options: ModelOptions, seed: int = 0) -> tuple[Parity, 
         "tinygrad_tf": NUMPY.models.TransformerBlock(**arguments),
         "torch_impl": TORCH.models.TransformerBlock(**arguments),
     }
-    for name in ("norm", "residual"):
+    options.pack(blocks["tinygrad_tf"])
+    for name in ("norm", "residual", "fused"):
         arguments.pop(name)
+    arguments["activation"] = TORCH.models.block.ACTIVATIONS[options.activation]
     layer = torch.nn.TransformerEncoderLayer(**arguments, batch_first=True)
     randomize(layer, seed)
     for block in blocks.values():
         copy_weights(layer, block)
     x = draws(Stream.INPUT, seed).standard_normal((*SHAPE, options.width))
-    batch = Batch(x.astype(np.float32))
+    batch = Batch(x.astype(np.float32), options=layer_masks(options.mask, SHAPE, seed))
 
     def measure(model: Any, dtype: str) -> Run:
         return run(model, batch, dtype=dtype, loss=COTANGENT, seed=seed)

@@ -21,6 +21,7 @@ import tinygrad_tf
 import tinygrad_tf.transformer
 import torch
 import torch_impl
+from crosscheck.choices import ENGINES
 
 Array = npt.NDArray[Any]
 Options = Mapping[str, Any]  # of a forward, such as masks
@@ -143,7 +144,7 @@ class Dialect:
 
 
 NUMPY = Dialect(
-    key="numpy",
+    key=ENGINES[0],
     name="NumPy",
     library=tinygrad_tf,
     models=tinygrad_tf.transformer,
@@ -152,7 +153,7 @@ NUMPY = Dialect(
     clip_grad_norm=tinygrad_tf.optim.clip_grad_norm_,
 )
 TORCH = Dialect(
-    key="torch",
+    key=ENGINES[1],
     name="PyTorch",
     library=torch,
     models=torch_impl,

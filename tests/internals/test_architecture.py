@@ -174,8 +174,9 @@ def test_the_core_is_read_in_minutes() -> None:
 
 # The same law for crosscheck: a file or folder imports only what stands in a row before its own.
 CROSSCHECK_LAYERS = [
-    {"sides", "draws", "files", "forms", "versions", "download", "text", "printing"},
-    {"distance", "in_projection", "corpus"},
+    {"choices"},
+    {"sides", "draws", "files", "forms", "versions", "download", "text", "printing", "threads"},
+    {"distance", "in_projection", "corpus", "masks"},
     {"runs", "judge"},
     {"weights"},
     {"models"},
