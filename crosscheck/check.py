@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from crosscheck.comparison import compare
 from crosscheck.corpus import Corpus
 from crosscheck.draws import Stream, draws
 from crosscheck.judge import Verdict
+from crosscheck.masks import model_masks
 from crosscheck.models import ModelOptions, build_language_models
 from crosscheck.parity import Parity, encoder_layer_parity
 from crosscheck.report import Report
@@ -20,6 +23,7 @@ from crosscheck.versions import versions
 from crosscheck.weights import copy_weights, randomize
 
 SCHEMA = 4
+IGNORED = -100  # the target that cross-entropy does not count, on both sides
 
 
 @dataclass(frozen=True)
@@ -99,9 +103,7 @@ def run_check(
     """
     tokenizer = CharacterTokenizer(corpus.text)
     training = _training_part(tokenizer.encode(corpus.text), options.context)
-    windows = draws(Stream.WINDOWS, seed)
-    inputs, targets = sample_batch(training, batch_size, options.context, windows)
-    batch = Batch(inputs, targets)
+    batch = _batch(training, options, batch_size, seed)
     models = build_language_models(options, tokenizer.vocab_size, seed)
     losses = [_loss(model, batch) for model in models]
     model, reference = models
@@ -117,7 +119,7 @@ def run_check(
         corpus=corpus,
         vocab_size=tokenizer.vocab_size,
         parameters=sum(p.numel() for p in model.parameters()),
-        sample=tokenizer.decode(inputs[0]),
+        sample=tokenizer.decode(batch.inputs[0]),
         initial_loss=dict(zip(DIALECTS, losses, strict=True)),
         report=report,
         parity=parity,
@@ -134,12 +136,23 @@ def _loss(model: Any, batch: Batch) -> float | None:
         return None  # the comparison will say what our engine raised, and where
 
 
+def _batch(training: Tokens, options: ModelOptions, batch_size: int, seed: int) -> Batch:
+    """Return windows of the text with their masks. The loss leaves out what is padding."""
+    windows = draws(Stream.WINDOWS, seed)
+    inputs, targets = sample_batch(training, batch_size, options.context, windows)
+    masks = model_masks(options.mask, inputs.shape, seed)
+    if (hidden := masks.get("src_key_padding_mask")) is not None:
+        targets = np.where(hidden, IGNORED, targets)
+    return Batch(inputs, targets, masks)
+
+
 def _training_part(tokens: Tokens, context: int) -> Tokens:
     training, _ = split(tokens)
     if len(training) <= context:
         raise ValueError(
             f"the text has {len(tokens):,} characters, of which the first 90 % are for "
             f"training: {len(training):,}; but context {context} needs at least {context + 1} of "
-            "these (the last target is one further on): use a longer text or a shorter context"
+            "these (the last target is one further on): use a longer text (--corpus) or a shorter "
+            "--context"
         )
     return training

@@ -6,21 +6,47 @@ import contextlib
 import os
 import sys
 import traceback
+from difflib import get_close_matches
+from importlib import import_module
 
 import click
 
-from crosscheck.commands.check import check_command
-from crosscheck.commands.common import CLOSED_PIPE, COULD_NOT_RUN, EXIT_CODES, INTERRUPTED
-from crosscheck.commands.diff import diff_command
-from crosscheck.commands.flow import flow_command
-from crosscheck.commands.lab import lab_command
-from crosscheck.commands.mutants import mutants_command
+from crosscheck.commands.common import (
+    CLOSED_PIPE,
+    COULD_NOT_RUN,
+    EXIT_CODES,
+    INTERRUPTED,
+    user_mistakes,
+)
 
+COMMANDS = ("check", "flow", "mutants", "lab", "diff")  # the names of the files in commands/
 OWN_OPTIONS = {"-h", "--help", "--version"}
 
 
 class CheckByDefault(click.Group):
-    """A group whose command is `check` where none is named."""
+    """A group whose command is `check` where none is named. A command is loaded when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, or None. A bad environment is a user's mistake."""
+        if cmd_name not in COMMANDS:
+            return None
+        with user_mistakes():
+            module = import_module(f"crosscheck.commands.{cmd_name}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first argument names, or an error with the name that is near."""
+        if args[0] not in COMMANDS:
+            near = [f" Did you mean {name!r}?" for name in get_close_matches(args[0], COMMANDS, 1)]
+            ctx.fail(f"No such command {args[0]!r}.{''.join(near)}")
+        return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The arguments, with the command's name before them."""
@@ -40,10 +66,6 @@ def cli() -> None:
 
     Without a command, `check` runs: `crosscheck --layers 6` is `crosscheck check --layers 6`.
     """
-
-
-for command in (check_command, flow_command, mutants_command, lab_command, diff_command):
-    cli.add_command(command)
 
 
 def main() -> int:

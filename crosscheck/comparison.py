@@ -8,6 +8,7 @@ from typing import Any
 from crosscheck.amplification import Amplification
 from crosscheck.answers import is_wrong_call
 from crosscheck.called_rightly import require_equal_weights, require_sides
+from crosscheck.choices import DTYPES
 from crosscheck.distance import largest_gradient
 from crosscheck.forms import are_fast_forms_on
 from crosscheck.four_runs import Quartet, Rows, gradient_names
@@ -18,8 +19,6 @@ from crosscheck.runs import COTANGENT, CROSS_ENTROPY, Batch, Run, run
 from crosscheck.sides import NUMPY, side_of
 from crosscheck.tape import first_not_finite, is_composed, localise
 from crosscheck.zeros import zero_by_rights
-
-DTYPES = ("both", "float64", "float32")
 
 
 def compare(

@@ -15,8 +15,6 @@ from textwrap import shorten
 from platformdirs import user_cache_path
 from rich.console import Console
 
-from crosscheck.download import download
-
 CORPUS_VARIABLE = "CROSSCHECK_CORPUS"
 CORPUS_URL = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
@@ -72,6 +70,8 @@ def load_corpus(
     content, remark = _read_cached(cached, sha256)
     if content is not None:
         return _corpus(content, f"cached copy {_shown(cached)}", sha256)
+    from crosscheck.download import download  # it brings requests along, which few runs need
+
     try:
         download(
             url, cached, sha256=sha256, max_bytes=max_bytes, attempts=attempts, console=console

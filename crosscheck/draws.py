@@ -26,7 +26,9 @@ class Stream(IntEnum):
     OPTIONS = 9  # the wiring of a model that is chosen at random
     NUDGES = 10  # which way an entry is moved by one unit in the last place
     COMMON = 11  # the vector that tokens which are almost alike have in common
-    MOVES = 12  # where a parameter is moved to, to see whether anything depends on it
+    PADDING = 12  # how long the sequences of a padded batch are
+    BIASES = 13  # what a float mask adds to the scores
+    MOVES = 14  # where a parameter is moved to, to see whether anything depends on it
 
 
 def draws(stream: Stream, seed: int | Sequence[int]) -> np.random.Generator:

@@ -16,14 +16,23 @@ def has_fast_forms() -> bool:
 
 
 def fast_forms(wanted: bool) -> AbstractContextManager[Any]:
-    """Within this block, compute float32 by the fast forms if they are wanted.
-
-    They are loaded only here.
-    """
+    """Within this block, compute float32 by the fast forms if they are wanted."""
     if not wanted:
         return nullcontext()
-    on: AbstractContextManager[Any] = import_module("tinygrad_tf.fast").on()
+    on: AbstractContextManager[Any] = _door().on()
     return on
+
+
+def pack_attention(model: Any) -> None:
+    """Make each attention of one of our models a packed one."""
+    _door().pack_attention(model)
+
+
+def _door() -> Any:
+    """Return `tinygrad_tf.fast`, which is loaded only here. Raises ValueError if it is missing."""
+    if not has_fast_forms():
+        raise ValueError("this copy of tinygrad_tf has no fast forms: its folder fast/ is missing")
+    return import_module("tinygrad_tf.fast")
 
 
 def are_fast_forms_on() -> bool:

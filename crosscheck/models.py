@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from crosscheck.forms import pack_attention
+from crosscheck.masks import NEEDS_ARRAYS
 from crosscheck.sides import NUMPY, TORCH
 from crosscheck.weights import copy_weights
-
-NORMS = ("post", "pre", "none")
 
 
 @dataclass(frozen=True)
 class ModelOptions:
     """The options of a language model.
 
-    Raises ValueError for a width that the heads cannot share.
+    Raises ValueError for a width that the heads cannot share, and for attention that cannot be
+    packed.
     """
 
     layers: int = 2  # the number of blocks
@@ -26,7 +27,9 @@ class ModelOptions:
     context: int = 32  # T, the most tokens that the model can see
     norm: str = "post"  # where layer norm stands, one of NORMS
     residual: bool = True  # whether there are residual connections
-    activation: str = "gelu"  # of the feed-forward network: "gelu" or "relu"
+    mask: str = "causal"  # what attention may not see, one of MASKS
+    attention: str = "written"  # the ops that it is made of, one of ATTENTIONS
+    activation: str = "gelu"  # of the feed-forward network, one of the block's ACTIVATIONS
     position: str = "sinusoidal"  # the positional encoding: "sinusoidal" or "learned"
     bias: bool = True  # whether the layers have biases
     tie_weights: bool = False  # whether the head's weight is the embedding table
@@ -37,6 +40,15 @@ class ModelOptions:
                 f"width {self.width} is not divisible by heads {self.heads}: "
                 "every head gets an equal share of the channels"
             )
+        if self.attention == "packed" and self.mask in NEEDS_ARRAYS:
+            raise ValueError(
+                "--attention packed is an op that knows no mask but the causal one: with --mask "
+                f"{self.mask} our engine would not run it; take --attention fused"
+            )
+
+    def multiply_adds(self, batch_size: int) -> int:
+        """How much work the forward of a block is, without the scores of attention."""
+        return 2 * batch_size * self.context * self.width * (2 * self.width + self.feed_forward)
 
     def block_arguments(self) -> dict[str, Any]:
         """The options that make a block, under the names of its constructor."""
@@ -50,7 +62,16 @@ class ModelOptions:
             "norm": self.norm != "none",
             "residual": self.residual,
             "bias": self.bias,
+            "fused": self.attention != "written",
         }
+
+    def pack(self, model: Any) -> None:
+        """Pack the attention of one of our models, if these options ask for it.
+
+        PyTorch's side stays fused: that is what packed attention is made of.
+        """
+        if self.attention == "packed":
+            pack_attention(model)
 
 
 def build_language_models(options: ModelOptions, vocab_size: int, seed: int) -> tuple[Any, Any]:
@@ -67,5 +88,6 @@ def build_language_models(options: ModelOptions, vocab_size: int, seed: int) -> 
         torch.manual_seed(seed)
         reference = TORCH.models.TransformerLanguageModel(**arguments)
     model = NUMPY.models.TransformerLanguageModel(**arguments)
+    options.pack(model)
     copy_weights(reference, model)
     return model, reference

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from crosscheck.choices import DTYPES
+
 if TYPE_CHECKING:
     from crosscheck.report import Report
 
-DTYPES = ("both", "float64", "float32")
 SHOWN = 5  # rows in the summary
 
 

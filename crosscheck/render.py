@@ -12,12 +12,20 @@ from crosscheck.check import Check
 from crosscheck.distance import RELATIVE
 from crosscheck.in_projection import is_part
 from crosscheck.judge import ROUNDING, ROUNDING_FLOOR, Verdict
+from crosscheck.models import ModelOptions
 from crosscheck.parity import parity_failures
 from crosscheck.printing import plural, print_sections, two_columns
 from crosscheck.row import Comparison
 from crosscheck.tables import gradient_table, parity_table, shown_error
 
 PRECISIONS = {"both": "float64 and float32"}
+MASKS = {
+    "none": "no mask",
+    "causal": "causal mask",
+    "padding": "padding mask",
+    "both": "causal and padding masks",
+    "float": "biases and -1e9 as a float mask",
+}
 
 
 def print_check(check: Check, console: Console) -> None:
@@ -71,6 +79,7 @@ def _heading(check: Check) -> Table:
         f"against PyTorch {versions['torch']} (Python {versions['python']})",
         "model": f"{model.layers} blocks, width {model.width}, {model.heads} heads, "
         f"feed-forward {model.feed_forward}, {', '.join(details)}",
+        **_attention(model),
         "parameters": f"{check.parameters:,}",
         "text": f"{len(check.corpus.text):,} characters, {check.vocab_size} distinct: "
         f"{check.corpus.source}",
@@ -80,6 +89,14 @@ def _heading(check: Check) -> Table:
         + ("our float32 by the fast forms" if report.fast else "every op by its page"),
     }
     return two_columns(lines, "bold")
+
+
+def _attention(model: ModelOptions) -> dict[str, str]:
+    """Return the line on attention; none for what runs if nobody asks for another."""
+    if (model.mask, model.attention) == ("causal", "written"):
+        return {}
+    how = {"written": "written out", "packed": "packed, against PyTorch's fused"}
+    return {"attention": f"{how.get(model.attention, model.attention)}; {MASKS[model.mask]}"}
 
 
 def _loss_lines(check: Check) -> Text:

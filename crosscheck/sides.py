@@ -26,6 +26,7 @@ from crosscheck.arrays import INPUT as INPUT
 from crosscheck.arrays import Array as Array
 from crosscheck.arrays import Options, array_of, with_arrays
 from crosscheck.arrays import in_precision as in_precision
+from crosscheck.choices import ENGINES
 from crosscheck.foreign import Foreign, ForeignModel
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -167,7 +168,7 @@ class Dialect:
 
 
 NUMPY = Dialect(
-    key="numpy",
+    key=ENGINES[0],
     name="NumPy",
     library=tinygrad_tf,
     models=tinygrad_tf.transformer,
@@ -176,7 +177,7 @@ NUMPY = Dialect(
     clip_grad_norm=tinygrad_tf.optim.clip_grad_norm_,
 )
 TORCH = Dialect(
-    key="torch",
+    key=ENGINES[1],
     name="PyTorch",
     library=torch,
     models=torch_impl,

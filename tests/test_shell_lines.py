@@ -57,10 +57,11 @@ def check_variable(name: str) -> None:
 def check_click(command: click.Command, words: list[str]) -> None:
     """A word that is no option, where commands are expected, is a command."""
     if isinstance(command, click.Group) and words:
-        if words[0] not in command.commands:
+        context = click.Context(command)
+        if words[0] not in command.list_commands(context):
             assert words[0].startswith("-"), f"{command.name} {words[0]}"
-            return check_click(cli.commands["check"], words)  # `crosscheck` alone runs it
-        return check_click(command.commands[words[0]], words[1:])
+            words = ["check", *words]  # `crosscheck` alone runs it
+        return check_click(command.get_command(context, words[0]), words[1:])
     options = {
         name: parameter
         for parameter in command.params

@@ -7,23 +7,22 @@ from typing import Any
 
 import click
 
-from crosscheck.check import run_check
+from crosscheck.choices import ATTENTIONS, DTYPES, MASKS, NORMS
 from crosscheck.commands.common import (
     AT_LEAST_ONE,
     DISAGREE,
     EXIT_CODES,
+    SEED,
     FilePath,
     named_text,
     saving,
+    threads_option,
     user_mistakes,
 )
-from crosscheck.comparison import DTYPES
 from crosscheck.forms import fast_forms
-from crosscheck.models import NORMS, ModelOptions
 from crosscheck.printing import make_console
-from crosscheck.render import print_check
-from torch_impl.block import ACTIVATIONS
-from torch_impl.positional_encoding import POSITIONS
+from tinygrad_tf.transformer.block import ACTIVATIONS
+from tinygrad_tf.transformer.positional_encoding import POSITIONS
 
 
 def _at_least_two(context: click.Context, parameter: click.Parameter, value: int) -> int:
@@ -42,6 +41,20 @@ def _at_least_two(context: click.Context, parameter: click.Parameter, value: int
 @click.option("--feed-forward", type=AT_LEAST_ONE, default=256, help="Feed-forward width F.")
 @click.option("--norm", type=click.Choice(NORMS), default="post", help="Where layer norm stands.")
 @click.option("--residual/--no-residual", default=True, help="Residual connections.")
+@click.option(
+    "--mask",
+    type=click.Choice(MASKS),
+    default="causal",
+    help="What attention may not see: the future, the ends of shorter windows, both, or nothing; "
+    "float adds biases and -1e9 to the scores.",
+)
+@click.option(
+    "--attention",
+    type=click.Choice(ATTENTIONS),
+    default="written",
+    help="Attention written out in ops; fused, one op; or packed, one op that splits the heads "
+    "too, against PyTorch's fused one.",
+)
 @click.option("--activation", type=click.Choice(list(ACTIVATIONS)), default="gelu")
 @click.option("--position", type=click.Choice(list(POSITIONS)), default="sinusoidal")
 @click.option("--bias/--no-bias", default=True, help="Biases everywhere.")
@@ -60,11 +73,10 @@ def _at_least_two(context: click.Context, parameter: click.Parameter, value: int
     default="both",
     help="float64 gives the verdict, float32 adds a column of rounding errors.",
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, help="For weights, batch, cotangent."
-)
+@click.option("--seed", type=SEED, default=0, help="For weights, batch, masks, cotangent.")
 @click.option("--fast", is_flag=True, help="Compute our float32 by the fast forms of the rules.")
 @click.option("--corpus", type=FilePath(), help="A UTF-8 text file, instead of Tiny Shakespeare.")
+@threads_option
 @click.option("--json", "json_path", type=FilePath(), help="Write the full result here too.")
 @click.pass_context
 def check_command(
@@ -75,14 +87,23 @@ def check_command(
     seed: int,
     fast: bool,
     corpus: Path | None,
+    threads: int | None,
     json_path: Path | None,
     **model: Any,
 ) -> None:
     """Check the NumPy Transformer against PyTorch: same weights, same text, every gradient."""
+    from crosscheck.check import run_check
+    from crosscheck.models import ModelOptions
+    from crosscheck.render import print_check
+    from crosscheck.threads import few_threads
+
+    if fast and dtype == "float64":
+        raise click.UsageError("--fast computes float32 alone: with --dtype float64 it never runs")
     console = make_console()
     with user_mistakes():
         options = ModelOptions(**model)
-        with saving(json_path) as save, fast_forms(fast):
+        work = options.multiply_adds(batch_size)
+        with saving(json_path) as save, fast_forms(fast), few_threads(threads, work):
             text = named_text(corpus)
             check = run_check(options, text, batch_size=batch_size, dtype=dtype, seed=seed)
             save(check.to_dict())

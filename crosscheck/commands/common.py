@@ -15,6 +15,7 @@ from crosscheck.corpus import Corpus, load_corpus
 from crosscheck.files import require_writable, write_json
 
 AT_LEAST_ONE = click.IntRange(min=1)
+SEED = click.IntRange(0, 2**32 - 1)  # what every generator takes, and the seeds after it too
 DISAGREE, COULD_NOT_RUN, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141  # as shells say: 128 + signal
 
 
@@ -53,6 +54,14 @@ class FilePath(click.Path):
         if not value:
             self.fail("the path is empty", param, ctx)
         return super().convert(value, param, ctx)
+
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    help="Threads of BLAS, and of PyTorch. If not given, OMP_NUM_THREADS decides, or the size: one "
+    "thread until more of them pay.",
+)
 
 
 @contextmanager

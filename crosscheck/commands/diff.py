@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.table import Table
 from rich.text import Text
 
-from crosscheck.check import SCHEMA
 from crosscheck.commands.common import DISAGREE, FilePath, exit_codes, user_mistakes
 from crosscheck.printing import make_console, plain_table
-from crosscheck.saved import Change, changes
+
+if TYPE_CHECKING:
+    from crosscheck.saved import Change
 
 
 @click.command(name="diff", epilog=exit_codes("no row got worse", "a row got worse"))
@@ -26,6 +27,8 @@ def diff_command(context: click.Context, before: Path, after: Path) -> None:
     A row is worse if it passed and does not now, or if its error in float64 has grown tenfold and
     is above 1e-13.
     """
+    from crosscheck.saved import changes
+
     console = make_console()
     with user_mistakes():
         results = _load(before), _load(after)
@@ -43,6 +46,8 @@ def diff_command(context: click.Context, before: Path, after: Path) -> None:
 
 
 def _load(path: Path) -> dict[str, Any]:
+    from crosscheck.check import SCHEMA
+
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.text import Text
 
+from crosscheck.choices import DEPTHS, ENGINES, INITIALISATIONS, NORMS, PAPERS
 from crosscheck.commands.common import (
     AT_LEAST_ONE,
     DISAGREE,
     INTERRUPTED,
+    SEED,
     FilePath,
     exit_codes,
     named_text,
     progress_bar,
     saving,
+    threads_option,
     user_mistakes,
 )
-from crosscheck.commands.paper import run_paper
 from crosscheck.files import require_writable, write_whole
-from crosscheck.flow.export import study_to_csv, study_to_dict
-from crosscheck.flow.initial import INITIALISATIONS
-from crosscheck.flow.papers.catalogue import PAPERS
-from crosscheck.flow.stacks import WIRINGS, sides_of
-from crosscheck.flow.study import DEPTHS, Plan, Study, run_study
-from crosscheck.flow.tables import study_sections
-from crosscheck.models import NORMS, ModelOptions
 from crosscheck.printing import make_console, print_sections
-from crosscheck.sides import DIALECTS
-from torch_impl.block import ACTIVATIONS
+from tinygrad_tf.transformer.block import ACTIVATIONS
+
+if TYPE_CHECKING:
+    from crosscheck.corpus import Corpus
+    from crosscheck.flow.study import Plan, Study
 
 SEEDS = 5
 EXIT_CODES = exit_codes(
@@ -66,20 +64,20 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 @click.option(
     "--init",
     "initialisations",
-    type=click.Choice(list(INITIALISATIONS)),
+    type=click.Choice(INITIALISATIONS),
     multiple=True,
     help="Only these initial weights.",
 )
 @click.option(
     "--paper",
     type=click.Choice(PAPERS),
-    help="Reproduce a published result instead. It takes the seeds, the engine, the corpus and "
-    "--json, and no other option. Ctrl-C keeps nothing of it.",
+    help="Reproduce a published result instead. It takes the seeds, the engine, the corpus, "
+    "--threads and --json, and no other option. Ctrl-C keeps nothing of it.",
 )
 @click.option(
     "--seeds", type=AT_LEAST_ONE, help="How many seeds; 5 if not given, or what the paper needs."
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="The first seed.")
+@click.option("--seed", type=SEED, default=0, help="The first seed.")
 @click.option(
     "--mask", type=click.Choice(["full", "causal"]), default="full", help="Attention's mask."
 )
@@ -92,7 +90,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 )
 @click.option(
     "--engine",
-    type=click.Choice(["both", *DIALECTS]),
+    type=click.Choice(["both", *ENGINES]),
     help="Both if not given; the training runs in PyTorch.",
 )
 @click.option("--width", type=AT_LEAST_ONE, default=64, help="Channels C (d_model).")
@@ -101,6 +99,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 @click.option("--tokens", type=click.IntRange(min=2), default=32, help="Tokens T.")
 @click.option("--activation", type=click.Choice(list(ACTIVATIONS)), default="relu")
 @click.option("--corpus", type=FilePath(), help="A UTF-8 text file, instead of Tiny Shakespeare.")
+@threads_option
 @click.option("--json", "json_path", type=FilePath(), help="Write summaries and reading here.")
 @click.option("--csv", "csv_path", type=FilePath(), help="Write every norm of every layer here.")
 @click.option("--plots", "plots", type=FilePath(), help="Draw into this folder, SVG and PNG.")
@@ -112,6 +111,7 @@ def flow_command(
     json_path: Path | None,
     csv_path: Path | None,
     plots: Path | None,
+    threads: int | None,
     **options: Any,
 ) -> None:
     """Study what becomes of the gradients in deep stacks: with and without residuals and norms.
@@ -120,8 +120,12 @@ def flow_command(
     or none, with residual connections or without. Both engines run the same weights, and have to
     agree. Ctrl-C ends a run early and keeps what was done.
     """
+    from crosscheck.commands.paper import run_paper
+    from crosscheck.flow.export import study_to_csv, study_to_dict
+    from crosscheck.flow.tables import study_sections
+
     if paper is not None:
-        run_paper(context, paper, json_path, **options)
+        run_paper(context, paper, json_path, threads, **options)
     console = make_console()
     with user_mistakes(), saving(json_path) as save_json, saving(csv_path, write_whole) as save_csv:
         if plots is not None:
@@ -130,7 +134,7 @@ def flow_command(
             except OSError as error:
                 raise ValueError(f"--plots needs a folder: {plots}: {error.strerror}") from error
             require_writable(plots / "picture")
-        study = _run(_plan(**options))
+        study = _run(_plan(**options), threads)
         save_json(study_to_dict(study))
         save_csv(study_to_csv(study).encode())
         pictures = [] if plots is None else _draw(study, plots)
@@ -155,6 +159,10 @@ def _plan(
     tokens: int,
     **model: Any,
 ) -> Plan:
+    from crosscheck.flow.stacks import WIRINGS, sides_of
+    from crosscheck.flow.study import Plan
+    from crosscheck.models import ModelOptions
+
     return Plan(
         model=ModelOptions(context=tokens, **model),
         depths=depths,
@@ -167,13 +175,28 @@ def _plan(
         seeds=tuple(range(seed, seed + (seeds or SEEDS))),
         sides=sides_of(engine),
         causal=mask == "causal",
-        corpus=named_text(corpus) if source == "text" else None,
+        corpus=_long_enough(named_text(corpus), tokens) if source == "text" else None,
     )
 
 
-def _run(plan: Plan) -> Study:
+def _long_enough(corpus: Corpus, tokens: int) -> Corpus:
+    if len(corpus.text) <= tokens:
+        raise ValueError(
+            f"--input text: the text has {len(corpus.text)} characters, but --tokens {tokens} "
+            f"needs at least {tokens + 1}: name a longer one (--corpus), or take fewer tokens"
+        )
+    return corpus
+
+
+def _run(plan: Plan, threads: int | None) -> Study:
     """Run the study, with a bar that counts blocks."""
-    with progress_bar("Forward and backward", "blocks", plan.blocks) as advance:
+    from crosscheck.flow.study import run_study
+    from crosscheck.threads import few_threads
+
+    with (
+        few_threads(threads, plan.model.multiply_adds(batch_size=1)),
+        progress_bar("Forward and backward", "blocks", plan.blocks) as advance,
+    ):
         return run_study(plan, advance)
 
 

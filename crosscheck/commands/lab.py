@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import secrets
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
-from crosscheck.commands.common import DISAGREE, exit_codes, user_mistakes
+from crosscheck.commands.common import (
+    DISAGREE,
+    SEED,
+    exit_codes,
+    threads_option,
+    user_mistakes,
+)
 from crosscheck.mutants.catalogue import CATALOGUE, mutant_called
-from crosscheck.mutants.lab import Exercise, set_exercise
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.printing import make_console
+
+if TYPE_CHECKING:
+    from crosscheck.mutants.lab import Exercise
 
 TRIES = 3
 
@@ -23,14 +32,22 @@ TRIES = 3
     "--bug", metavar="ID", help="This one, instead of any; `crosscheck mutants` has them."
 )
 @click.option("--answer", metavar="OP", help="Answer at once, for scripts: the name of the op.")
-@click.option("--seed", type=click.IntRange(min=0), help="Choose by this number, not by chance.")
+@click.option("--seed", type=SEED, help="Choose by this number, not by chance.")
+@threads_option
 @click.pass_context
 def lab_command(
-    context: click.Context, bug: str | None, answer: str | None, seed: int | None
+    context: click.Context,
+    bug: str | None,
+    answer: str | None,
+    seed: int | None,
+    threads: int | None,
 ) -> None:
     """Find a planted bug yourself: see what disagrees, name the op, then read the patch."""
+    from crosscheck.mutants.lab import set_exercise
+    from crosscheck.threads import few_threads
+
     console = make_console()
-    with user_mistakes():
+    with user_mistakes(), few_threads(threads):
         exercise = set_exercise(_choose(bug, seed))
     console.print(Text(f"A bug is planted. It is about: {exercise.mutant.family}.\n", "bold"))
     console.print(Text(exercise.symptoms))

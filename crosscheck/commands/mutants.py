@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from crosscheck.choices import HONEST_RUNS
 from crosscheck.commands.common import (
     DISAGREE,
+    SEED,
     FilePath,
     exit_codes,
     progress_bar,
     saving,
+    threads_option,
     user_mistakes,
 )
 from crosscheck.mutants.catalogue import CATALOGUE, mutant_called
 from crosscheck.mutants.mutant import Mutant
-from crosscheck.mutants.score import HONEST_RUNS, Score, score
-from crosscheck.mutants.score_table import put_into, score_sections
 from crosscheck.printing import make_console, print_sections
+
+if TYPE_CHECKING:
+    from crosscheck.mutants.score import Score
 
 FAMILIES = sorted({mutant.family for mutant in CATALOGUE})
 
@@ -35,7 +40,8 @@ FAMILIES = sorted({mutant.family for mutant in CATALOGUE})
     default=HONEST_RUNS,
     help="Runs without a bug, each with another seed, in which an alarm is a false one.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="For weights and batches.")
+@click.option("--seed", type=SEED, default=0, help="For weights and batches.")
+@threads_option
 @click.option("--json", "json_path", type=FilePath(), help="Write the full result here too.")
 @click.option(
     "--update", type=FilePath(), help="Put the totals into this Markdown file, between its markers."
@@ -47,12 +53,16 @@ def mutants_command(
     ids: tuple[str, ...],
     honest: int,
     seed: int,
+    threads: int | None,
     json_path: Path | None,
     update: Path | None,
 ) -> None:
     """Prove the check's own power: plant known bugs in our rules, and count what it finds."""
+    from crosscheck.mutants.score_table import put_into, score_sections
+    from crosscheck.threads import few_threads
+
     console = make_console()
-    with user_mistakes(), saving(json_path) as save:
+    with user_mistakes(), saving(json_path) as save, few_threads(threads):
         result = _with_progress(_chosen(family, ids), seed, honest)
         save(result.to_dict())
         if update is not None:
@@ -70,5 +80,7 @@ def _chosen(family: str | None, ids: tuple[str, ...]) -> list[Mutant]:
 
 
 def _with_progress(chosen: list[Mutant], seed: int, honest: int) -> Score:
+    from crosscheck.mutants.score import score
+
     with progress_bar("Planting bugs", "runs", len(chosen) + honest) as advance:
         return score(chosen, seed=seed, honest_runs=honest, progress=lambda what: advance(1))

@@ -7,20 +7,23 @@ from typing import Any
 
 import click
 
+from crosscheck.choices import TRAINING
 from crosscheck.commands.common import DISAGREE, named_text, progress_bar, saving, user_mistakes
 from crosscheck.flow.export import SCHEMA
-from crosscheck.flow.papers.catalogue import TRAINING, reproduce, seeds_of, sides_for, steps_of
+from crosscheck.flow.papers.catalogue import reproduce, seeds_of, sides_for, steps_of
 from crosscheck.flow.papers.tables import paper_sections
 from crosscheck.printing import make_console, print_sections
+from crosscheck.threads import few_threads
 from crosscheck.versions import versions
 
-ITS_OPTIONS = {"paper", "seed", "seeds", "engine", "corpus", "json_path"}
+ITS_OPTIONS = {"paper", "seed", "seeds", "engine", "corpus", "threads", "json_path"}
 
 
 def run_paper(
     context: click.Context,
     name: str,
     json_path: Path | None,
+    threads: int | None,
     *,
     seed: int,
     seeds: int | None,
@@ -31,7 +34,7 @@ def run_paper(
     """Reproduce a paper, print it, and exit with 1 if a figure is outside its range, or with 0."""
     _refuse_others(context)
     console = make_console()
-    with user_mistakes(), saving(json_path) as save:
+    with user_mistakes(), saving(json_path) as save, few_threads(threads):
         chosen, sides = seeds_of(name, seed, seeds), sides_for(name, engine)
         steps = steps_of(chosen) if name == TRAINING else None
         with progress_bar("Training", "steps", steps) as advance:

@@ -15,6 +15,7 @@ from crosscheck.flow.summary import summarise
 from crosscheck.versions import versions
 
 SCHEMA = 1
+_SET_BY_THE_PLAN = ("norm", "residual", "layers", "mask")
 LAYER = ("activation", "gradient", "variation", "gradient_variation")
 
 
@@ -40,9 +41,7 @@ def plan_to_dict(plan: Plan) -> dict[str, Any]:
     if plan.corpus is not None:
         corpus = {"source": plan.corpus.source, "characters": len(plan.corpus.text)}
     return {
-        "model": {
-            n: v for n, v in asdict(plan.model).items() if n not in ("norm", "residual", "layers")
-        },
+        "model": {n: v for n, v in asdict(plan.model).items() if n not in _SET_BY_THE_PLAN},
         "depths": plan.depths,
         "wirings": [wiring._asdict() for wiring in plan.wirings],
         "initialisations": plan.initialisations,

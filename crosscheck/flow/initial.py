@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from crosscheck.choices import INITIALISATIONS as NAMES
 from crosscheck.draws import Stream, draws
 from crosscheck.in_projection import is_stacked, split
 from crosscheck.models import ModelOptions
@@ -90,12 +91,9 @@ def kaiming(block: Any, depth: int, generator: Generator) -> None:
     _each_matrix(block, draw)
 
 
-INITIALISATIONS: dict[str, Callable[[Any, int, Generator], None]] = {
-    "default": pytorch_default,
-    "xavier": xavier,
-    "gpt2": gpt2,
-    "kaiming": kaiming,
-}
+INITIALISATIONS: dict[str, Callable[[Any, int, Generator], None]] = dict(
+    zip(NAMES, (pytorch_default, xavier, gpt2, kaiming), strict=True)
+)
 
 
 def scale_branches(weights: dict[str, Array], factor: float) -> dict[str, Array]:

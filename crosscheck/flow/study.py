@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from crosscheck.choices import DEPTHS
 from crosscheck.corpus import Corpus
 from crosscheck.draws import Stream, draws
 from crosscheck.flow.agreement import AGREEMENT, Agreement, nudged, overflow, trace_difference
@@ -17,8 +18,6 @@ from crosscheck.sides import DIALECTS, Array, Dialect
 from crosscheck.text import CharacterTokenizer, sample_batch
 from tinygrad_tf import Tensor
 from tinygrad_tf.transformer import SinusoidalPositionalEncoding
-
-DEPTHS = (1, 4, 16, 64)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from crosscheck.comparison import DTYPES
+from crosscheck.choices import DTYPES, HONEST_RUNS
 from crosscheck.forms import fast_forms, has_fast_forms
 from crosscheck.mutants.acceptance import OTHER_RULES, caught_by_others
 from crosscheck.mutants.catalogue import CATALOGUE
@@ -15,7 +15,6 @@ from crosscheck.mutants.trials import TRIALS, VARIED, Outcome, TrainingTrial, Tr
 from crosscheck.tape import localise
 
 SCHEMA = 1
-HONEST_RUNS = 200
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import pytest
 from click.testing import CliRunner, Result
 from support.engines import NUMPY
 
+from crosscheck import check as check_module
+from crosscheck import forms
 from crosscheck.cli import cli
-from crosscheck.commands import check as check_module
 from crosscheck.commands import common as common_module
 from crosscheck.corpus import CORPUS_VARIABLE, Corpus
+from crosscheck.forms import has_fast_forms
 
 TEXT = "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer\n" * 9
 
@@ -45,6 +48,7 @@ def crosscheck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         ("--tie-weights", "--batch", "1", "--seed", "7"),
         ("--dtype", "float64"),
         ("--dtype", "float32"),
+        ("--mask", "both", "--activation", "gelu-tanh", "--attention", "fused"),
     ],
 )
 def test_every_form_agrees_and_exits_with_0(crosscheck: Any, options: tuple[str, ...]) -> None:
@@ -72,6 +76,56 @@ def test_it_says_what_was_run(crosscheck: Any, tmp_path: Path) -> None:
         assert part in words, f"{part!r} is not in:\n{output}"
     assert "\x1b" not in output
     assert max(map(len, output.splitlines())) <= 110
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--mask", "none"), "attention written out; no mask"),
+        (("--mask", "both"), "attention written out; causal and padding masks"),
+        (("--attention", "fused"), "attention fused; causal mask"),
+        (("--activation", "gelu-tanh"), "post-norm, residual, gelu-tanh, sinusoidal positions"),
+    ],
+)
+def test_it_says_how_attention_runs(
+    crosscheck: Any, tmp_path: Path, options: tuple[str, str], line: str
+) -> None:
+    path = tmp_path / "result.json"
+    output = crosscheck("--layers", "1", *options, "--json", str(path)).output
+    assert line in " ".join(output.split())
+    assert json.loads(path.read_text())["options"][options[0].lstrip("-")] == options[1]
+
+
+@pytest.mark.skipif(not has_fast_forms(), reason="there are no fast forms")
+@pytest.mark.parametrize("fast", [(), ("--fast",)])
+def test_packed_attention_runs_its_own_op(
+    crosscheck: Any, monkeypatch: pytest.MonkeyPatch, fast: tuple[str, ...]
+) -> None:
+    packed = import_module("tinygrad_tf.fast.packed")
+    op, calls = packed.multi_head_attention, []
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        calls.append(options["is_causal"])
+        return op(*arguments, **options)
+
+    monkeypatch.setattr(packed, "multi_head_attention", counted)
+    for mask in ("causal", "none"):
+        result = crosscheck("--layers", "1", "--attention", "packed", "--mask", mask, *fast)
+        assert result.exit_code == 0, result.output
+        assert "packed, against PyTorch's fused" in result.output
+    assert set(calls) == {True, False}
+
+
+def test_packed_attention_needs_the_fast_forms(
+    crosscheck: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "has_fast_forms", lambda: False)
+    for options in (("--attention", "packed"), ("--fast",)):
+        result = crosscheck(*options)
+        assert result.exit_code == 2
+        assert result.output == (
+            "Error: this copy of tinygrad_tf has no fast forms: its folder fast/ is missing\n"
+        )
 
 
 def test_a_planted_bug_exits_with_1_and_is_told(
@@ -108,6 +162,18 @@ def test_the_json_file_holds_the_whole_result(crosscheck: Any, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (
+            ("--attention", "packed", "--mask", "padding"),
+            "Error: --attention packed is an op that knows no mask but the causal one: with --mask "
+            "padding our engine would not run it; take --attention fused",
+        ),
+        (
+            ("--mask", "both", "--context", "2"),
+            "Error: --mask padding needs a --context of more than 2, not 2",
+        ),
+        (("--fast", "--dtype", "float64"), "Error: --fast computes float32 alone"),
+        (("--seed", str(2**64)), "Invalid value for '--seed': 18446744073709551616 is not in the"),
+        (("--threads", "0"), "Invalid value for '--threads': 0 is not in the range"),
         (("--heads", "5"), "Error: width 12 is not divisible by heads 5: every head"),
         (
             ("--context", "100000"),

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from crosscheck.cli import cli
-from crosscheck.commands import lab as command
+from crosscheck.mutants import lab as lab_module
 from crosscheck.mutants.catalogue import CATALOGUE
 from crosscheck.mutants.lab import WITHOUT_ANSWER, Exercise, set_exercise
 from crosscheck.mutants.mutant import Mutant
@@ -121,7 +121,7 @@ def test_a_seed_chooses_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
         chosen.append(mutant.id)
         raise ValueError("chosen")
 
-    monkeypatch.setattr(command, "set_exercise", refusing)
+    monkeypatch.setattr(lab_module, "set_exercise", refusing)
     for seed in ("3", "3", "4", str(len(CATALOGUE) + 3)):
         assert crosscheck("--seed", seed).exit_code == 2
     crosscheck()

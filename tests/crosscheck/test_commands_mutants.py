@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from crosscheck.cli import cli
 from crosscheck.commands import mutants as command
+from crosscheck.mutants import score as score_module
 from crosscheck.mutants.catalogue import CATALOGUE
 from crosscheck.mutants.mutant import Mutant
 
@@ -67,7 +68,7 @@ def test_a_family() -> None:
 def test_a_mistake_exits_with_2_before_anything_is_run(
     monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
-    monkeypatch.setattr(command, "score", lambda *_, **__: pytest.fail("it ran"))
+    monkeypatch.setattr(score_module, "score", lambda *_, **__: pytest.fail("it ran"))
     result = crosscheck(*arguments)
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from crosscheck import check as check_module
 from crosscheck.cli import main
-from crosscheck.commands import check as check_module
 
 needs_full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 

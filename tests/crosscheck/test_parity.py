@@ -19,7 +19,7 @@ from crosscheck.tape.finding import Kind
 
 
 @pytest.mark.parametrize("norm", ["post", "pre"])
-@pytest.mark.parametrize("activation", ["gelu", "relu"])
+@pytest.mark.parametrize("activation", ["gelu", "relu", "gelu-tanh"])
 @pytest.mark.parametrize("bias", [True, False])
 def test_both_sides_in_both_precisions(norm: str, activation: str, bias: bool) -> None:
     rows, where = encoder_layer_parity(ModelOptions(norm=norm, activation=activation, bias=bias))

@@ -174,11 +174,12 @@ def test_the_core_is_read_in_minutes() -> None:
 
 # The same law for crosscheck: a file or folder imports only what stands in a row before its own.
 CROSSCHECK_LAYERS = [
-    {"answers", "draws", "files", "forms", "versions", "download", "text", "printing"},
+    {"choices"},
+    {"answers", "draws", "files", "forms", "versions", "download", "text", "printing", "threads"},
     {"arrays"},
     {"foreign"},
     {"sides"},
-    {"distance", "in_projection", "given", "corpus"},
+    {"distance", "in_projection", "given", "corpus", "masks"},
     {"runs", "judge"},
     {"weights"},
     {"models", "called_rightly", "amplification", "zeros", "row"},

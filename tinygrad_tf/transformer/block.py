@@ -12,19 +12,24 @@ blocks, and the gradient can go back along it. In post-norm every norm stands on
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from tinygrad_tf import Tensor, nn
 from tinygrad_tf.nn import functional as F
 from tinygrad_tf.transformer.attention import MultiheadSelfAttention
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "gelu": F.gelu,
+    "gelu-tanh": partial(F.gelu, approximate="tanh"),
+}
 
 
 class TransformerBlock(nn.Module):
     """A block with the arguments and names of `torch.nn.TransformerEncoderLayer`, batch first.
 
-    d_model is C, nhead is H and dim_feedforward is F. activation is "relu", "gelu" or a function.
-    Two more switches serve the study of gradients: residual=False removes both residual
+    d_model is C, nhead is H and dim_feedforward is F. activation is "relu", "gelu", "gelu-tanh" or
+    a function. Two more switches serve the study of gradients: residual=False removes both residual
     connections, and norm=False removes both layer norms. MultiheadSelfAttention explains fused.
     """
 

@@ -77,11 +77,21 @@ class TransformerLanguageModel(nn.Module):
         if tie_weights:
             self.head.weight = self.token_embedding.weight
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Return the logits of the next token at every place. tokens (B, T) -> (B, T, V)."""
+    def forward(
+        self,
+        tokens: Tensor,
+        mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        is_causal: bool = True,
+    ) -> Tensor:
+        """Return the logits of the next token at every place. tokens (B, T) -> (B, T, V).
+
+        If not told otherwise, a token sees itself and what is before it. The masks have the names
+        of `torch.nn.TransformerEncoder`, and MultiheadSelfAttention explains them.
+        """
         x = self.token_embedding(tokens) * self.scale  # (B, T, C)
         x = self.dropout(self.position(x))
         for block in self.blocks:
-            x = block(x, is_causal=True)
+            x = block(x, mask, src_key_padding_mask, is_causal)
         logits: Tensor = self.head(self.norm(x))  # (B, T, V)
         return logits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from crosscheck.choices import AT_INITIALISATION, TRAINING
 from crosscheck.corpus import Corpus
 from crosscheck.flow.papers.dong2021 import dong2021
 from crosscheck.flow.papers.noci2022 import noci2022
@@ -14,14 +15,10 @@ from crosscheck.flow.papers.xiong2020 import xiong2020
 from crosscheck.flow.stacks import WIRINGS, sides_of
 from crosscheck.sides import TORCH, Dialect
 
-AT_INITIALISATION: dict[str, Callable[[Sequence[int], Sequence[Dialect]], Paper]] = {
-    "xiong2020": xiong2020,
-    "dong2021": dong2021,
-    "noci2022": noci2022,
-    "plain": plain,
-}
-TRAINING = "training"
-PAPERS = (*AT_INITIALISATION, TRAINING)
+_Reproduction = Callable[[Sequence[int], Sequence[Dialect]], Paper]
+_AT_INITIALISATION: dict[str, _Reproduction] = dict(
+    zip(AT_INITIALISATION, (xiong2020, dong2021, noci2022, plain), strict=True)
+)
 SEEDS = 6  # run if nobody asks for a number; the training takes a minute per seed, so it runs 1
 
 
@@ -56,4 +53,4 @@ def reproduce(
     """Run a reproduction. Only the training calls load_text, and advance after each step."""
     if paper == TRAINING:
         return training(seeds, sides, load_text(), advance=advance)
-    return AT_INITIALISATION[paper](seeds, sides)
+    return _AT_INITIALISATION[paper](seeds, sides)

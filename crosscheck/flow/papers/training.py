@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from crosscheck.choices import NORMS
 from crosscheck.corpus import Corpus
 from crosscheck.distance import norm
 from crosscheck.draws import Stream, draws
 from crosscheck.flow.fit import geometric_mean
 from crosscheck.flow.papers.result import Claim, Paper
 from crosscheck.flow.stacks import WIRINGS, Wiring
-from crosscheck.models import NORMS, ModelOptions, build_language_models
+from crosscheck.models import ModelOptions, build_language_models
 from crosscheck.sides import TORCH, Dialect
 from crosscheck.text import CharacterTokenizer, Tokens, sample_batch, split
 

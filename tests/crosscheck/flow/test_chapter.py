@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from crosscheck.cli import cli
+from crosscheck.commands.flow import flow_command
 from crosscheck.flow.stacks import WIRINGS
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -110,7 +111,7 @@ def test_links_lead_somewhere_and_commands_are_real(name: str) -> None:
     links = re.findall(r"\]\((?!https?:)([^)]+)\)", text)
     assert len(links) >= 5
     assert [link for link in links if not (DOCS / link).exists()] == []
-    known = {option for p in cli.commands["flow"].params for option in (*p.opts, *p.secondary_opts)}
+    known = {option for p in flow_command.params for option in (*p.opts, *p.secondary_opts)}
     commands = re.findall(r"crosscheck flow([^\n`#]*)", text)
     assert len(commands) >= 6
     assert {word for line in commands for word in re.findall(r"--[\w-]+", line)} <= known

@@ -13,8 +13,8 @@ from rich.console import Console
 
 import torch_impl
 from crosscheck.cli import cli
-from crosscheck.commands import flow as flow_module
 from crosscheck.commands import paper as paper_module
+from crosscheck.flow import study as study_module
 from crosscheck.flow.papers.result import Claim, Paper
 from crosscheck.flow.study import Study
 from crosscheck.flow.summary import summarise
@@ -122,7 +122,7 @@ def test_engines_that_disagree_exit_with_1(monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_interrupted_run_prints_and_saves_what_was_done(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    run = flow_module.run_study
+    run = study_module.run_study
 
     def early(plan: Any, advance: Any) -> Study:
         left = 5
@@ -136,7 +136,7 @@ def test_an_interrupted_run_prints_and_saves_what_was_done(
 
         return run(plan, stop)
 
-    monkeypatch.setattr(flow_module, "run_study", early)
+    monkeypatch.setattr(study_module, "run_study", early)
     path = tmp_path / "out.json"
     result = flow(*SMALL, "--json", str(path))
     assert result.exit_code == 130
@@ -151,6 +151,12 @@ def test_an_interrupted_run_prints_and_saves_what_was_done(
         (("--depths", "four"), "'four' is not a list of whole numbers such as 1,4,16"),
         (("--width", "9", "--heads", "2"), "width 9 is not divisible by heads 2"),
         (("--tokens", "1"), "1 is not in the range x>=2"),
+        (
+            ("--input", "text", "--tokens", "99999999"),
+            "characters, but --tokens 99999999 needs at least 100000000: name a longer one "
+            "(--corpus), or take fewer tokens",
+        ),
+        (("--seed", str(2**64)), "Invalid value for '--seed': 18446744073709551616 is not in"),
         (("--init", "zeros"), "'zeros' is not one of"),
         (("--paper", "he2015"), "'he2015' is not one of"),
         (("--paper", "plain", "--depths", "4"), "--paper fixes --depths itself: leave it out"),

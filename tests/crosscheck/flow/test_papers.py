@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from crosscheck.choices import PAPERS
 from crosscheck.corpus import Corpus
 from crosscheck.flow.initial import draw_weights
 from crosscheck.flow.measure import token_variation
-from crosscheck.flow.papers.catalogue import PAPERS, reproduce, seeds_of, sides_for, steps_of
+from crosscheck.flow.papers.catalogue import reproduce, seeds_of, sides_for, steps_of
 from crosscheck.flow.papers.dong2021 import dong2021, forward, relative_residual
 from crosscheck.flow.papers.noci2022 import alike, noci2022
 from crosscheck.flow.papers.plain import plain, predicted_factor

@@ -176,6 +176,6 @@ def test_channels_that_the_heads_do_not_divide(engine: Engine) -> None:
 
 @each_engine
 def test_unknown_activation(engine: Engine) -> None:
-    message = "activation is 'swish', expected one of relu, gelu, or a function"
+    message = "activation is 'swish', expected one of relu, gelu, gelu-tanh, or a function"
     with pytest.raises(ValueError, match=message):
         engine.models.TransformerBlock(C, H, activation="swish")

@@ -13,6 +13,8 @@ from support.engines import (
     Engine,
     each_engine,
     load,
+    padding_mask,
+    random_mask,
     random_weights,
     run,
     worst,
@@ -62,6 +64,42 @@ def test_composition(engine: Engine, norm: str) -> None:
 
     model.forward = forward
     assert worst(actual, run(engine, model, TOKENS, DOUT)) < 1e-12
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_both_engines_agree_under_masks(fused: bool) -> None:
+    rng = np.random.default_rng(1)
+    padding = {"src_key_padding_mask": padding_mask(B, T)}
+    for masks in (
+        {"is_causal": False},
+        padding,
+        {"mask": random_mask(rng, T, T)},
+        {"mask": rng.standard_normal((T, T)), "is_causal": False, **padding},
+    ):
+        ours, theirs = (
+            run(e, language_model(e, fused=fused, num_layers=2), TOKENS, DOUT, **masks)
+            for e in ENGINES
+        )
+        assert worst(ours, theirs) < 1e-11, masks
+
+
+@each_engine
+def test_what_is_masked_is_not_seen(engine: Engine) -> None:
+    """Another last token changes what follows from it, unless a mask hides it from all others."""
+    other = TOKENS.copy()
+    other[:, -1] = (TOKENS[:, -1] + 1) % V
+    model = language_model(engine, num_layers=2)
+    last = np.arange(T) == T - 1
+
+    def seen(**masks: Any) -> bool:
+        first, second = (run(engine, model, tokens, **masks)["out"] for tokens in (TOKENS, other))
+        return bool((first[:, :-1] != second[:, :-1]).any())
+
+    assert not seen()  # causal, if not told otherwise
+    assert seen(is_causal=False)
+    assert not seen(is_causal=False, src_key_padding_mask=np.tile(last, (B, 1)))
+    assert not seen(is_causal=False, mask=np.tile(last, (T, 1)) & ~np.eye(T, dtype=bool))
+    assert seen(mask=np.zeros((T, T), dtype=bool))  # a mask takes the place of the causal one
 
 
 @each_engine
