@@ -194,12 +194,14 @@ def verdict(study: Study) -> Text:
     compared = [agreement for agreement in compared if agreement.comparable]
     close = [agreement.difference for agreement in compared if agreement.difference <= AGREEMENT]
     rounded = len(compared) - len(close)
-    words = f"in {len(close)} of them the engines differ by at most {max(close, default=0.0):.1e}"
+    words = []
+    if close:
+        words.append(f"in {len(close)} of them the engines differ by at most {max(close):.1e}")
     if rounded:
-        words += f", in {rounded} by no more than rounding explains"
+        words.append(f"in {rounded} by no more than rounding explains")
     if lost:
-        words += f"; in {lost} {beyond}"
-    return Text(f"\nAGREE: {done}; {words}.", "bold green")
+        words.append(f"in {lost} {beyond}")
+    return Text(f"\nAGREE: {done}; {'; '.join(words)}.", "bold green")
 
 
 def number(value: float | None) -> str:
