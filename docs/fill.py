@@ -2,10 +2,10 @@
 
 A number stands between `<!--=FILE:PLACE-->` and `<!--/-->`, a table between `<!--table:FIELD-->`
 and `<!--/table-->`. FILE is one of docs/results. PLACE is, of a study, its `depth`, limits/NAME,
-how many of its deepest stacks are `apart`, the most `roundings` any needs, said/N for the N-th
-number of its conclusion, or INITIALISATION/NORM/RESIDUAL/FIELD of its summaries at the largest
-depth (RESIDUAL is `residual` or `plain`); of a paper, the number of the claim. A format may follow
-after a semicolon: ;.3f, or ;% for a percentage.
+how many of its deepest stacks are `apart`, said/N for the N-th number of its conclusion, or
+INITIALISATION/NORM/RESIDUAL/FIELD of its summaries at the largest depth (RESIDUAL is `residual` or
+`plain`); of a paper, the number of the claim. A format may follow after a semicolon: ;.3f, or ;%
+for a percentage.
 
     python docs/fill.py
 """
@@ -79,8 +79,6 @@ def value(place: str) -> float:
     if where == "apart":
         limit = content["limits"]["agreement"]
         return sum(s["difference"] > limit for s in study(file).values())
-    if where == "roundings":
-        return max(float(s["roundings"] or 0.0) for s in content["summaries"])
     if where == "unigram":
         claim = next(claim for claim in content["claims"] if ", no residual: val" in claim["what"])
         return float(claim["low"] + claim["high"]) / 2

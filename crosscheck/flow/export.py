@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from crosscheck.flow.agreement import AGREEMENT, CEILING, ROUNDINGS
+from crosscheck.flow.agreement import AGREEMENT, CEILING, MARGIN, NUDGES
 from crosscheck.flow.reading import conclusion, reading
 from crosscheck.flow.study import Flow, Plan, Study
 from crosscheck.flow.summary import summarise
 from crosscheck.versions import versions
 
-SCHEMA = 1
+SCHEMA = 2
 _SET_BY_THE_PLAN = ("norm", "residual", "layers", "mask")
 LAYER = ("activation", "gradient", "variation", "gradient_variation")
 
@@ -28,7 +28,12 @@ def study_to_dict(study: Study) -> dict[str, Any]:
         "interrupted": study.interrupted,
         "versions": versions(),
         "plan": plan_to_dict(study.plan),
-        "limits": {"agreement": AGREEMENT, "roundings": ROUNDINGS, "ceiling": CEILING},
+        "limits": {
+            "agreement": AGREEMENT,
+            "nudges": NUDGES,
+            "margin": MARGIN,
+            "ceiling": CEILING,
+        },
         "summaries": [found.to_dict() for found in summaries],
         "reading": dict(reading(summaries)),
         "conclusion": conclusion(summaries),

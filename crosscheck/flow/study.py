@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from crosscheck.choices import DEPTHS
 from crosscheck.corpus import Corpus
 from crosscheck.draws import Stream, draws
-from crosscheck.flow.agreement import AGREEMENT, Agreement, nudged, overflow, trace_difference
+from crosscheck.flow.agreement import (
+    Agreement,
+    Nudge,
+    judge,
+    nudged_weights,
+    overflow,
+    trace_difference,
+)
 from crosscheck.flow.initial import INITIALISATIONS, draw_weights
 from crosscheck.flow.measure import Profile, Trace, profile, trace
 from crosscheck.flow.stacks import WIRINGS, Stacks, Wiring
@@ -119,10 +126,12 @@ def passes(
     (first, one), (_, two) = traces.items()
     if overflow(one, two):
         return traces, Agreement(math.inf, overflow=True)
-    if (difference := trace_difference(one, two)) <= AGREEMENT:
-        return traces, Agreement(difference)
-    rounding = max(trace_difference(run(first, near), one) for near in nudged(x))
-    return traces, Agreement(difference, rounding)
+
+    def effect(nudge: Nudge) -> float:
+        with nudged_weights(first, stacks[first], nudge):
+            return trace_difference(run(first, nudge(x)), one)
+
+    return traces, judge(trace_difference(one, two), effect)
 
 
 def draw_input(plan: Plan, seed: int) -> Array:

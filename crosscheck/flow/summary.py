@@ -38,7 +38,6 @@ class Summary:
     queries: float
     difference: float | None  # the largest between the sides; None where only one ran
     rounding: float | None  # the largest of the seeds, see `Agreement`; None where none was tried
-    roundings: float | None  # the largest of the seeds, see `Agreement`; None where none was tried
     lost: bool  # whether one of the passes could not be compared
     agrees: bool  # whether the sides agree on every pass
     last: float  # by how much the last block multiplies the gradient
@@ -97,7 +96,6 @@ def _summary(flows: list[Flow]) -> Summary:
         queries=max(ratio(found[QUERIES][-1], found[VALUES][-1]) for found in weights),
         difference=max((a.difference for a in agreements), default=None),
         rounding=max((a.rounding or 0.0 for a in tried), default=None),
-        roundings=max((a.roundings or 0.0 for a in tried), default=None),
         lost=any(not a.comparable for a in agreements),
         agrees=all(a.good for a in agreements),
         last=mean(lambda p: ratio(p.gradient[-2], p.gradient[-1])),

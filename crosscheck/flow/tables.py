@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from crosscheck.flow.agreement import AGREEMENT, CEILING, ROUNDINGS, SHARE
+from crosscheck.flow.agreement import AGREEMENT, CEILING, MARGIN, NUDGES, SHARE
 from crosscheck.flow.measure import Profile
 from crosscheck.flow.reading import (
     APART,
@@ -164,13 +164,14 @@ def legend(study: Study, columns: Columns) -> Table:
         )
         if any(flow.agreement and flow.agreement.rounding for flow in study.flows):
             lines["~"] = (
-                f"more than {AGREEMENT:g}, but within {ROUNDINGS:g} times what nudging the input "
-                f"by its last digit does, and at most {CEILING:g}"
+                f"more than {AGREEMENT:g}, but within {MARGIN:g} times what nudging input and "
+                f"weights by {NUDGES[0]} to {NUDGES[-1]} units in the last place does, and at most "
+                f"{CEILING:g}"
             )
         if any(flow.agreement and not flow.agreement.comparable for flow in study.flows):
             lines["lost"] = (
-                "not to be compared: both engines leave the range of float64, or nudging the input "
-                f"by its last digit alone does more than {CEILING:g}"
+                "not comparable: both engines leave the range of float64, or rounding alone "
+                f"explains more than {CEILING:g}"
             )
     return two_columns(lines, style="dim")
 
@@ -193,13 +194,14 @@ def verdict(study: Study) -> Text:
     compared = [agreement for agreement in compared if agreement.comparable]
     close = [agreement.difference for agreement in compared if agreement.difference <= AGREEMENT]
     rounded = len(compared) - len(close)
-    words = f"in {len(close)} of them the engines differ by at most {max(close, default=0.0):.1e}"
+    words = []
+    if close:
+        words.append(f"in {len(close)} of them the engines differ by at most {max(close):.1e}")
     if rounded:
-        most = max(agreement.roundings or 0.0 for agreement in compared)
-        words += f", in {rounded} by at most {most:.2g} times what one rounding of the input does"
+        words.append(f"in {rounded} by no more than rounding explains")
     if lost:
-        words += f"; in {lost} {beyond}"
-    return Text(f"\nAGREE: {done}; {words}.", "bold green")
+        words.append(f"in {lost} {beyond}")
+    return Text(f"\nAGREE: {done}; {'; '.join(words)}.", "bold green")
 
 
 def number(value: float | None) -> str:

@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.flow.agreement import Agreement, array_difference, nudged
+from crosscheck.flow.agreement import Agreement, Nudge, array_difference, judge, nudged_weights
 from crosscheck.flow.fit import factor_per_block, geometric_mean
 from crosscheck.flow.initial import draw_weights, scale_branches
-from crosscheck.flow.papers.result import Claim, Paper
+from crosscheck.flow.papers.result import Claim, Paper, compared
 from crosscheck.flow.stacks import Stacks, Wiring
 from crosscheck.flow.study import Plan, draw_input
 from crosscheck.models import ModelOptions
@@ -73,13 +73,13 @@ def dong2021(
             f"layer 1 and {xavier['attention'][2]:.2g} after layer 2, and is below {COLLAPSED:g} "
             f"from layer {layers} on",
         ),
-        tuple(agreements + more),
+        compared(agreements + more),
     )
 
 
 def _after_each_layer(
     initialisation: str, model: ModelOptions, seeds: Sequence[int], sides: Sequence[Dialect]
-) -> tuple[dict[str, list[float]], list[Agreement]]:
+) -> tuple[dict[str, list[float]], list[Agreement | None]]:
     """Return what is left of the differences, by kind and layer: geometric means over seeds."""
     stacks = Stacks(model, sides)
     left: dict[str, list[list[float]]] = {kind: [] for kind in KINDS}
@@ -91,18 +91,33 @@ def _after_each_layer(
             weights = scale_branches(weights, math.sqrt(2 * LAYERS))
         loaded = stacks.load(WIRING, weights)
         for kind in KINDS:
-            first, *others = (forward(side, stack, x, kind) for side, stack in loaded.items())
-            left[kind].append([relative_residual(h) for h in first])
-            if others:
-                side, stack = next(iter(loaded.items()))
-                near = [forward(side, stack, y, kind) for y in nudged(x)]
-                found = [max(map(array_difference, h, first)) for h in (*others, *near)]
-                agreements.append(Agreement(found[0], max(found[1:])))
+            layers, agreement = _forward_on_all(loaded, x, kind)
+            left[kind].append([relative_residual(h) for h in layers])
+            agreements.append(agreement)
     means = {
         kind: [geometric_mean(layer) for layer in zip(*runs, strict=True)]
         for kind, runs in left.items()
     }
     return means, agreements
+
+
+def _forward_on_all(
+    loaded: dict[Dialect, Any], x: Array, kind: str
+) -> tuple[list[Array], Agreement | None]:
+    """Return the activations of the first side, and how they compare with the other's, if any."""
+    side, *others = loaded
+    first = forward(side, loaded[side], x, kind)
+
+    def apart(layers: list[Array]) -> float:
+        return max(map(array_difference, layers, first))
+
+    def effect(nudge: Nudge) -> float:
+        with nudged_weights(side, loaded[side], nudge):
+            return apart(forward(side, loaded[side], nudge(x), kind))
+
+    if not others:
+        return first, None
+    return first, judge(apart(forward(others[0], loaded[others[0]], x, kind)), effect)
 
 
 def forward(side: Dialect, stack: Any, x: Array, kind: str) -> list[Array]:

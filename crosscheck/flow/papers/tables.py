@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from crosscheck.flow.agreement import AGREEMENT
-from crosscheck.flow.papers.result import Claim, Paper
+from crosscheck.flow.papers.result import ERRORS, Claim, Paper
 from crosscheck.flow.tables import number
 from crosscheck.printing import fitted, plain_table, two_columns
 from crosscheck.sides import DIALECTS
@@ -21,6 +21,14 @@ def paper_sections(paper: Paper, console: Console, seeds: int) -> list[Renderabl
     """Return what the command prints of a reproduction of so many seeds, section by section."""
     lines = {"paper": paper.source, "run": paper.setting}
     sections: list[RenderableType] = [two_columns(lines, "bold"), claim_table(paper, console)]
+    if any(claim.error is not None for claim in paper.claims):
+        sections.append(
+            Text(
+                "±: the standard error of a mean over seeds; a figure may lie outside of its range "
+                f"by {ERRORS:g} of them",
+                "dim",
+            )
+        )
     sections += [Text(f"note: {note}") for note in paper.notes]
     if seeds < FEW and not all(claim.holds for claim in paper.claims):
         sections.append(Text("note: one seed proves nothing, and few prove little: give it more"))
@@ -36,7 +44,7 @@ def claim_table(paper: Paper, console: Console) -> Table:
     table.add_column("verdict", no_wrap=True)
     for claim in paper.claims:
         said = Text("inside", "green") if claim.holds else Text("OUTSIDE", "bold red")
-        table.add_row(Text(claim.what), expected(claim), f"{claim.measured:.3g}", said)
+        table.add_row(Text(claim.what), expected(claim), measured(claim), said)
     return fitted(table, console)
 
 
@@ -47,6 +55,12 @@ def expected(claim: Claim) -> str:
     if claim.low == 0.0:
         return f"below {claim.high:.3g}"
     return f"{claim.low:.3g} to {claim.high:.3g}"
+
+
+def measured(claim: Claim) -> str:
+    """Return our figure, with its standard error where there is one."""
+    error = "" if claim.error is None else f" ± {claim.error:.1g}"
+    return f"{claim.measured:.3g}{error}"
 
 
 def verdict(paper: Paper) -> Text:

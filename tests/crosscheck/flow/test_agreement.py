@@ -12,10 +12,13 @@ import pytest
 from crosscheck.flow.agreement import (
     AGREEMENT,
     CEILING,
-    ROUNDINGS,
+    MARGIN,
+    NUDGES,
     Agreement,
     array_difference,
-    nudged,
+    draw_nudge,
+    judge,
+    nudged_weights,
     overflow,
     trace_difference,
 )
@@ -74,18 +77,43 @@ def test_a_difference_is_relative_and_knows_its_limits() -> None:
         (Agreement(AGREEMENT), True),
         (Agreement(2 * AGREEMENT), False),
         (Agreement(2 * AGREEMENT, 1e-16), False),
-        (Agreement(1e-4, 1e-4), True),
-        (Agreement(1e-4, 0.5e-4 / ROUNDINGS), False),
-        (Agreement(0.9 * CEILING, 0.5 * CEILING), True),
-        (Agreement(1.1 * CEILING, 0.5 * CEILING), False),
-        (Agreement(0.5, 1.1 * CEILING), True),  # not comparable
+        (Agreement(1e-4, 1.1e-4 / MARGIN), True),
+        (Agreement(1e-4, 0.9e-4 / MARGIN), False),
+        (Agreement(0.9 * CEILING, 0.95 * CEILING / MARGIN), True),
+        (Agreement(1.1 * CEILING, 0.95 * CEILING / MARGIN), False),
+        (Agreement(1.1 * CEILING, 1.05 * CEILING / MARGIN), True),  # not comparable
+        (Agreement(math.inf, 1.05 * CEILING / MARGIN), True),  # not comparable
         (Agreement(math.inf, overflow=True), True),
-        (Agreement(math.inf, CEILING), False),
-        (Agreement(math.nan, CEILING), False),
+        (Agreement(math.inf, 0.95 * CEILING / MARGIN), False),
+        (Agreement(math.nan, 0.95 * CEILING / MARGIN), False),
     ],
 )
 def test_a_difference_is_good_if_small_or_explained(found: Agreement, good: bool) -> None:
     assert found.good is good
+
+
+@pytest.mark.parametrize("rounding", np.geomspace(1e-16, 10, 60).tolist())
+def test_no_rounding_leaves_a_gap_between_the_limits(rounding: float) -> None:
+    """What rounding explains is never called a disagreement; a fifth too large never agrees."""
+    explained = Agreement(0.99 * MARGIN * rounding, rounding)
+    assert explained.good
+    fifth = Agreement(0.2, rounding)
+    assert not (fifth.comparable and fifth.good)
+
+
+def test_nudges_are_tried_until_one_explains_the_difference() -> None:
+    sizes: list[float] = []
+
+    def effect(nudge: Any) -> float:
+        sizes.append(nudge(np.ones(3))[0] - 1)
+        return 1e-6 if len(sizes) == 3 else 1e-12
+
+    assert judge(1e-9, effect) == Agreement(1e-9)
+    assert sizes == []
+    assert judge(1e-6, effect) == Agreement(1e-6, 1e-6)
+    assert [abs(size) / np.spacing(1.0) for size in sizes] == list(NUDGES[:3])
+    assert not judge(1e-3, effect).good
+    assert len(sizes) == 3 + len(NUDGES)
 
 
 @pytest.fixture(scope="module")
@@ -101,14 +129,12 @@ def test_rounding_is_measured_where_a_stack_multiplies_it(chaotic: Any) -> None:
     _, agreement = chaotic
     assert agreement.difference > AGREEMENT
     assert agreement.rounding is not None
-    assert agreement.roundings == agreement.difference / agreement.rounding
-    assert agreement.roundings < 10
     assert agreement.good
 
 
 def test_not_even_there_gradients_a_fifth_too_large_pass(chaotic: Any) -> None:
-    """The limit on multiples of rounding alone would let some of them through."""
     traces, agreement = chaotic
+    assert agreement.comparable
     one = traces[NUMPY]
     off = replace(one, gradients=[1.2 * gradient for gradient in one.gradients])
     wrong = replace(agreement, difference=trace_difference(off, traces[TORCH]))
@@ -116,11 +142,23 @@ def test_not_even_there_gradients_a_fifth_too_large_pass(chaotic: Any) -> None:
     assert not wrong.good
 
 
-def test_an_input_is_nudged_by_its_last_digits() -> None:
+def test_a_nudge_moves_by_units_in_the_last_place() -> None:
     x = np.random.default_rng(0).standard_normal((1, 5, 8))
-    for near in nudged(x):
-        assert (near != x).all()
-        assert (np.abs(near - x) <= np.spacing(np.abs(x))).all()
+    units = (draw_nudge(16, 0)(x) - x) / np.spacing(np.abs(x))
+    assert (np.abs(np.abs(units) - 16) <= 8).all()  # half of them, where a power of 2 is passed
+    assert 0.2 < (units > 0).mean() < 0.8
+    assert (draw_nudge(16, 0)(x) != draw_nudge(16, 1)(x)).any()
+
+
+def test_nudged_weights_are_put_back(small: ModelOptions) -> None:
+    stack = Stacks(small, (NUMPY,)).load(POST, draw_weights("xavier", small, 2, 0))[NUMPY]
+    before = NUMPY.weights(stack)
+    with nudged_weights(NUMPY, stack, draw_nudge(4, 0)):
+        inside = NUMPY.weights(stack)
+    after = NUMPY.weights(stack)
+    for name, weight in before.items():
+        assert (after[name] == weight).all()
+        assert (inside[name] != weight).all()
 
 
 def test_what_overflows_on_both_sides_could_not_be_compared(pass_of: Any) -> None:

@@ -100,7 +100,7 @@ def test_files_are_written(tmp_path: Path) -> None:
     wanted = ["--json", str(files[0]), "--csv", str(files[1]), "--plots", str(pictures)]
     result = flow(*SMALL, *only, *wanted)
     assert result.exit_code == 0
-    assert json.loads(files[0].read_text())["schema"] == 1
+    assert json.loads(files[0].read_text())["schema"] == 2
     assert files[1].read_text().startswith("initialisation,norm,residual,depth,seed,engine,layer,")
     assert len(list(pictures.iterdir())) == 10
     assert f"10 files, each picture twice, are in {pictures}." in " ".join(result.output.split())
@@ -183,18 +183,23 @@ def test_a_paper_is_printed_and_saved(tmp_path: Path) -> None:
     assert "expected   measured   verdict" in result.output
     assert "REPRODUCED: 8 of 8 figures; NumPy and PyTorch differ by at most" in result.output
     saved = json.loads(path.read_text())
-    assert (saved["schema"], saved["holds"], saved["seeds"]) == (1, True, [0])
+    assert (saved["schema"], saved["holds"], saved["seeds"]) == (2, True, [0])
     assert [claim["holds"] for claim in saved["claims"]] == [True] * 8
 
 
 def test_a_figure_outside_its_range_exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    claims = (Claim("one", 0.5, 0.0, 1.0), Claim("two", 1.5, 0.5, 1.0), Claim("three", 1.0, 3.0))
+    claims = (
+        Claim("one", 0.5, 0.0, 1.0, error=0.0123),
+        Claim("two", 1.5, 0.5, 1.0),
+        Claim("three", 1.0, 3.0),
+    )
     paper = Paper("plain", "title", "source", "setting", claims, ("remark",))
     monkeypatch.setattr(paper_module, "reproduce", lambda *_: paper)
     result = flow("--paper", "plain")
     assert result.exit_code == 1
     lines = [" ".join(line.split()) for line in result.output.splitlines()]
-    assert "one below 1 0.5 inside" in lines
+    assert "one below 1 0.5 ± 0.01 inside" in lines
+    assert "±: the standard error of a mean over seeds; a figure may lie" in " ".join(lines)
     assert "two 0.5 to 1 1.5 OUTSIDE" in lines
     assert "three above 3 1 OUTSIDE" in lines
     assert "note: remark" in lines

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import crosscheck.flow.papers.xiong2020 as paper_module
 from crosscheck.choices import PAPERS
 from crosscheck.corpus import Corpus
 from crosscheck.flow.initial import draw_weights
@@ -16,9 +17,9 @@ from crosscheck.flow.papers.catalogue import reproduce, seeds_of, sides_for, ste
 from crosscheck.flow.papers.dong2021 import dong2021, forward, relative_residual
 from crosscheck.flow.papers.noci2022 import alike, noci2022
 from crosscheck.flow.papers.plain import plain, predicted_factor
-from crosscheck.flow.papers.result import Claim, Paper
+from crosscheck.flow.papers.result import Claim, Paper, mean_claim
 from crosscheck.flow.papers.training import first_gradient, read, train, training
-from crosscheck.flow.papers.xiong2020 import POST, their_weights, xiong2020
+from crosscheck.flow.papers.xiong2020 import POST, PRE, their_weights, xiong2020
 from crosscheck.flow.stacks import Stacks, Wiring
 from crosscheck.models import ModelOptions
 from crosscheck.sides import NUMPY, TORCH, Dialect
@@ -64,8 +65,39 @@ def test_the_predicted_factor_is_that_of_the_formulas(initialisation: str, facto
 def test_xiong2020() -> None:
     found = xiong2020(range(6), OURS, width=32, depths=(8, 16, 32))
     assert outside(found) == []
+    assert all(0.0 < (claim.error or 0.0) < 0.15 for claim in found.claims)
     slopes = [claim.measured for claim in found.claims[:2]]
     assert slopes[0] < slopes[1] - 0.3
+
+
+def test_xiong2020_needs_norms_in_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Swapped(Stacks):
+        def load(self, wiring: Wiring, weights: Any) -> Any:
+            return super().load({PRE: POST, POST: PRE}[wiring], weights)
+
+    monkeypatch.setattr(paper_module, "Stacks", Swapped)
+    assert len(outside(xiong2020(range(3), OURS, width=32, depths=(4, 8, 16)))) >= 3
+
+
+def test_xiong2020_needs_weights_of_variance_1_over_d(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unscaled(model: ModelOptions, depth: int, seed: int) -> Any:
+        weights = their_weights(model, depth, seed)
+        return {
+            name: weight * math.sqrt(model.width)
+            if "in_proj" in name or "linear" in name
+            else weight
+            for name, weight in weights.items()
+        }
+
+    monkeypatch.setattr(paper_module, "their_weights", unscaled)
+    assert len(outside(xiong2020(range(3), OURS, width=32, depths=(4, 8, 16)))) >= 3
+
+
+def test_a_mean_over_seeds_has_its_standard_error() -> None:
+    claim = mean_claim("x", [1.0, 2.0, 3.0, 6.0], 0.0, 1.0)
+    assert claim.measured == 3.0
+    assert claim.error == pytest.approx(math.sqrt((4 + 1 + 0 + 9) / 3 / 4))
+    assert mean_claim("x", [1.5], 0.0, 1.0).error is None
 
 
 def test_their_attention_is_a_plain_average() -> None:
@@ -153,9 +185,17 @@ def test_a_claim_holds_within_its_range(low: float, high: float, value: float, h
     assert Claim("x", value, low, high).holds is holds
 
 
+@pytest.mark.parametrize(
+    ("value", "holds"), [(0.41, True), (0.39, False), (1.09, True), (1.11, False)]
+)
+def test_a_mean_may_lie_outside_by_two_standard_errors(value: float, holds: bool) -> None:
+    assert Claim("x", value, 0.5, 1.0, error=0.05).holds is holds
+
+
 def test_the_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(PAPERS) == {"xiong2020", "dong2021", "noci2022", "plain", "training"}
     assert seeds_of("plain", 7, None) == (7, 8, 9, 10, 11, 12)
+    assert len(seeds_of("xiong2020", 0, None)) == 12
     assert seeds_of("training", 0, None) == (0,)
     assert seeds_of("training", 1, 2) == (1, 2)
     assert sides_for("training", None) == (TORCH,)

@@ -18,7 +18,7 @@ BASE = Summary(
     initialisation="xavier", wiring=Wiring("none", residual=False), depth=64,
     factors=(0.5, 0.6), halves=(0.55, 0.55), ratio=1e-17, activation=1e-15, variation=1e-15,
     gradient_variation=0.5, alike_from=2, queries=0.0, difference=1e-13, rounding=None,
-    roundings=None, lost=False, agrees=True, last=0.5, first=0.5, inner=0.5,
+    lost=False, agrees=True, last=0.5, first=0.5, inner=0.5,
 )  # fmt: skip
 
 

@@ -109,7 +109,7 @@ def test_the_csv_has_a_line_for_each_layer_and_engine(study: Study) -> None:
 
 def test_the_json_is_plain_and_has_a_version(study: Study) -> None:
     result = json.loads(json.dumps(study_to_dict(study), allow_nan=False))
-    assert result["schema"] == 1
+    assert result["schema"] == 2
     assert result["agrees"] is True
     assert len(result["summaries"]) == 4 * 2 * 6
     assert list(result["reading"]) == [wiring.label for wiring in WIRINGS]
