@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.distance import Gap, gap_between
+from crosscheck.distance import Gap, gap_between, largest_entry
 from crosscheck.sides import Array
 from crosscheck.tape.call import Call
 from crosscheck.tape.finding import Finding, Kind
@@ -19,6 +19,8 @@ from crosscheck.tape.other_forms import other_form
 from crosscheck.tape.replay import Replay, argument_name, gradient_name, line_of
 from crosscheck.tape.rounding import Rounding
 from tinygrad_tf import autograd
+
+FLOAT32 = 1e-5  # of an array's largest entry: what float32 may round away
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,16 @@ class Accuser:
             name, wrong, right, self.sizes, at_hand
         )
 
+    def hint_in_float32(self, pair: Pair, name: str, wrong: Array, right: Array) -> str:
+        """Say what a float32 array looks like; right is in float64. Rounding has no hint."""
+        if wrong.dtype != np.float32 or wrong.shape != right.shape:
+            return hint(name, wrong, right.astype(np.float32), self.sizes)
+        wide, largest = wrong.astype(np.float64), largest_entry(right)
+        is_rounding = np.abs(wide - right) <= FLOAT32 * largest
+        if is_rounding.all():
+            return ""
+        return self._hint(pair, name, np.where(is_rounding, right, wide), right)
+
     def finding(
         self, kind: Kind, pair: Pair, argument: str, what: str, gap: Gap | None, words: str = ""
     ) -> Finding:
@@ -126,12 +138,13 @@ def _as_called(pair: Pair) -> str:
 
 
 def _given(pair: Pair) -> dict[str, Any]:
-    """Return what the reference's call was given: tensors by name, dout, and its constants."""
+    """Return what the reference's call was given: tensors by name, dout, constants; our options."""
     partner = pair.partner
     if partner is None:
         return {}
     tensors = {argument_name(pair, i): s.array for i, s in enumerate(partner.inputs)}
-    return {**tensors, "dout": partner.dout, "constants": partner.constants}
+    others = {"constants": partner.constants, "options": pair.options}
+    return {**tensors, "dout": partner.dout, **others}
 
 
 def _at_hand(pair: Pair) -> dict[str, Array]:

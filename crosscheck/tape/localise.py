@@ -70,7 +70,7 @@ def localise(
         findings.append(accused)
     if not findings:
         differ = ours is not None and not _agree(ours, theirs, floor)
-        findings = list(search.unlike() if differ else rounding.findings())
+        findings = list(search.unlike() if differ else rounding.findings(accuser.hint_in_float32))
     return _conclude(findings, search)
 
 

@@ -39,7 +39,8 @@ class Search:
         for pair in self.pairs.values():
             if pair.partner is not None and not pair.same_count:
                 given, expected = len(pair.positions), len(pair.partner.inputs)
-                what = f"it is given {given} tensors, in the reference {expected}"
+                tensors = "tensor" if given == 1 else "tensors"
+                what = f"it is given {given} {tensors}, in the reference {expected}"
                 yield self.accuser.finding(Kind.WIRING, pair, "", what, pair.output)
         for key, again in self.replays.items():
             pair = self.pairs[key]
@@ -86,19 +87,19 @@ class Search:
         for key, pair in self.pairs.items():
             arriving = users.get(key, [])
             if pair.dout is not None and not pair.dout.agrees and self._all_agree(arriving):
-                what = (
-                    f"the {len(arriving)} gradients that arrive at the output of {pair.call.key} "
-                    "agree, and their sum does not"
-                )
+                place = f"at the output of {pair.call.key}"
+                what = f"the {len(arriving)} gradients that arrive {place} agree, and their sum"
+                if len(arriving) == 1:
+                    what = f"the one gradient that arrives {place} agrees, and its dout"
+                what += " does not"
                 yield self.accuser.of_sum(pair, what)
         for name, right in theirs.gradients.items():
             wrong = ours.gradients.get(name)
             gap = gap_between(wrong, right, self.floor)
             arriving = users.get(THE_INPUT if name == INPUT else name, [])
             if not gap.agrees and self._all_agree(arriving):
-                what = (
-                    f"what {len(arriving)} ops send back agrees, and the .grad it ends in does not"
-                )
+                senders = f"{len(arriving)} ops send" if len(arriving) > 1 else "one op sends"
+                what = f"what {senders} back agrees, and the .grad it ends in does not"
                 words = hint(f"{name}.grad", wrong, right, self.accuser.sizes)
                 yield Finding(
                     Kind.SUM, "backward", name, name, f"{name}.grad", what, gap=gap, hint=words

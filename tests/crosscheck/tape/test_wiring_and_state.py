@@ -179,5 +179,7 @@ def test_a_grad_that_is_not_what_arrives(on_both_sides: Any, x: np.ndarray) -> N
         localise(*on_both_sides(lambda e, self, x: x.sin() * self.w, ours, w=(6,)), Batch(x))
     )
     assert (found.kind, found.op, found.argument) == (Kind.SUM, "backward", "w.grad")
-    assert found.what == "what 1 ops send back agrees, and the .grad it ends in does not"
-    assert found.hint == "w.grad is twice what it should be: is it added up twice?"
+    assert found.what == "what one op sends back agrees, and the .grad it ends in does not"
+    assert found.hint == (
+        "w.grad is twice what it should be: is it added up twice, or is a division by B missing?"
+    )
