@@ -72,9 +72,10 @@ class Accuser:
             words = f"was {name} overwritten, by an op that computes in place?"
         return self.finding(Kind.WIRING, pair, name, what, pair.inputs[i], words)
 
-    def of_sum(self, pair: Pair, what: str) -> Finding:
+    def of_sum(self, pair: Pair, what: str, words: str) -> Finding:
         """Report a dout that is wrong although all its summands are right: the walk is to blame."""
-        found = self.finding(Kind.SUM, pair, "dout", what, pair.dout, pair.dout_hint)
+        words = pair.dout_hint or words
+        found = self.finding(Kind.SUM, pair, "dout", what, pair.dout, words)
         code = autograd.run_backward.__code__
         place = f"{code.co_filename}:{code.co_firstlineno}"
         return dataclasses.replace(found, op=Kind.SUM.value, rule=place)

@@ -86,12 +86,12 @@ def in_places(name: str, wrong: Array, right: Array) -> str:
     off = np.abs(wrong - right) > EXACT * np.abs(right).max()
     if off.all():
         return ""
+    if not right[off].any():
+        return f"{name} is right, except where it should be zero: is it filled with zeros first?"
     if words := _wrong_slices(name, wrong, off):
         return words
     if not wrong[off].any():
         return f"{name} is right where it is not zero, and {off.mean():.0%} of it is zero"
-    if not right[off].any():
-        return f"{name} is right, except where it should be zero: is it filled with zeros first?"
     return ""
 
 

@@ -72,12 +72,13 @@ def factor_at_hand(name: str, wrong: Array, right: Array, at_hand: Mapping[str, 
 def chosen_elsewhere(name: str, wrong: Array, right: Array, at_hand: Mapping[str, Array]) -> str:
     """Both arrays are dout, or one multiple of it, at some entries, but not at the same ones."""
     dout = at_hand.get("dout")
-    if dout is None or dout.shape != right.shape or not dout.all():
+    if dout is None or dout.shape != right.shape:
         return ""
     kept, should = wrong != 0, right != 0
-    if not should.any() or (kept == should).all():
+    if not should.any() or kept.all() or should.all() or (kept == should).all():
         return ""
-    times = float(np.median(right[should] / dout[should]))
+    there = should & (dout != 0)
+    times = float(np.median(right[there] / dout[there])) if there.any() else 0.0
     given = times * dout
     if not explains(given * kept, wrong, right) or not explains(given * should, right, wrong):
         return ""

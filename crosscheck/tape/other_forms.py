@@ -39,7 +39,7 @@ def _tanh_gelu(x: Any) -> Any:
 def _normalised(x: Any, w: Any, b: Any, eps: float, mean: Any = -1, var: Any = -1) -> Any:
     """Layer norm with its mean and its variance over any axes."""
     centred = x - x.mean(mean, keepdim=True)
-    scale = (x - x.mean(var, keepdim=True)).square().mean(var, keepdim=True)
+    scale = centred.square().mean(var, keepdim=True)
     return centred / (scale + eps).sqrt() * w + b
 
 
@@ -197,8 +197,15 @@ GRADIENTS: dict[tuple[str, str], Forms] = {
             dout - x.log_softmax(-1) * dout.sum(-1, keepdim=True)
         ),
     },
+    ("tanh", "dx"): {
+        "the slope 1 - out, not 1 - out^2": lambda dout, x: dout * (1 - x.tanh()),
+        "the slope 1 - x^2, not 1 - out^2": lambda dout, x: dout * (1 - x * x),
+    },
+    ("sigmoid", "dx"): {
+        "the slope x * (1 - x), not out * (1 - out)": lambda dout, x: dout * x * (1 - x),
+    },
     ("embedding", "dweight"): {
-        f"summed over the {which} entry of axis {axis} only": lambda dout, ids, w, a=axis, i=i: (
+        f"summed over the {which} entry of axis {axis} only": lambda dout, ids, w, *_, a=axis, i=i: (
             torch.zeros_like(w).index_add(
                 0, ids.select(a, i).flatten(), dout.select(a, i).flatten(0, -2)
             )
@@ -260,7 +267,7 @@ def _along_another_axis(op: str, wrong: Array, right: Array) -> str:
     ours, theirs = (_axes_of_sum_1(np.exp(a) if op == "log_softmax" else a) for a in (wrong, right))
     if not ours or not theirs or ours == theirs:
         return ""
-    return f"out sums to 1 along axis {ours[0]}, not along axis {theirs[0]}: is the total of that axis?"
+    return f"out sums to 1 along axis {ours[0]}, not along axis {theirs[0]}: is the total taken along that one?"
 
 
 def _axes_of_sum_1(array: Array) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from crosscheck.distance import EXPLAINED, explains
 from crosscheck.sides import Array
-from crosscheck.tape.factors import Sizes, called
+from crosscheck.tape.factors import NEARLY_ONE, Sizes, called
 
 Terms = dict[str, Any]
 
@@ -99,6 +99,8 @@ def _taken(times: float, wrong: Array) -> str:
         return "is missing"
     if math.isclose(times, -1, rel_tol=EXPLAINED):
         return "has the wrong sign"
+    if abs(times - 1) < NEARLY_ONE:
+        return f"is off by the factor 1 {times - 1:+.1e}: has a constant too few digits?"
     last = {"x": wrong[..., :1, :].ravel()[: wrong.shape[-1]]} if wrong.ndim else {}
     for factor, small in ((times, False), (1 / times, True)):
         if names := called(factor, Sizes(), last):
