@@ -71,14 +71,14 @@ class _Gym:
         b = a * self.scale + 0.5  # stretched over the tokens
         c = (b / (a * a + 1.0) - x.mean(dim=1, keepdim=True)) ** 6
         d = x.sigmoid() + (-(functional.log_softmax(c, dim=-1).exp() * a))
-        p, q = (
-            b * 0.5,
-            b + 1.0,
-        )  # their gradients begin as one array; then that of p's tanh is added
-        joined = p.tanh() + (p + q)
+        # The gradients of p and q begin as one array, to which that of p's GELU is then added.
+        p, q = b * 0.5, b + 1.0
+        joined = functional.gelu(p, approximate="tanh") + (p + q)
         squares = (a.transpose(1, 2) @ c) @ (share.transpose(1, 2) @ a)  # (B, C, C)
         mixed = joined + (squares @ self.scale[0])[:, None]
-        e = self.side.library.cat([d[:, [3, 0, 3, 1, 2]], -d, a * mixed], -1)
+        e = self.side.library.cat(
+            [d[:, [3, 0, 3, 1, 2]], -d, (a * mixed).masked_fill(x > 1.0, 0.5)], -1
+        )
         f = e.permute(2, 0, 1).permute(1, 2, 0) * x.var(dim=-1, keepdim=True)
         g = f - x.amax(dim=1, keepdim=True).expand(-1, x.shape[1], -1).mean(dim=-1, keepdim=True)
         loss = self.side.cross_entropy(g, self.targets)

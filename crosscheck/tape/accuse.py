@@ -54,7 +54,13 @@ class Accuser:
         name = gradient_name(pair, i)
         words = ""
         if again.alone is not None and pair.partner is not None:
-            words = self._hint(pair, name, again.alone.dinputs[i], pair.partner.dinputs[i])
+            ours, theirs = again.alone.dinputs[i], pair.partner.dinputs
+            words = self._hint(pair, name, ours, theirs[i])
+            for j, other in enumerate(theirs):
+                if j != i and other is not None and gap_between(ours, other).agrees:
+                    words = (
+                        f"{name} is {gradient_name(pair, j)}: are they returned in another order?"
+                    )
         what = f"its {name} is wrong, on right inputs and a right dout"
         return self.finding(Kind.BACKWARD, pair, name, what, again.dinputs[i], words)
 

@@ -87,7 +87,7 @@ def in_places(name: str, wrong: Array, right: Array) -> str:
     if off.all():
         return ""
     if not right[off].any():
-        return f"{name} is right, except where it should be zero: is it filled with zeros first?"
+        return f"{name} is right, except where it should be zero: is it cut there, or filled with zeros first?"
     if words := _wrong_slices(name, wrong, off):
         return words
     if not wrong[off].any():
@@ -103,6 +103,11 @@ def _wrong_slices(name: str, wrong: Array, off: Array) -> str:
         slices = np.flatnonzero(off.any(axis=others))
         if not 0 < len(slices) < size:
             continue
+        is_first_token = (
+            off.ndim > 2 and axis == off.ndim - 2 and len(slices) == size - 1 and slices[0]
+        )
+        if is_first_token:
+            continue  # under a causal mask it sees itself alone, and is often right by chance
         is_zero = not np.take(wrong, slices, axis=axis).any()
         how = "zero" if is_zero else "wrong"
         if size - len(slices) == 1 and size > 2:

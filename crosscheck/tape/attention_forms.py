@@ -42,6 +42,17 @@ class Attention:
         yield "scores without a scale, and causal", _probs(self.scores(1.0) + causal) @ v
         yield "scores times sqrt(K), not divided", _probs(self.scores(1 / self.scale) + mask) @ v
         yield "scores divided by K, not by sqrt(K)", _probs(self.scores(self.scale**2) + mask) @ v
+        for axis, size in enumerate(self.q.shape[:-1]):
+            scale = float(size) ** -0.5
+            yield (
+                f"scores divided by the root of axis {axis}, {size}",
+                _probs(self.scores(scale) + mask) @ v,
+            )
+        width = float(self.q.shape[-3] * self.q.shape[-1]) if self.q.ndim > 2 else 1.0
+        yield (
+            "scores divided by sqrt(C), not by sqrt(K)",
+            _probs(self.scores(width**-0.5) + mask) @ v,
+        )
         yield "a causal mask that is not wanted", _probs(self.scores() + causal) @ v
         yield "no causal mask, nor any other", _probs(self.scores()) @ v
         yield (
@@ -84,6 +95,10 @@ class Attention:
             "made with dscores where its transpose belongs": right.mT,
         }.items():
             yield words, self._back(argument, dscores)
+        dprobs = dout @ self.k.mT
+        weighted = dprobs * probs
+        dscores = weighted - probs * weighted.sum(-1, keepdim=True)
+        yield "made with the keys where the values belong", self._back(argument, dscores)
 
     def _back(self, argument: str, dscores: Any) -> Any:
         return (dscores @ self.k if argument == "dq" else dscores.mT @ self.q) * self.scale

@@ -94,14 +94,12 @@ def _by(
     if _is(factor, 2.0) or _is(factor, 0.5):
         large = factor > 1
         names = " or ".join(called(2.0, sizes, at_hand))
-        questions = ["it added up twice"] if large and is_gradient else []
-        if names:
-            questions.append(
-                f"a division by {names} missing" if large else f"it divided by {names} too often"
-            )
-        amount = "twice what it should be" if large else "half of what it should be"
-        asked = f": is {', or is '.join(questions)}?" if questions else ""
-        return f"{subject} is {amount}{asked}"
+        if not large:
+            also = f", or by {names}" if names else ""
+            return f"{subject} is half of what it should be: is it divided by 2{also} too often?"
+        also = f", or is a division by {names} missing" if names else ""
+        cause = "it added up twice" if is_gradient else "a factor 1/2 missing"
+        return f"{subject} is twice what it should be: is {cause}{also}?"
     for times, large, question in (
         (factor, "large", "is a division by it missing?"),
         (1 / factor, "small", "is it divided by it once too often?"),

@@ -75,6 +75,7 @@ OUTPUTS: dict[str, Forms] = {
         "the sigmoid form of GELU, x * sigmoid(1.702 x), not the exact one": _sigmoid_gelu,
         "SiLU, x * sigmoid(x), not GELU": _silu,
         "ReLU, not GELU": F.relu,
+        "cdf(-x) in the place of cdf(x)": lambda x: x * _ndtr(-x),
         "erf(x), not erf(x / sqrt(2))": lambda x: x * (1 + torch.erf(x)) / 2,
     },
     "gelu_tanh": {
@@ -91,6 +92,11 @@ OUTPUTS: dict[str, Forms] = {
         "eps outside of the root": lambda x, w, b, eps: _by_deviation(x, _deviation(x) + eps, w, b),
         "no eps at all": lambda x, w, b, eps: _by_deviation(x, _deviation(x), w, b),
         "no mean subtracted": lambda x, w, b, eps: F.rms_norm(x, x.shape[-1:], w, eps) + b,
+        "no weight": lambda x, w, b, eps: _normalised(x, 1.0, b, eps),
+        "1 + weight in the place of the weight": lambda x, w, b, eps: _normalised(x, 1 + w, b, eps),
+        "the mean of |x - mean| in the place of the deviation": lambda x, w, b, eps: _by_deviation(
+            x, ((x - x.mean(-1, keepdim=True)).abs().mean(-1, keepdim=True) + eps).sqrt(), w, b
+        ),
         "the variance in the place of its root": lambda x, w, b, eps: _by_deviation(
             x, x.var(-1, correction=0, keepdim=True) + eps, w, b
         ),
@@ -115,15 +121,30 @@ OUTPUTS: dict[str, Forms] = {
         "multiplied by the weight as it is, not by its transpose": lambda x, w, b=0.0: x @ w + b,
     },
     "cross_entropy": {
-        "the mean over the sequences only": lambda x, targets, *_: F.cross_entropy(
-            x, targets, reduction="sum"
+        "a label smoothing of 0.1": lambda x, targets, *_: F.cross_entropy(
+            x, targets, label_smoothing=0.1
         ),
+        "the class before the target": lambda x, targets, *_: F.cross_entropy(
+            x, (targets - 1) % x.shape[-1]
+        ),
+        "the class after the target": lambda x, targets, *_: F.cross_entropy(
+            x, (targets + 1) % x.shape[-1]
+        ),
+    },
+    "embedding": {
+        "the row before the right one": lambda ids, w, *_: w[(ids - 1) % len(w)],
+        "the row after the right one": lambda ids, w, *_: w[(ids + 1) % len(w)],
     },
 }
 
 # For each op and argument, what the gradient may have been instead, from dout, the tensors and the
 # constants.
 GRADIENTS: dict[tuple[str, str], Forms] = {
+    ("cross_entropy", "dlogits"): {
+        "with the log-probabilities where the probabilities belong": lambda dout, x, targets, *_: (
+            dout / len(x) * (x.log_softmax(-1) - F.one_hot(targets, x.shape[-1]))
+        ),
+    },
     ("gelu", "dx"): {
         "the slope of the tanh form, where the output is that of the exact one": _slope(_tanh_gelu),
         "the slope of the sigmoid form, x * sigmoid(1.702 x)": _slope(_sigmoid_gelu),
@@ -154,6 +175,12 @@ GRADIENTS: dict[tuple[str, str], Forms] = {
             for a in AXES
         },
     },
+    ("layer_norm", "dbias"): {
+        "made as dweight is, with x_hat": lambda dout, x, *_: (
+            (dout * F.layer_norm(x, x.shape[-1:])).flatten(0, -2).sum(0)
+        ),
+        "made with dx_hat, not with dout": lambda dout, x, w, *_: (dout * w).flatten(0, -2).sum(0),
+    },
     ("layer_norm", "dweight"): {
         "made with x, not with x_hat": lambda dout, x, *_: (dout * x).flatten(0, -2).sum(0),
         "made with x - mean, not divided by the deviation": lambda dout, x, *_: (
@@ -178,6 +205,8 @@ GRADIENTS: dict[tuple[str, str], Forms] = {
         "made with x where its transpose belongs": lambda dout, x, y: x @ dout,
         "made with the transpose of dout": lambda dout, x, y: x.mT @ dout.mT,
     },
+    ("mul", "dx"): {"dout * x, not dout * y": lambda dout, x, y: dout * x},
+    ("mul", "dy"): {"dout * y, not dout * x": lambda dout, x, y: dout * y},
     ("softmax", "dx"): {
         "only the diagonal of the Jacobian": lambda dout, x, *_: (
             dout * x.softmax(-1) * (1 - x.softmax(-1))
@@ -205,13 +234,19 @@ GRADIENTS: dict[tuple[str, str], Forms] = {
         "the slope x * (1 - x), not out * (1 - out)": lambda dout, x: dout * x * (1 - x),
     },
     ("embedding", "dweight"): {
-        f"summed over the {which} entry of axis {axis} only": lambda dout, ids, w, *_, a=axis, i=i: (
-            torch.zeros_like(w).index_add(
-                0, ids.select(a, i).flatten(), dout.select(a, i).flatten(0, -2)
+        "averaged over the places of a token, not summed": lambda dout, ids, w, *_: (
+            torch.zeros_like(w).index_add(0, ids.flatten(), dout.flatten(0, -2))
+            / ids.flatten().bincount(minlength=len(w)).clamp(min=1)[:, None]
+        ),
+        **{
+            f"summed over the {which} entry of axis {axis} only": lambda dout, ids, w, *_, a=axis, i=i: (
+                torch.zeros_like(w).index_add(
+                    0, ids.select(a, i).flatten(), dout.select(a, i).flatten(0, -2)
+                )
             )
-        )
-        for axis in (0, 1)
-        for i, which in ((0, "first"), (-1, "last"))
+            for axis in (0, 1)
+            for i, which in ((0, "first"), (-1, "last"))
+        },
     },
 }
 
@@ -230,7 +265,7 @@ def other_form(
         if made.shape == wrong.shape and np.isfinite(made).all() and explains(made, wrong, right):
             return f"{argument} fits this: {words}"
     if argument == "out":
-        return _along_another_axis(op, wrong, right)
+        return _probabilities(op, wrong, right)
     try:
         return wrong_term(op, argument, wrong, right, _arguments(given, is_output=False))
     except (TypeError, RuntimeError):
@@ -260,14 +295,29 @@ def _arguments(given: Mapping[str, Any], is_output: bool) -> list[Any]:
     )
 
 
-def _along_another_axis(op: str, wrong: Array, right: Array) -> str:
-    """Say so if the lines along another axis than the right one sum to 1."""
+def _probabilities(op: str, wrong: Array, right: Array) -> str:
+    """Say what is wrong with a softmax that sums along another axis, or that is of other scores."""
     if op not in ("softmax", "log_softmax"):
         return ""
-    ours, theirs = (_axes_of_sum_1(np.exp(a) if op == "log_softmax" else a) for a in (wrong, right))
-    if not ours or not theirs or ours == theirs:
-        return ""
+    if op == "log_softmax":
+        wrong, right = np.exp(wrong), np.exp(right)
+    ours, theirs = _axes_of_sum_1(wrong), _axes_of_sum_1(right)
+    if theirs and not ours:
+        return f"out does not sum to 1 along axis {theirs[0]}: is it divided by its total?"
+    if not theirs or ours == theirs:
+        return _of_scaled_scores(wrong, right)
     return f"out sums to 1 along axis {ours[0]}, not along axis {theirs[0]}: is the total taken along that one?"
+
+
+def _of_scaled_scores(wrong: Array, right: Array) -> str:
+    """Say by which factor the scores of a softmax along the last axis are too large."""
+    seen = (wrong > 0) & (right > 0)
+    logs = [np.log(np.where(seen, a, a.max(axis=-1, keepdims=True))) for a in (wrong, right)]
+    ours, theirs = (a - a.max(axis=-1, keepdims=True) for a in logs)
+    factor = float((ours * theirs).sum() / (theirs * theirs).sum()) if theirs.any() else 0.0
+    if not factor or not explains(factor * theirs, ours, theirs):
+        return ""
+    return f"out fits this: the softmax of {factor:.6g} times the scores"
 
 
 def _axes_of_sum_1(array: Array) -> list[int]:

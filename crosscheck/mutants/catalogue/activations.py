@@ -186,4 +186,14 @@ MUTANTS = (
         found=("gelu",),
         hint="NumPy scalar",
     ),
+    Mutant(
+        id="gelu-tanh-cubic-slope",
+        family="GELU",
+        what="the slope of the tanh form leaves out that of the cubic",
+        module=GELU,
+        old="dinner * root * (1.0 + 3 * 0.044715 * x * x)",
+        new="dinner * root * 1.0",
+        found=("gelu_tanh",),
+        hint="3 * 0.044715 x^2 is missing",
+    ),
 )

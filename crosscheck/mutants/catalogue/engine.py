@@ -274,4 +274,25 @@ MUTANTS = (
         found=("sum of gradients",),
         hint="added in place",
     ),
+    Mutant(
+        id="masked-fill-gradient-passes",
+        family="engine",
+        what="the gradient passes where the entry was filled",
+        module="tinygrad_tf.ops.selection",
+        old="sum_to(np.where(mask, np.zeros((), dout.dtype), dout), x.shape), None",
+        new="sum_to(dout, x.shape), None",
+        found=("masked_fill",),
+        hint="dout itself",
+    ),
+    Mutant(
+        id="div-gradients-exchanged",
+        family="broadcasting",
+        what="div returns its two gradients in the wrong order",
+        module=ARITHMETIC,
+        old="return sum_to(dout / y, x.shape), sum_to(-dout * out / y, y.shape)",
+        new="dx, dy = sum_to(dout / y, x.shape), sum_to(-dout * out / y, y.shape)\n"
+        "        return (dy, dx) if dx.shape == dy.shape else (dx, dy)",
+        found=("div",),
+        hint="returned in another order",
+    ),
 )

@@ -70,6 +70,6 @@ MUTANTS = (
         old="        whole.fill(0)\n",
         new="        whole[...] = self.like\n",
         found=("getitem",),
-        hint="filled with zeros first",
+        hint="where it should be zero",
     ),
 )

@@ -119,10 +119,10 @@ def test_an_input_that_is_overwritten_on_the_way_forward_is_found(
 
         return run
 
-    findings = localise(*on_both_sides(forward(lambda x: x.exp()), forward(exp)), Batch(x)).findings
-    assert any(
-        f.op == "tanh" and f.kind is Kind.WIRING and "was x overwritten" in f.hint for f in findings
-    ), findings
+    # Of the ops that are given what sin has made, the first is to blame, and tanh is not.
+    found = only(localise(*on_both_sides(forward(lambda x: x.exp()), forward(exp)), Batch(x)))
+    assert (found.op, found.kind) == ("exp", Kind.WIRING)
+    assert "was x overwritten" in found.hint
 
 
 def test_a_sum_that_is_wrong_where_all_that_arrives_is_right(
