@@ -58,9 +58,8 @@ class Accuser:
             words = self._hint(pair, name, ours, theirs[i])
             for j, other in enumerate(theirs):
                 if j != i and other is not None and gap_between(ours, other).agrees:
-                    words = (
-                        f"{name} is {gradient_name(pair, j)}: are they returned in another order?"
-                    )
+                    other_name = gradient_name(pair, j)
+                    words = f"{name} is what {other_name} should be: are they exchanged?"
         what = f"its {name} is wrong, on right inputs and a right dout"
         return self.finding(Kind.BACKWARD, pair, name, what, again.dinputs[i], words)
 

@@ -87,7 +87,7 @@ def in_places(name: str, wrong: Array, right: Array) -> str:
     if off.all():
         return ""
     if not right[off].any():
-        return f"{name} is right, except where it should be zero: is it cut there, or filled with zeros first?"
+        return f"{name} is right, except where it should be zero: is it cut there, or zeroed first?"
     if words := _wrong_slices(name, wrong, off):
         return words
     if not wrong[off].any():

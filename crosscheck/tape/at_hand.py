@@ -18,7 +18,7 @@ def itself(name: str, wrong: Array, right: Array, at_hand: Mapping[str, Array]) 
             a in (1, b) for a, b in zip(array.shape, wrong.shape, strict=True)
         )
         if fits and explains(np.broadcast_to(array, wrong.shape), wrong, right):
-            return f"{name} is {other} itself: is a factor missing?"
+            return f"{name} is {other} itself: is a factor or a mask missing?"
     return ""
 
 

@@ -111,24 +111,21 @@ def made(argument: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Array]]
     if not {"q", "k", "v"} <= tensors.keys():
         return  # one tensor stands for two of them
     q, k, v = tensors["q"], tensors["k"], tensors["v"]
-    attention = Attention(q, k, v, _added(tensors, options, q @ k.mT), _scale(options, q))
-    if argument == "out":
-        forms = attention.outputs()
-    elif argument in ("dq", "dk", "dv"):
+    scale = options.get("scale")
+    attention = Attention(
+        q, k, v, _added(tensors, options, q @ k.mT), q.shape[-1] ** -0.5 if scale is None else scale
+    )
+    forms = attention.outputs()
+    if argument in ("dq", "dk", "dv"):
         dropped = bool(options.get("dropout_p"))
         forms = attention.gradients(argument, torch.tensor(given["dout"]), dropped)
-    else:
+    elif argument != "out":
         return
     try:
         for words, tensor in forms:
             yield words, tensor.numpy()
-    except RuntimeError:
+    except (RuntimeError, ValueError):
         return  # the shapes do not fit: T is not S, or the heads are broadcast
-
-
-def _scale(options: Mapping[str, Any], q: Any) -> float:
-    asked = options.get("scale")
-    return float(q.shape[-1] ** -0.5 if asked is None else asked)
 
 
 def _added(tensors: Mapping[str, Any], options: Mapping[str, Any], scores: Any) -> Any:

@@ -64,11 +64,20 @@ def scaled(
             f"{name} is off by the factor 1 {factor - 1:+.1e}: "
             "has a constant too few digits, or only those of float32?"
         )
-    if factor < 0:
-        words = _by(f"{name} has the wrong sign, and", -factor, right.size, sizes, at_hand, False)
-    else:
-        words = _by(name, factor, right.size, sizes, at_hand, _is_gradient(name))
-    return words
+    subject = f"{name} has the wrong sign, and" if factor < 0 else name
+    if is_ := _is_2_or_half(abs(factor), called(2.0, sizes, at_hand), _is_gradient(name)):
+        return f"{subject} {is_}"
+    for times, large, question in (
+        (abs(factor), "large", "is a division by it missing?"),
+        (1 / abs(factor), "small", "is it divided by it once too often?"),
+    ):
+        if names := " or ".join(called(times, sizes, at_hand)):
+            if "n - 1" in names:
+                question = "has a variance another correction?"
+            return f"{subject} is {times:g}x too {large}, and that is {names}: {question}"
+    if right.size == 1:
+        return ""  # any number is some multiple of another
+    return f"{name} is {factor:.10g} times what it should be, in every entry"
 
 
 def called(factor: float, sizes: Sizes, at_hand: Mapping[str, Array]) -> list[str]:
@@ -82,35 +91,17 @@ def called(factor: float, sizes: Sizes, at_hand: Mapping[str, Array]) -> list[st
     return names or [f"the size of an axis, {n}" for n in axes if _is(factor, n)]
 
 
-def _by(
-    subject: str,
-    factor: float,
-    count: int,
-    sizes: Sizes,
-    at_hand: Mapping[str, Array],
-    is_gradient: bool,
-) -> str:
-    """Say what the factor is. Where two explanations fit, both are said."""
-    if _is(factor, 2.0) or _is(factor, 0.5):
-        large = factor > 1
-        names = " or ".join(called(2.0, sizes, at_hand))
-        if not large:
-            also = f", or by {names}" if names else ""
-            return f"{subject} is half of what it should be: is it divided by 2{also} too often?"
-        also = f", or is a division by {names} missing" if names else ""
-        cause = "it added up twice" if is_gradient else "a factor 1/2 missing"
-        return f"{subject} is twice what it should be: is {cause}{also}?"
-    for times, large, question in (
-        (factor, "large", "is a division by it missing?"),
-        (1 / factor, "small", "is it divided by it once too often?"),
-    ):
-        if names := " or ".join(called(times, sizes, at_hand)):
-            if "n - 1" in names:
-                question = "has a variance another correction?"
-            return f"{subject} is {times:g}x too {large}, and that is {names}: {question}"
-    if count == 1:
-        return ""  # any number is some multiple of another
-    return f"{subject} is {factor:.10g} times what it should be, in every entry"
+def _is_2_or_half(factor: float, names: list[str], is_gradient: bool) -> str:
+    """Say so if the factor is one of them. names: what else 2 is called. Both are asked."""
+    also = " or ".join(names)
+    if _is(factor, 0.5):
+        by = f"2, or by {also}," if names else "2"
+        return f"is half of what it should be: is it divided by {by} too often?"
+    if not _is(factor, 2.0):
+        return ""
+    cause = "it added up twice" if is_gradient else "a factor 1/2 missing"
+    or_else = f", or is a division by {also} missing" if names else ""
+    return f"is twice what it should be: is {cause}{or_else}?"
 
 
 def _is(factor: float, known: float) -> bool:

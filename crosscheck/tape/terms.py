@@ -82,8 +82,8 @@ TERMS: dict[tuple[str, str], Callable[..., Terms]] = {
 
 def wrong_term(op: str, argument: str, wrong: Array, right: Array, given: list[Any]) -> str:
     """Say which term of the gradient explains why it is wrong; empty if no single one does."""
-    terms = TERMS.get((op, argument), lambda *_: {})(*given)
-    for name, tensor in terms.items():
+    made = TERMS.get((op, argument))
+    for name, tensor in (made(*given) if made else {}).items():
         term = tensor.numpy()
         if term.shape != wrong.shape or not (length := float((term * term).sum())):
             continue

@@ -142,7 +142,9 @@ MUTANTS = (
         what="the backward is that of the tanh form, the forward that of the exact one",
         module=GELU,
         old="dx = dout * (cdf + x * pdf)",
-        new="t = np.tanh(0.7978845608028654 * (x + 0.044715 * x**3)) + 0 * cdf\n        dx = dout * ((1 + t) / 2 + x / 2 * (1 - t * t) * 0.7978845608028654 * (1 + 0.134145 * x * x))",
+        new="t = np.tanh(0.7978845608028654 * (x + 0.044715 * x**3)) + 0 * cdf\n"
+        "        dx = dout * ((1 + t) / 2 + x / 2 * (1 - t * t) * 0.7978845608028654 "
+        "* (1 + 0.134145 * x * x))",
         found=("gelu",),
         hint="slope of the tanh form",
     ),

@@ -185,7 +185,8 @@ MUTANTS = (
         what="the softmax is taken over the queries, not over the keys",
         module=RULE,
         old="    total = exponential.sum(axis=-1, keepdims=True)",
-        new="    exponential = np.exp(scores - scores.max(axis=-2, keepdims=True))\n    total = exponential.sum(axis=-2, keepdims=True)",
+        new="    exponential = np.exp(scores - scores.max(axis=-2, keepdims=True))\n"
+        "    total = exponential.sum(axis=-2, keepdims=True)",
         found=(FUSED,),
         hint="over the queries",
     ),
@@ -215,7 +216,8 @@ MUTANTS = (
         what="the heads are split by a view alone, without the transpose",
         module=MODULE,
         old="        return stacked.transpose(-4, -2).unbind(-3)  # (B, H, 3, T, K), along the 3",
-        new="        B, T = qkv.shape[:-1]\n        return stacked.view(B, self.num_heads, 3, T, self.head_size).unbind(-3)",
+        new="        B, T = qkv.shape[:-1]\n"
+        "        return stacked.view(B, self.num_heads, 3, T, self.head_size).unbind(-3)",
         found=(
             "transpose",
             "reshape",

@@ -171,8 +171,12 @@ MUTANTS = (
         family="layer norm",
         what="mean and variance are taken over the tokens",
         module=LAYER_NORM,
-        old="    centered = x - x.mean(axis=-1, keepdims=True)                  # 1  (..., C)\n    variance = (centered * centered).mean(axis=-1, keepdims=True)  # 2  (..., 1)\n",
-        new="    centered = x - x.mean(axis=-2, keepdims=True)\n    variance = (centered * centered).mean(axis=-2, keepdims=True)\n",
+        old="    centered = x - x.mean(axis=-1, keepdims=True)                  # 1  "
+        "(..., C)\n"
+        "    variance = (centered * centered).mean(axis=-1, keepdims=True)  # 2  "
+        "(..., 1)\n",
+        new="    centered = x - x.mean(axis=-2, keepdims=True)\n"
+        "    variance = (centered * centered).mean(axis=-2, keepdims=True)\n",
         found=("layer_norm",),
         hint="mean and variance over axis -2",
     ),
@@ -192,7 +196,8 @@ MUTANTS = (
         what="the backward divides by C - 1 on the way through the variance",
         module=LAYER_NORM,
         old="along_x_hat = (dx_hat * x_hat).mean(axis=-1, keepdims=True)",
-        new="along_x_hat = (dx_hat * x_hat).sum(axis=-1, keepdims=True) / (len(dout[..., :].T) - 1)",
+        new="along_x_hat = (dx_hat * x_hat).sum(axis=-1, keepdims=True) / (len(dout[..., "
+        ":].T) - 1)",
         found=("layer_norm",),
         hint="n / (n - 1)",
     ),
