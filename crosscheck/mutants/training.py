@@ -12,7 +12,6 @@ from crosscheck.judge import FLOOR
 from crosscheck.runs import Batch
 from crosscheck.sides import NUMPY, TORCH, Dialect, Gradients
 from crosscheck.tape.finding import Finding, Kind
-from crosscheck.tape.fingerprints import Sizes, hint
 
 STEPS, MAX_NORM = 3, 0.5
 
@@ -77,14 +76,5 @@ def _first_difference(op: str, ours: Gradients, theirs: Gradients) -> Finding | 
         gap = gap_between(ours[name], right, floor)
         if not gap.agrees:
             what = f"after it, {name} differs, and before it everything agreed"
-            return Finding(
-                Kind.FORWARD,
-                op,
-                "training",
-                f"training/{op}",
-                name,
-                what,
-                gap=gap,
-                hint=hint(name, ours[name], right, Sizes()),
-            )
+            return Finding(Kind.FORWARD, op, "training", f"training/{op}", name, what, gap=gap)
     return None

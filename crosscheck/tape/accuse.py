@@ -20,7 +20,7 @@ from crosscheck.tape.replay import Replay, argument_name, gradient_name, line_of
 from crosscheck.tape.rounding import Rounding
 from tinygrad_tf import autograd
 
-FLOAT32 = 1e-5  # of an array's largest entry: what float32 may round away
+ROUNDED_AWAY = 1e-5  # of an array's largest entry: what float32 may round away
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Accuser:
             ours, theirs = again.alone.dinputs[i], pair.partner.dinputs
             words = self._hint(pair, name, ours, theirs[i])
             for j, other in enumerate(theirs):
-                if j != i and other is not None and gap_between(ours, other).agrees:
+                if j != i and other is not None and other.any() and gap_between(ours, other).agrees:
                     other_name = gradient_name(pair, j)
                     words = f"{name} is what {other_name} should be: are they exchanged?"
         what = f"its {name} is wrong, on right inputs and a right dout"
@@ -110,7 +110,7 @@ class Accuser:
         if wrong.dtype != np.float32 or wrong.shape != right.shape:
             return hint(name, wrong, right.astype(np.float32), self.sizes)
         wide, largest = wrong.astype(np.float64), largest_entry(right)
-        is_rounding = np.abs(wide - right) <= FLOAT32 * largest
+        is_rounding = np.abs(wide - right) <= ROUNDED_AWAY * largest
         if is_rounding.all():
             return ""
         return self._hint(pair, name, np.where(is_rounding, right, wide), right)

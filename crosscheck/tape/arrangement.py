@@ -103,11 +103,8 @@ def _wrong_slices(name: str, wrong: Array, off: Array) -> str:
         slices = np.flatnonzero(off.any(axis=others))
         if not 0 < len(slices) < size:
             continue
-        is_first_token = (
-            off.ndim > 2 and axis == off.ndim - 2 and len(slices) == size - 1 and slices[0]
-        )
-        if is_first_token:
-            continue  # under a causal mask it sees itself alone, and is often right by chance
+        if off.ndim > 2 and axis == off.ndim - 2 and slices.tolist() == list(range(1, size)):
+            continue  # under a causal mask the first token sees only itself: right by chance
         is_zero = not np.take(wrong, slices, axis=axis).any()
         how = "zero" if is_zero else "wrong"
         if size - len(slices) == 1 and size > 2:

@@ -34,39 +34,34 @@ class Attention:
 
     def outputs(self) -> Iterator[tuple[str, Any]]:
         """What else the output may be. Those that need as many keys as queries come last."""
-        v, mask, causal = self.v, self.mask, _causal(self.scores())
-        hidden_self = causal.masked_fill(
-            causal.new_ones(causal.shape).tril().triu() > 0, -torch.inf
-        )
-        yield "scores without a scale", _probs(self.scores(1.0) + mask) @ v
-        yield "scores without a scale, and causal", _probs(self.scores(1.0) + causal) @ v
-        yield "scores times sqrt(K), not divided", _probs(self.scores(1 / self.scale) + mask) @ v
-        yield "scores divided by K, not by sqrt(K)", _probs(self.scores(self.scale**2) + mask) @ v
-        for axis, size in enumerate(self.q.shape[:-1]):
-            scale = float(size) ** -0.5
-            yield (
-                f"scores divided by the root of axis {axis}, {size}",
-                _probs(self.scores(scale) + mask) @ v,
-            )
-        width = float(self.q.shape[-3] * self.q.shape[-1]) if self.q.ndim > 2 else 1.0
-        yield (
-            "scores divided by sqrt(C), not by sqrt(K)",
-            _probs(self.scores(width**-0.5) + mask) @ v,
-        )
-        yield "a causal mask that is not wanted", _probs(self.scores() + causal) @ v
-        yield "no causal mask, nor any other", _probs(self.scores()) @ v
-        yield (
-            "a causal mask that hides each token from itself",
-            _probs(self.scores() + hidden_self) @ v,
-        )
-        yield "a mask that is applied after the softmax", _probs(self.scores()) * (mask == 0) @ v
-        yield "the softmax over the queries, not the keys", _probs(self.scores() + mask, -2) @ v
-        yield "keys averaged, not values", _probs(self.scores() + mask) @ self.k
+        scores, mask, causal = self.scores(), self.mask, _causal(self.scores())
+        for words, scale in self._other_scales():
+            yield words, _probs(self.scores(scale) + mask) @ self.v
+        yield "scores without a scale, and causal", _probs(self.scores(1.0) + causal) @ self.v
+        for words, other in (
+            ("a causal mask that is not wanted", causal),
+            ("no causal mask, nor any other", torch.zeros_like(causal)),
+            ("a causal mask that hides each token from itself", _causal(scores, 0)),
+        ):
+            yield words, _probs(scores + other) @ self.v
+        yield "a mask that is applied after the softmax", _probs(scores) * (mask == 0) @ self.v
+        yield "the softmax over the queries, not the keys", _probs(scores + mask, -2) @ self.v
+        yield "keys averaged, not values", _probs(scores + mask) @ self.k
         yield (
             "a causal mask that hides the past, not the future",
-            _probs(self.scores() + causal.mT) @ v,
+            _probs(scores + causal.mT) @ self.v,
         )
-        yield "queries and keys exchanged", _probs(self.scores().mT + mask) @ v
+        yield "queries and keys exchanged", _probs(scores.mT + mask) @ self.v
+
+    def _other_scales(self) -> Iterator[tuple[str, float]]:
+        yield "scores without a scale", 1.0
+        yield "scores times sqrt(K), not divided", 1 / self.scale
+        yield "scores divided by K, not by sqrt(K)", self.scale**2
+        for axis, size in enumerate(self.q.shape[:-1]):
+            yield f"scores divided by the root of {size}, the size of axis {axis}", size**-0.5
+        if self.q.ndim > 2:
+            width = self.q.shape[-3] * self.q.shape[-1]
+            yield "scores divided by sqrt(C), not by sqrt(K)", width**-0.5
 
     def gradients(self, argument: str, dout: Any, dropped: bool) -> Iterator[tuple[str, Any]]:
         """What else the gradient of an argument may be; what needs as many keys as queries last."""
@@ -138,8 +133,10 @@ def _added(tensors: Mapping[str, Any], options: Mapping[str, Any], scores: Any) 
     return torch.where(mask, 0.0, -torch.inf).to(scores) if mask.dtype == torch.bool else mask
 
 
-def _causal(scores: Any) -> Any:
-    return torch.full(scores.shape[-2:], -torch.inf).to(scores).triu(1)
+def _causal(scores: Any, diagonal: int = 1) -> Any:
+    """Return what a causal mask adds to the scores: -inf from this diagonal on. Shape (T, S)."""
+    hidden = torch.ones(scores.shape[-2:]).triu(diagonal) > 0
+    return torch.zeros(scores.shape[-2:]).to(scores).masked_fill(hidden, -torch.inf)
 
 
 def _probs(scores: Any, axis: int = -1) -> Any:

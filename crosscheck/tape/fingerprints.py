@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from crosscheck.distance import explains, norm, relative_error
+from crosscheck.distance import explains, norm, relative_error, same
 from crosscheck.sides import Array
 from crosscheck.tape.arrangement import in_places, masked, misplaced, other_shape, repeated
 from crosscheck.tape.at_hand import (
@@ -54,6 +54,8 @@ def hint(
     if np.isneginf(wrong).any() or np.isneginf(right).any():
         return masked(name, wrong, right)
     if not np.isfinite(wrong).all() or not np.isfinite(right).all():
+        return ""
+    if same(wrong, right):
         return ""
     others = {
         n: a for n, a in (at_hand or {}).items() if a.dtype.kind == "f" and np.isfinite(a).all()

@@ -27,7 +27,6 @@ class Search:
     instead: Mapping[str, tuple[str, ...]]  # for our calls without a partner, the reference's
     accuser: Accuser  # makes the findings
     replays: dict[str, Replay] = field(default_factory=dict)  # by key, each op run alone
-
     # The wrong outputs of which it has been said who made them, or who wrote into them.
     said: set[str] = field(default_factory=set)
 
@@ -140,12 +139,18 @@ class Search:
 
     def _is_tainted(self, stranger: Pair) -> bool:
         """Whether an op without a partner was given what another op had made wrong."""
-        makers = [self.pairs.get(source.origin) for source in stranger.call.inputs]
-        return any(
-            self._is_tainted(maker) if maker.output is None else not maker.output.agrees
-            for maker in makers
-            if maker is not None
-        )
+        pending, seen = [stranger], set()
+        while pending:
+            for source in pending.pop().call.inputs:
+                maker = self.pairs.get(source.origin)
+                if maker is None or source.origin in seen:
+                    continue
+                seen.add(source.origin)
+                if maker.output is None:
+                    pending.append(maker)
+                elif not maker.output.agrees:
+                    return True
+        return False
 
     def _has_been_said(self, pair: Pair, i: int) -> bool:
         """Whether the first op that was given this array has been blamed, or what made the array.
