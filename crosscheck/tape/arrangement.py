@@ -32,7 +32,7 @@ def misplaced(name: str, wrong: Array, right: Array, heads: int | None) -> str:
             return f"{name} is transposed: axes {first} and {second} are swapped"
         if same(wrong, swapped.reshape(wrong.shape)):
             return f"{name} has its entries in another order: is a transpose missing?"
-    if right.ndim and right.shape[0] % 3 == 0:
+    if right.ndim in (1, 2) and right.shape[0] % 3 == 0:
         parts = split(right)
         for order in itertools.permutations(parts):
             if same(wrong, np.concatenate([parts[letter] for letter in order])):

@@ -95,8 +95,8 @@ def _is_2_or_half(factor: float, names: list[str], is_gradient: bool) -> str:
     """Say so if the factor is one of them. names: what else 2 is called. Both are asked."""
     also = " or ".join(names)
     if _is(factor, 0.5):
-        by = f"2, or by {also}," if names else "2"
-        return f"is half of what it should be: is it divided by {by} too often?"
+        or_else = f", or is it divided by {also} too often" if names else ""
+        return f"is half of what it should be: is a factor 2 missing{or_else}?"
     if not _is(factor, 2.0):
         return ""
     cause = "it added up twice" if is_gradient else "a factor 1/2 missing"

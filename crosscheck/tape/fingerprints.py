@@ -58,7 +58,9 @@ def hint(
     if same(wrong, right):
         return ""
     others = {
-        n: a for n, a in (at_hand or {}).items() if a.dtype.kind == "f" and np.isfinite(a).all()
+        n: a
+        for n, a in (at_hand or {}).items()
+        if n != name and a.dtype.kind == "f" and np.isfinite(a).all()
     }
     return (
         _zero(name, wrong, right)

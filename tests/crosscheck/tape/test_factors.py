@@ -32,7 +32,10 @@ RIGHT = drawn(B, T, C)
             2.0,
             "twice what it should be: is it added up twice, or is a division by sqrt(H = 4) miss",
         ),
-        (0.5, "dq is half of what it should be: is it divided by 2, or by sqrt(H = 4), too often?"),
+        (
+            0.5,
+            "dq is half of what it should be: is a factor 2 missing, or is it divided by sqrt(H",
+        ),
         (math.sqrt(2 * math.pi), "and that is sqrt(2 pi): is a division by it missing?"),
         (1 + 2e-8, "dq is off by the factor 1 +2.0e-08: has a constant too few digits"),
         (math.sqrt(K), "2.64575x too large, and that is sqrt(K = 7): is a division by it missing?"),
