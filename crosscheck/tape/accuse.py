@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.distance import Gap, gap_between
+from crosscheck.distance import Gap, gap_between, largest_entry
 from crosscheck.sides import Array
 from crosscheck.tape.call import Call
 from crosscheck.tape.finding import Finding, Kind
@@ -20,6 +20,8 @@ from crosscheck.tape.replay import Replay, argument_name, gradient_name, line_of
 from crosscheck.tape.rounding import Rounding
 from crosscheck.tape.witness import finite_difference, is_reference_wrong
 from tinygrad_tf import autograd
+
+ROUNDED_AWAY = 1e-5  # of an array's largest entry: what float32 may round away
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,12 @@ class Accuser:
         name = gradient_name(pair, i)
         words = ""
         if again.alone is not None and pair.partner is not None:
-            words = self._hint(pair, name, again.alone.dinputs[i], pair.partner.dinputs[i])
+            ours, theirs = again.alone.dinputs[i], pair.partner.dinputs
+            words = self._hint(pair, name, ours, theirs[i])
+            for j, other in enumerate(theirs):
+                if j != i and other is not None and other.any() and gap_between(ours, other).agrees:
+                    other_name = gradient_name(pair, j)
+                    words = f"{name} is what {other_name} should be: are they exchanged?"
         what = f"its {name} is wrong, on right inputs and a right dout"
         gap = again.dinputs[i]
         found = self.finding(Kind.BACKWARD, pair, name, what, gap, words)
@@ -79,9 +86,10 @@ class Accuser:
             words = f"was {name} overwritten, by an op that computes in place?"
         return self.finding(Kind.WIRING, pair, name, what, pair.inputs[i], words)
 
-    def of_sum(self, pair: Pair, what: str) -> Finding:
+    def of_sum(self, pair: Pair, what: str, words: str) -> Finding:
         """Report a dout that is wrong although all its summands are right: the walk is to blame."""
-        found = self.finding(Kind.SUM, pair, "dout", what, pair.dout, pair.dout_hint)
+        words = pair.dout_hint or words
+        found = self.finding(Kind.SUM, pair, "dout", what, pair.dout, words)
         code = autograd.run_backward.__code__
         place = f"{code.co_filename}:{code.co_firstlineno}"
         return dataclasses.replace(found, op=Kind.SUM.value, rule=place)
@@ -105,6 +113,16 @@ class Accuser:
         return other_form(pair.call.op, name, wrong, right, _given(pair)) or hint(
             name, wrong, right, self.sizes, at_hand
         )
+
+    def hint_in_float32(self, pair: Pair, name: str, wrong: Array, right: Array) -> str:
+        """Say what a float32 array looks like; right is in float64. Rounding has no hint."""
+        if wrong.dtype != np.float32 or wrong.shape != right.shape:
+            return hint(name, wrong, right.astype(np.float32), self.sizes)
+        wide, largest = wrong.astype(np.float64), largest_entry(right)
+        is_rounding = np.abs(wide - right) <= ROUNDED_AWAY * largest
+        if is_rounding.all():
+            return ""
+        return self._hint(pair, name, np.where(is_rounding, right, wide), right)
 
     def finding(
         self, kind: Kind, pair: Pair, argument: str, what: str, gap: Gap | None, words: str = ""
@@ -135,12 +153,13 @@ def _as_called(pair: Pair) -> str:
 
 
 def _given(pair: Pair) -> dict[str, Any]:
-    """Return what the reference's call was given: tensors by name, dout, and its constants."""
+    """Return what the reference's call was given: tensors by name, dout, constants; our options."""
     partner = pair.partner
     if partner is None:
         return {}
     tensors = {argument_name(pair, i): s.array for i, s in enumerate(partner.inputs)}
-    return {**tensors, "dout": partner.dout, "constants": partner.constants}
+    others = {"constants": partner.constants, "options": pair.options}
+    return {**tensors, "dout": partner.dout, **others}
 
 
 def _at_hand(pair: Pair) -> dict[str, Array]:

@@ -32,7 +32,7 @@ def misplaced(name: str, wrong: Array, right: Array, heads: int | None) -> str:
             return f"{name} is transposed: axes {first} and {second} are swapped"
         if same(wrong, swapped.reshape(wrong.shape)):
             return f"{name} has its entries in another order: is a transpose missing?"
-    if right.ndim and right.shape[0] % 3 == 0:
+    if right.ndim in (1, 2) and right.shape[0] % 3 == 0:
         parts = split(right)
         for order in itertools.permutations(parts):
             if same(wrong, np.concatenate([parts[letter] for letter in order])):
@@ -58,23 +58,68 @@ def _order(wrong: Array, right: Array, axis: int) -> list[int] | None:
     return order if permuted and same(ours, theirs[order]) else None
 
 
+def repeated(name: str, wrong: Array, right: Array) -> str:
+    """Along one axis, all entries are the same, and should not be."""
+    for axis, size in enumerate(right.shape):
+        first = np.take(wrong, [0], axis=axis)
+        if size < 2 or not same(np.broadcast_to(first, wrong.shape), wrong):
+            continue
+        for i in range(size):
+            if same(first, np.take(right, [i], axis=axis)):
+                return (
+                    f"{name} repeats entry {i} of axis {axis}: is it computed for one entry only?"
+                )
+        for what, values in (
+            ("mean", right.mean(axis, keepdims=True)),
+            ("sum", right.sum(axis, keepdims=True)),
+        ):
+            if same(first, values):
+                return f"{name} is its {what} along axis {axis}, in every entry: should it be one?"
+        return f"{name} is the same in every entry along axis {axis}, and should not be"
+    return ""
+
+
 def in_places(name: str, wrong: Array, right: Array) -> str:
     """Some entries are right, or all are right except for their signs."""
     if same(np.abs(wrong), np.abs(right)):
         return f"some entries of {name} have the wrong sign"
-    holes = (wrong == 0) & (right != 0)
-    if holes.any() and same(wrong[~holes], right[~holes]):
-        return f"{name} is right where it is not zero, and {holes.mean():.0%} of it is zero"
     off = np.abs(wrong - right) > EXACT * np.abs(right).max()
-    for axis in range(right.ndim - 1):
-        others = tuple(i for i in range(right.ndim) if i != axis)
+    if off.all():
+        return ""
+    if not right[off].any():
+        return f"{name} is right, except where it should be zero: is it cut there, or zeroed first?"
+    if words := _wrong_slices(name, wrong, off):
+        return words
+    if not wrong[off].any():
+        return f"{name} is right where it is not zero, and {off.mean():.0%} of it is zero"
+    return ""
+
+
+def _wrong_slices(name: str, wrong: Array, off: Array) -> str:
+    """Whole slices along an axis, but not all of them, have wrong entries."""
+    for axis in range(max(off.ndim - 1, 1)):
+        size = off.shape[axis] if off.ndim else 1
+        others = tuple(i for i in range(off.ndim) if i != axis)
         slices = np.flatnonzero(off.any(axis=others))
-        if 0 < len(slices) < right.shape[axis]:
-            question = ": are these used more than once, and = is written for +=?"
+        if not 0 < len(slices) < size:
+            continue
+        if off.ndim > 2 and axis == off.ndim - 2 and slices.tolist() == list(range(1, size)):
+            continue  # under a causal mask the first token sees only itself: right by chance
+        is_zero = not np.take(wrong, slices, axis=axis).any()
+        how = "zero" if is_zero else "wrong"
+        if size - len(slices) == 1 and size > 2:
+            (right_one,) = set(range(size)) - set(slices.tolist())
             return (
-                f"{name} is wrong in {len(slices)} of {right.shape[axis]} slices along axis "
-                f"{axis}, {slices[:6].tolist()}{question if name.startswith('d') else ''}"
+                f"{name} is right in entry {right_one} of axis {axis} only, and {how} in the "
+                f"{len(slices)} others: is one entry computed, and not all?"
             )
+        question = ": are these used more than once, and = is written for +=?"
+        if is_zero or not name.startswith("d"):
+            question = ""
+        return (
+            f"{name} is {how} in {len(slices)} of {size} slices along axis {axis}, "
+            f"{slices[:6].tolist()}{question}"
+        )
     return ""
 
 
@@ -84,4 +129,7 @@ def masked(name: str, wrong: Array, right: Array) -> str:
     more, less = int((hidden & ~shown).sum()), int((shown & ~hidden).sum())
     if not more and not less:
         return ""
-    return f"{name} masks {more} entries that it should not, and leaves {less} that it should mask"
+    entries = "entry" if more == 1 else "entries"
+    return (
+        f"{name} masks {more} {entries} that it should not, and leaves {less} that it should mask"
+    )

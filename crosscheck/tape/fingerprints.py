@@ -5,42 +5,28 @@ Each check asks one question about the pair. What it says is a hint, not a verdi
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
-from crosscheck.distance import EXPLAINED, explains, norm
+from crosscheck.distance import explains, norm, relative_error, same
 from crosscheck.sides import Array
-from crosscheck.tape.arrangement import in_places, masked, misplaced, other_shape
+from crosscheck.tape.arrangement import in_places, masked, misplaced, other_shape, repeated
+from crosscheck.tape.at_hand import (
+    chosen_elsewhere,
+    factor_at_hand,
+    itself,
+    missing_term,
+    multiples,
+    off_by_known,
+    part_of_the_sum,
+)
+from crosscheck.tape.factors import Sizes, scaled
 
+__all__ = ["Sizes", "hint"]
 
-@dataclass(frozen=True)
-class Sizes:
-    """The sizes of a run. A rule may forget to divide or multiply by one of them."""
-
-    B: int | None = None  # sequences
-    T: int | None = None  # tokens of a sequence
-    C: int | None = None  # channels; None if the model has no attention
-    H: int | None = None  # heads; None if the model has no attention
-
-    def factors(self) -> Iterator[tuple[float, str]]:
-        """Numbers that a derivation may multiply by, and what they are called."""
-        B, T, C, H = self.B, self.T, self.C, self.H
-        named = {
-            "B": B,
-            "T": T,
-            "B*T": B * T if B and T else None,
-            "C": C,
-            "H": H,
-            "K": C // H if C and H else None,
-        }
-        for name, size in named.items():
-            if size and size > 1:
-                yield float(size), name
-                yield math.sqrt(size), f"sqrt({name} = {size})"
+NOTHING = 1e-9  # an array this much smaller than another is nothing but rounding
+FLOAT32_ERRORS = 2e-9, 5e-7  # between these lie the relative errors that float32 makes
 
 
 def hint(
@@ -60,7 +46,7 @@ def hint(
     if wrong is None:
         return f"{name} is missing: has it been cut off from the graph?"
     if wrong.dtype != right.dtype:
-        return f"{name} is {wrong.dtype}, not {right.dtype}: has a constant promoted it?"
+        return _other_dtype(name, wrong, right)
     if wrong.shape != right.shape:
         return other_shape(name, wrong, right)
     if right.dtype.kind != "f":
@@ -69,86 +55,73 @@ def hint(
         return masked(name, wrong, right)
     if not np.isfinite(wrong).all() or not np.isfinite(right).all():
         return ""
-    others = {n: a for n, a in (at_hand or {}).items() if a.dtype.kind == "f"}
+    if same(wrong, right):
+        return ""
+    others = {
+        n: a
+        for n, a in (at_hand or {}).items()
+        if n != name and a.dtype.kind == "f" and np.isfinite(a).all()
+    }
     return (
         _zero(name, wrong, right)
-        or _scaled(name, wrong, right, sizes)
-        or _itself(name, wrong, right, others)
+        or _with_digits_of_float32(name, wrong, right)
+        or scaled(name, wrong, right, sizes, others)
+        or itself(name, wrong, right, others)
         or misplaced(name, wrong, right, sizes.H)
+        or repeated(name, wrong, right)
+        or chosen_elsewhere(name, wrong, right, others)
         or in_places(name, wrong, right)
-        or _part_of_the_sum(name, wrong, right, others)
-        or _off_by_known(name, wrong, right, others)
+        or part_of_the_sum(name, wrong, right, others)
+        or off_by_known(name, wrong, right, others)
+        or factor_at_hand(name, wrong, right, others)
         or _shifted(name, wrong, right)
-        or _missing_term(name, wrong, right, others)
+        or missing_term(name, wrong, right, others)
         or _scaled_by_line(name, wrong, right)
+        or _as_far_as_float32(name, wrong, right)
     )
 
 
+def _other_dtype(name: str, wrong: Array, right: Array) -> str:
+    cause = "has a constant, such as a NumPy scalar, promoted it?"
+    if wrong.dtype.itemsize < right.dtype.itemsize:
+        cause = "is it cast, or made without a dtype?"
+    return f"{name} is {wrong.dtype}, not {right.dtype}: {cause}"
+
+
 def _zero(name: str, wrong: Array, right: Array) -> str:
-    return "" if wrong.any() or not right.any() else f"{name} is zero: is the way back cut?"
-
-
-def _scaled(name: str, wrong: Array, right: Array, sizes: Sizes) -> str:
-    """Every entry is off by the same factor, and a size of the run may be that factor."""
-    size = norm(right)
-    factor = float((wrong / size * (right / size)).sum()) if size else 0.0
-    if not explains(factor * right, wrong, right):
-        return ""
-    if math.isclose(factor, -1.0, rel_tol=EXPLAINED):
-        return f"{name} has the wrong sign"
-    if math.isclose(factor, 2.0, rel_tol=EXPLAINED):
-        is_gradient = name.startswith("d") or name.endswith(".grad")
-        question = ": is it added up twice?" if is_gradient else ""
-        return f"{name} is twice what it should be{question}"
-    if math.isclose(factor, 0.5, rel_tol=EXPLAINED):
-        return f"{name} is half of what it should be"
-    for times, large, question in (
-        (factor, "large", "is a division by it missing?"),
-        (1 / factor if factor else 0.0, "small", "is it divided by it once too often?"),
-    ):
-        names = [text for f, text in sizes.factors() if math.isclose(times, f, rel_tol=EXPLAINED)]
-        if names:
-            return f"{name} is {times:g}x too {large}, and that is {' or '.join(names)}: {question}"
-    if right.size == 1:
-        return ""  # any number is some multiple of another
-    return f"{name} is {factor:.10g} times what it should be, in every entry"
-
-
-def _itself(name: str, wrong: Array, right: Array, at_hand: Mapping[str, Array]) -> str:
-    """Something that the rule was given has been returned as it is, or repeated."""
-    for other, array in at_hand.items():
-        fits = array.ndim == wrong.ndim and all(
-            a in (1, b) for a, b in zip(array.shape, wrong.shape, strict=True)
+    """One of the two is zero, or so small that it is what rounding leaves of zero."""
+    ours, theirs = norm(wrong), norm(right)
+    if not wrong.any() and right.any():
+        return f"{name} is zero: is the way back cut?"
+    if ours <= NOTHING * theirs:
+        return (
+            f"{name} is zero but for rounding: is something summed that cancels, such as the "
+            "gradient of what a softmax or a norm has made?"
         )
-        if fits and explains(np.broadcast_to(array, wrong.shape), wrong, right):
-            return f"{name} is {other} itself: is a factor missing?"
+    if theirs <= NOTHING * ours:
+        return f"{name} should be zero, but for rounding: does a term not cancel?"
     return ""
 
 
-def _part_of_the_sum(name: str, wrong: Array, right: Array, at_hand: Mapping[str, Array]) -> str:
-    """Only one entry of a leading axis of dout has been summed, not all."""
-    dout = at_hand.get("dout")
-    added = 0 if dout is None else dout.ndim - right.ndim
-    if dout is None or added < 1 or dout.shape[added:] != right.shape:
+def _with_digits_of_float32(name: str, wrong: Array, right: Array) -> str:
+    """A float64 array of which every entry is a float32 number."""
+    if wrong.dtype != np.float64 or relative_error(wrong, right) > FLOAT32_ERRORS[1]:
         return ""
-    for axis, i in itertools.product(range(added), (0, -1)):
-        part = np.take(dout, i, axis=axis)
-        if explains(part.sum(axis=tuple(range(added - 1))), wrong, right):
-            which = "first" if i == 0 else "last"
-            return f"{name} is summed over the {which} entry of axis {axis} only"
-    return ""
+    rounded = wrong.astype(np.float32)
+    if (rounded != wrong).any() or (rounded == right).all():
+        return ""
+    return f"{name} has only the digits of float32: is it computed in float32, or cast to it?"
 
 
-def _off_by_known(name: str, wrong: Array, right: Array, at_hand: Mapping[str, Array]) -> str:
-    """Something at hand, a bias for instance, has been added, left out, or taken with a sign."""
-    for other, array in at_hand.items():
-        if array.ndim < right.ndim and array.shape == right.shape[right.ndim - array.ndim :]:
-            for times in (-2, -1, 1):
-                if array.size > 1 and explains(right + times * array, wrong, right):
-                    return (
-                        f"{name} is off by {times} times {other}: has it the wrong sign, or none?"
-                    )
-    return ""
+def _as_far_as_float32(name: str, wrong: Array, right: Array) -> str:
+    """Float64 arrays that are as far apart as rounding to float32 puts them."""
+    error = relative_error(wrong, right)
+    if wrong.dtype != np.float64 or not FLOAT32_ERRORS[0] <= error <= FLOAT32_ERRORS[1]:
+        return ""
+    return (
+        f"{name} is off by {error:.0e}, and that is as much as float32 rounds: is a step of it "
+        "computed in float32, or has a constant too few digits?"
+    )
 
 
 def _shifted(name: str, wrong: Array, right: Array) -> str:
@@ -164,34 +137,9 @@ def _shifted(name: str, wrong: Array, right: Array) -> str:
     return ""
 
 
-def _missing_term(name: str, wrong: Array, right: Array, at_hand: Mapping[str, Array]) -> str:
-    """In each line along the last axis, the difference is a multiple of something at hand."""
-    for other, array in at_hand.items():
-        if array.shape != right.shape or right.shape[-1:] < (2,) or not np.isfinite(array).all():
-            continue
-        for form, values in {
-            other: array,
-            f"{other} - mean": array - array.mean(axis=-1, keepdims=True),
-        }.items():
-            if explains(right + _multiples(wrong - right, values), wrong, right):
-                return (
-                    f"{name} is off by a multiple of ({form}) in each line: "
-                    "is the term with it missing or wrong?"
-                )
-    return ""
-
-
-def _multiples(array: Array, of: Array) -> Array:
-    """The nearest to array that is, in each line along the last axis, a multiple of `of`."""
-    along = (array * of).sum(axis=-1, keepdims=True)
-    length = (of * of).sum(axis=-1, keepdims=True)
-    nearest: Array = of * np.divide(along, length, out=np.zeros_like(along), where=length > 0)
-    return nearest
-
-
 def _scaled_by_line(name: str, wrong: Array, right: Array) -> str:
     """Each line along the last axis is off by a factor of its own."""
-    if right.ndim and right.shape[-1] > 1 and explains(_multiples(wrong, right), wrong, right):
+    if right.ndim and right.shape[-1] > 1 and explains(multiples(wrong, right), wrong, right):
         return (
             f"{name} is off by a factor of its own in each line along the last axis: "
             "is what normalises the line computed differently?"

@@ -77,7 +77,7 @@ def localise(
     if not findings:
         nearby = Amplification(reference, batch, dtype="float64", loss=loss, seed=seed)
         differ = ours is not None and not _agree(ours, theirs, floor, nearby)
-        findings = list(search.unlike() if differ else rounding.findings())
+        findings = list(search.unlike() if differ else rounding.findings(accuser.hint_in_float32))
     findings = suspected(findings, runs, ours, theirs, floor)
     return _conclude(findings, search)
 

@@ -1,78 +1,19 @@
-"""Forms that an op is often confused with, and gradients that lack one term.
-
-They are written with PyTorch, because our own rule is under suspicion.
-"""
+"""Which form an op was confused with: each that is known is tried on the reference's values."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 import torch
-from crosscheck.distance import explains
+from crosscheck.distance import RELATIVE, explains, same
 from crosscheck.sides import Array
-from torch.nn import functional as F
-
-_attend = F.scaled_dot_product_attention
-
-# For each op, what it may have computed instead from its tensors and constants (such as eps).
-OUTPUTS: dict[str, dict[str, Callable[..., torch.Tensor]]] = {
-    "gelu": {
-        "the tanh form of GELU, not the exact one": lambda x: F.gelu(x, approximate="tanh"),
-        "ReLU, not GELU": F.relu,
-    },
-    "gelu_tanh": {"the exact GELU, not the tanh form": F.gelu},
-    "layer_norm": {
-        "a variance with correction 1, divided by C - 1 and not by C": lambda x, w, b, eps: (
-            _normalised(x, (x.var(-1, keepdim=True) + eps).sqrt(), w, b)
-        ),
-        "eps outside of the root": lambda x, w, b, eps: _normalised(x, _deviation(x) + eps, w, b),
-        "no eps at all": lambda x, w, b, eps: _normalised(x, _deviation(x), w, b),
-        "no mean subtracted": lambda x, w, b, eps: F.rms_norm(x, x.shape[-1:], w, eps) + b,
-    },
-    "scaled_dot_product_attention": {
-        "scores without a scale": lambda q, k, v: _attend(q, k, v, scale=1.0),
-        "scores without a scale, and causal": lambda q, k, v: _attend(
-            q, k, v, scale=1.0, is_causal=True
-        ),
-        "a causal mask that is not wanted": lambda q, k, v: _attend(q, k, v, is_causal=True),
-        "no causal mask": lambda q, k, v: _attend(q, k, v),
-    },
-}
-
-# For each op and argument, what the gradient may have been instead, from dout and the tensors.
-GRADIENTS: dict[tuple[str, str], dict[str, Callable[..., torch.Tensor]]] = {
-    ("cross_entropy", "dlogits"): {
-        "the prediction, from which the truth is not subtracted": lambda dout, x, targets: (
-            dout / len(x) * x.softmax(-1)
-        ),
-    },
-    ("gelu", "dx"): {
-        "without the term x * pdf(x)": lambda dout, x: dout * torch.special.ndtr(x),
-        "with an unscaled density in x * pdf(x)": lambda dout, x: (
-            dout * (torch.special.ndtr(x) + x * torch.exp(-x * x / 2))
-        ),
-    },
-    ("layer_norm", "dx"): {
-        "as if mean and variance were constants": lambda dout, x, w, b: dout * w / _deviation(x),
-        "without the weight": lambda dout, x, w, b: torch.func.vjp(
-            lambda y: F.layer_norm(y, y.shape[-1:]), x
-        )[1](dout)[0],
-    },
-    ("layer_norm", "dweight"): {
-        "made with x, not with x_hat": lambda dout, x, w, b: (dout * x).flatten(0, -2).sum(0),
-    },
-    ("linear", "dx"): {
-        "multiplied by the transposed weight": lambda dout, x, w, b: dout @ w.T,
-    },
-    ("softmax", "dx"): {
-        "only the diagonal of the Jacobian": lambda dout, x: (
-            dout * x.softmax(-1) * (1 - x.softmax(-1))
-        ),
-    },
-}
+from crosscheck.tape import attention_forms
+from crosscheck.tape.forms_of_gradients import GRADIENTS
+from crosscheck.tape.forms_of_outputs import OUTPUTS
+from crosscheck.tape.terms import wrong_term
 
 
 def other_form(
@@ -80,31 +21,68 @@ def other_form(
 ) -> str:
     """Say which of the forms above explains a wrong output or gradient; empty if none does.
 
-    given has by name what the op had: its tensors in their order, then dout, then its constants.
+    given has by name what the op had: its tensors in their order, then dout, its constants and its
+    options.
     """
-    if wrong is None or right is None or wrong.shape != right.shape:
+    if wrong is None or right is None or wrong.shape != right.shape or same(wrong, right):
         return ""
-    forms = OUTPUTS.get(op, {}) if argument == "out" else GRADIENTS.get((op, argument), {})
+    for words, made in _made(op, argument, given):
+        if made.shape == wrong.shape and np.isfinite(made).all() and explains(made, wrong, right):
+            return f"{argument} fits this: {words}"
+    if argument == "out":
+        return _probabilities(op, wrong, right)
+    try:
+        return wrong_term(op, argument, wrong, right, _arguments(given, is_output=False))
+    except (TypeError, RuntimeError):
+        return ""  # not called in the way that these terms are for
+
+
+def _made(op: str, argument: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Array]]:
+    """What each form makes of the op's arguments, with its words."""
+    if op == attention_forms.OP:
+        yield from attention_forms.made(argument, given)
+        return
+    is_output = argument == "out"
+    forms = OUTPUTS.get(op, {}) if is_output else GRADIENTS.get((op, argument), {})
     for words, form in forms.items():
         try:
-            made = form(*_arguments(given, argument == "out")).numpy()
-        except (TypeError, RuntimeError):
+            yield words, form(*_arguments(given, is_output)).numpy()
+        except (TypeError, RuntimeError, IndexError):
             continue  # not called in the way that this form is for, without a bias for instance
-        if np.isfinite(made).all() and explains(made, wrong, right):
-            return f"{argument} fits this: {words}"
-    return ""
 
 
 def _arguments(given: Mapping[str, Any], is_output: bool) -> list[Any]:
-    tensors = [torch.tensor(a) for name, a in given.items() if name not in ("dout", "constants")]
-    if is_output:
-        return [*tensors, *given["constants"]]
-    return [torch.tensor(given["dout"]), *tensors]
+    tensors = [torch.tensor(a) for a in attention_forms.tensors_of(given).values()]
+    arrived = [] if is_output else [torch.tensor(given["dout"])]
+    return [*arrived, *tensors, *given.get("constants", ())]
 
 
-def _normalised(x: Any, deviation: Any, weight: Any, bias: Any) -> Any:
-    return (x - x.mean(-1, keepdim=True)) / deviation * weight + bias
+def _probabilities(op: str, wrong: Array, right: Array) -> str:
+    """Say what is wrong with a softmax that sums along another axis, or that is of other scores."""
+    if op not in ("softmax", "log_softmax"):
+        return ""
+    if op == "log_softmax":
+        wrong, right = np.exp(wrong), np.exp(right)
+    ours, theirs = _axes_of_sum_1(wrong), _axes_of_sum_1(right)
+    if theirs and not ours:
+        return f"out does not sum to 1 along axis {theirs[0]}: is it divided by its total?"
+    if not theirs or ours == theirs:
+        return _of_scaled_scores(wrong, right)
+    return f"out sums to 1 along axis {ours[0]}, not along axis {theirs[0]}: is its dim another?"
 
 
-def _deviation(x: Any) -> Any:
-    return x.var(-1, correction=0, keepdim=True).sqrt()
+def _of_scaled_scores(wrong: Array, right: Array) -> str:
+    """Say by which factor the scores of a softmax along the last axis are too large."""
+    seen = (wrong > 0) & (right > 0)
+    logs = [np.log(np.where(seen, a, a.max(axis=-1, keepdims=True))) for a in (wrong, right)]
+    ours, theirs = (a - a.max(axis=-1, keepdims=True) for a in logs)
+    factor = float((ours * theirs).sum() / (theirs * theirs).sum()) if theirs.any() else 0.0
+    if not factor or not explains(factor * theirs, ours, theirs):
+        return ""
+    return f"out fits this: the softmax of {factor:.6g} times the scores"
+
+
+def _axes_of_sum_1(array: Array) -> list[int]:
+    return [
+        axis for axis in range(array.ndim) if np.abs(array.sum(axis=axis) - 1).max() <= RELATIVE
+    ]

@@ -21,6 +21,8 @@ from tinygrad_tf.machinery.forms import FLOAT32, compute, second_forms
 
 WRONG = 1e-3  # a relative error in float32 that no rounding makes
 
+Hint = Callable[[Pair, str, Array, Array], str]  # (pair, name, wrong, right) -> what it looks like
+
 
 class Rounding:
     """The float32 errors of both sides, for each op of a run. Nothing is run before it is asked."""
@@ -57,8 +59,8 @@ class Rounding:
         truth = _named(pair, double).get(argument)
         return _error(named, truth), _error(theirs, truth)
 
-    def findings(self) -> Iterator[Finding]:
-        """Yield a finding for each op whose float32 form is too inexact.
+    def findings(self, hint: Hint) -> Iterator[Finding]:
+        """Yield a finding for each op whose float32 form is too inexact, with its hint.
 
         The truth is our float64 page. PyTorch's own error says how much is allowed.
         """
@@ -73,10 +75,12 @@ class Rounding:
                 yield _finding(pair, "", what, None, None, None)
                 continue
             truth = run_alone(pair, _doubled(single), pair.rule.rule)
-            yield from _too_inexact(pair, ours, single, truth)
+            yield from _too_inexact(pair, ours, single, truth, hint)
 
 
-def _too_inexact(pair: Pair, ours: Made, single: Call, truth: Made) -> Iterator[Finding]:
+def _too_inexact(
+    pair: Pair, ours: Made, single: Call, truth: Made, hint: Hint
+) -> Iterator[Finding]:
     exact = _named(pair, truth)
     theirs = _named(pair, single)
     near: list[dict[str, Array | None]] | None = None  # drawn where one sample does not suffice
@@ -98,7 +102,8 @@ def _too_inexact(pair: Pair, ours: Made, single: Call, truth: Made) -> Iterator[
             what = f"its {name} is right in float64, and {how} in float32"
             if gap.form:
                 what = f"its {name} is right in float64, and of the wrong form in float32"
-            yield _finding(pair, name, what, gap, own, their)
+            found = _finding(pair, name, what, gap, own, their)
+            yield dataclasses.replace(found, hint=hint(pair, name, array, right))
 
 
 def _finding(

@@ -29,6 +29,8 @@ class Search:
     accuser: Accuser  # makes the findings
     own_sums: Sums  # what was sent back in our run
     replays: dict[str, Replay] = field(default_factory=dict)  # by key, each op run alone
+    # The wrong outputs of which it has been said who made them, or who wrote into them.
+    said: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.uses = _uses(self.tape.values())  # of the reference's tape
@@ -41,7 +43,8 @@ class Search:
         for pair in self.pairs.values():
             if pair.partner is not None and not pair.same_count:
                 given, expected = len(pair.positions), len(pair.partner.inputs)
-                what = f"it is given {given} tensors, in the reference {expected}"
+                tensors = "tensor" if given == 1 else "tensors"
+                what = f"it is given {given} {tensors}, in the reference {expected}"
                 yield self.accuser.finding(Kind.WIRING, pair, "", what, pair.output)
         for key, again in self.replays.items():
             pair = self.pairs[key]
@@ -49,7 +52,7 @@ class Search:
                 yield self.accuser.of_rule(pair, again)
                 continue
             for i, gap in enumerate(pair.inputs):
-                if self._by_nobody(pair, i, gap):
+                if self._by_nobody(pair, i, gap) and not self._has_been_said(pair, i):
                     yield self._of_origin(pair, i)
             given_right = all(gap.agrees for gap in pair.inputs)
             if given_right and pair.output is not None and not pair.output.agrees:
@@ -76,6 +79,8 @@ class Search:
 
     def sums(self, ours: Run, theirs: Run) -> Iterator[Finding]:
         """Find places where all gradients that arrive agree, but their sum does not."""
+        if any(pair.overwritten for pair in self.pairs.values()):
+            return  # an op that writes into what others hold spoils the sums, and has been said
         used = _uses(pair.call for pair in self.pairs.values())
         # If other ops use an output than in the reference, its sum differs and can still be right.
         users = {
@@ -88,11 +93,13 @@ class Search:
             if pair.dout is None or pair.dout.agrees or not self.own_sums.are_wrong(key):
                 continue
             if self._all_agree(arriving):
-                what = (
-                    f"the {len(arriving)} gradients that arrive at the output of {pair.call.key} "
-                    "agree, and their sum does not"
-                )
-                yield self.accuser.of_sum(pair, what)
+                place = f"at the output of {pair.call.key}"
+                what = f"the {len(arriving)} gradients that arrive {place} agree, and their sum"
+                words = ""
+                if len(arriving) == 1:
+                    what = f"the one gradient that arrives {place} agrees, and its dout"
+                    words = "is something added in place to an array that others hold?"
+                yield self.accuser.of_sum(pair, f"{what} does not", words)
         for name, right in theirs.gradients.items():
             wrong = ours.gradients.get(name)
             gap = gap_between(wrong, right, self.floor)
@@ -101,9 +108,8 @@ class Search:
             if gap.agrees or self.own_sums.is_of_leaf(leaf, wrong):
                 continue
             if self._all_agree(arriving):
-                what = (
-                    f"what {len(arriving)} ops send back agrees, and the .grad it ends in does not"
-                )
+                senders = f"{len(arriving)} ops send" if len(arriving) > 1 else "one op sends"
+                what = f"what {senders} back agrees, and the .grad it ends in does not"
                 words = hint(f"{name}.grad", wrong, right, self.accuser.sizes)
                 yield Finding(
                     Kind.SUM, "backward", name, name, f"{name}.grad", what, gap=gap, hint=words
@@ -114,6 +120,8 @@ class Search:
             what = f"going back, it writes into {pair.overwritten}, which others hold"
             words = f"is {pair.overwritten} written to in place?"
             yield self.accuser.finding(Kind.STATE, pair, pair.overwritten, what, None, words)
+        if pair.call.key in self.said:
+            return  # its output was written into
         right_so_far = pair.dout is not None and pair.dout.agrees and _forward_agrees(pair)
         for i, gap in enumerate(pair.dinputs):
             if gap.agrees or not right_so_far:
@@ -148,7 +156,39 @@ class Search:
     def _by_nobody(self, pair: Pair, i: int, gap: Gap) -> bool:
         """Whether an input is wrong although what made it is right, or has no partner."""
         maker = self.pairs.get(pair.call.inputs[i].origin)
-        return not gap.agrees and (maker is None or maker.output is None or maker.output.agrees)
+        if gap.agrees or maker is None:
+            return not gap.agrees
+        return not self._is_tainted(maker) if maker.output is None else maker.output.agrees
+
+    def _is_tainted(self, stranger: Pair) -> bool:
+        """Whether an op without a partner was given what another op had made wrong."""
+        pending, seen = [stranger], set()
+        while pending:
+            for source in pending.pop().call.inputs:
+                maker = self.pairs.get(source.origin)
+                if maker is None or source.origin in seen:
+                    continue
+                seen.add(source.origin)
+                if maker.output is None:
+                    pending.append(maker)
+                elif not maker.output.agrees:
+                    return True
+        return False
+
+    def _has_been_said(self, pair: Pair, i: int) -> bool:
+        """Whether the first op that was given this array has been blamed, or what made the array.
+
+        An array can be wrong for all that are given it: if an op wrote into it, that is the first
+        of them; or if what made it has no partner.
+        """
+        ours = pair.call.inputs[i].origin
+        maker = self.pairs.get(ours)
+        is_overwritten = pair.partner is not None and ours == pair.partner.inputs[i].origin
+        if maker is None or not (is_overwritten or maker.partner is None):
+            return False
+        known = ours in self.said
+        self.said.add(ours)
+        return known
 
     def _of_origin(self, pair: Pair, i: int) -> Finding:
         """Say who is to blame for a wrong input.
@@ -162,11 +202,12 @@ class Search:
         theirs = pair.partner.inputs[i].origin
         if theirs in self.instead.get(maker.call.key, ()):
             what = f"this model calls {maker.call.op}, where the reference calls {theirs}"
+            words = f"is {maker.call.op} written where {self.tape[theirs].op} belongs?"
         elif theirs in [source.origin for source in maker.call.inputs]:
-            what = "this model calls it, the reference does not"
+            what, words = "this model calls it, the reference does not", ""
         else:
             return self.accuser.of_wiring(pair, i)
-        return self.accuser.finding(Kind.MISSING, maker, "", what, None)
+        return self.accuser.finding(Kind.MISSING, maker, "", what, None, words)
 
     def _all_agree(self, users: list[tuple[Pair, int]]) -> bool:
         gaps = [pair.dinputs[i] if i < len(pair.dinputs) else None for pair, i in users]

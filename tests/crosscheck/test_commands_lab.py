@@ -52,7 +52,7 @@ def test_the_right_answer_exits_with_0_and_reveals_all() -> None:
     for text in (
         f"{BUG}: {BY_ID[BUG].what}.",
         "born here: layer_norm in",
-        "hint: dx is off by a constant in each line",
+        "hint: in dx the term mean(dx_hat) is missing",
         "-        dx = inv_std * (dx_hat - along_ones - x_hat * along_x_hat)",
         "+        dx = inv_std * (dx_hat - x_hat * along_x_hat)",
         "What it violates:",
@@ -80,7 +80,7 @@ def test_what_is_no_ops_name_is_wrong(answer: str) -> None:
     [
         ("layer_norm\n", 0, ["Ops that ran: ", "Right."]),
         ("  layer_norm \n", 0, ["Right."]),
-        ("hint\nlayer_norm\n", 0, ["is a mean or a sum along it missing?", "Right."]),
+        ("hint\nlayer_norm\n", 0, ["in dx the term mean(dx_hat) is missing", "Right."]),
         ("gelu\nlayer_norm\n", 0, ["No, not gelu. Tries left: 2.", "Right."]),
         (
             "gelu\nadd\nmul\n",

@@ -102,7 +102,7 @@ def test_a_disagreement_fails_with_the_whole_diagnosis(run: Any) -> None:
         "crosscheck: 3 of 4 rows fail",
         "born here: exp in model: its dx is wrong, on right inputs and a right dout",
         "rule at test_it.py:",
-        "hint: dx is 4 times what it should be",
+        "hint: dx is 4x too large",
         "inherited from there: ",
         "layer.weight (under random cotangent): disagree",
     ):

@@ -4,9 +4,11 @@ from crosscheck.forms import has_fast_forms
 from crosscheck.mutants.catalogue import (
     activations,
     attention,
+    broadcasting,
     engine,
     fast_forms,
     layers,
+    models,
     norms,
     optimisers,
 )
@@ -17,6 +19,8 @@ _MUTANTS = (
     *activations.MUTANTS,
     *attention.MUTANTS,
     *layers.MUTANTS,
+    *models.MUTANTS,
+    *broadcasting.MUTANTS,
     *engine.MUTANTS,
     *optimisers.MUTANTS,
     *(fast_forms.MUTANTS if has_fast_forms() else ()),

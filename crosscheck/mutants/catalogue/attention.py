@@ -55,6 +55,7 @@ MUTANTS = (
         old="dv = sum_to(dropped.swapaxes(-1, -2) @ dout, v.shape)",
         new="dv = sum_to(probs.swapaxes(-1, -2) @ dout, v.shape)",
         found=(FUSED,),
+        hint="before dropout",
     ),
     Mutant(
         id="attention-dropout-not-undone",
@@ -64,6 +65,7 @@ MUTANTS = (
         old="dprobs = ddropped if keep is None else ddropped * keep",
         new="dprobs = ddropped",
         found=(FUSED,),
+        hint="as if nothing had been dropped",
     ),
     Mutant(
         id="attention-average-unweighted",
@@ -73,6 +75,7 @@ MUTANTS = (
         old="average = (dprobs * probs).sum(axis=-1, keepdims=True)",
         new="average = dprobs.mean(axis=-1, keepdims=True)",
         found=(FUSED,),
+        hint="not weighted",
     ),
     Mutant(
         id="attention-dk-not-transposed",
@@ -82,6 +85,7 @@ MUTANTS = (
         old="dk = sum_to(dscores.swapaxes(-1, -2) @ q * scale, k.shape)",
         new="dk = sum_to(dscores @ q * scale, k.shape)",
         found=(FUSED,),
+        hint="transpose belongs",
     ),
     Mutant(
         id="attention-qkv-order",
@@ -164,5 +168,61 @@ MUTANTS = (
         new="scores = q.detach() @ k.transpose(-2, -1) / math.sqrt(self.head_size)",
         found=("matmul",),
         hint="missing",
+    ),
+    Mutant(
+        id="attention-dv-not-transposed",
+        family="attention",
+        what="dv is made with the probabilities where their transpose belongs",
+        module=RULE,
+        old="dv = sum_to(dropped.swapaxes(-1, -2) @ dout, v.shape)",
+        new="dv = sum_to(dropped @ dout, v.shape)",
+        found=(FUSED,),
+        hint="transpose belongs",
+    ),
+    Mutant(
+        id="attention-over-queries",
+        family="attention",
+        what="the softmax is taken over the queries, not over the keys",
+        module=RULE,
+        old="    total = exponential.sum(axis=-1, keepdims=True)",
+        new="    exponential = np.exp(scores - scores.max(axis=-2, keepdims=True))\n"
+        "    total = exponential.sum(axis=-2, keepdims=True)",
+        found=(FUSED,),
+        hint="over the queries",
+    ),
+    Mutant(
+        id="attention-divided-by-k",
+        family="attention",
+        what="the scores are divided by K, not by sqrt(K)",
+        module=RULE,
+        old="1.0 / math.sqrt(q.shape[-1])",
+        new="1.0 / q.shape[-1]",
+        found=(FUSED,),
+        hint="divided by K",
+    ),
+    Mutant(
+        id="attention-softmax-dim",
+        family="attention",
+        what="softmax is called along the queries",
+        module=MODULE,
+        old="F.softmax(scores, dim=-1)",
+        new="F.softmax(scores, dim=-2)",
+        found=("softmax",),
+        hint="softmax along axis -2",
+    ),
+    Mutant(
+        id="attention-heads-viewed",
+        family="attention",
+        what="the heads are split by a view alone, without the transpose",
+        module=MODULE,
+        old="        return stacked.transpose(-4, -2).unbind(-3)  # (B, H, 3, T, K), along the 3",
+        new="        B, T = qkv.shape[:-1]\n"
+        "        return stacked.view(B, self.num_heads, 3, T, self.head_size).unbind(-3)",
+        found=(
+            "transpose",
+            "reshape",
+            "getitem",
+        ),
+        hint="reshape written where transpose belongs",
     ),
 )

@@ -1,87 +1,14 @@
-"""Mistakes in the engine: broadcasting, shapes, and the backward."""
+"""Mistakes in the engine: shapes, reductions, functions of one value, and the backward."""
 
 from crosscheck.mutants.mutant import Mutant
 
-SUM_TO = "tinygrad_tf.ops.sum_to"
 SHAPE = "tinygrad_tf.ops.shape"
 AUTOGRAD = "tinygrad_tf.autograd"
 ARRIVALS = "tinygrad_tf.machinery.arrivals"
 ARITHMETIC = "tinygrad_tf.ops.arithmetic"
 OPTIM = "tinygrad_tf.optim"
 
-# The ops whose backward calls sum_to.
-SUMMING = ("add", "mul", "expand", "matmul", "sub", "div", "linear", "layer_norm")
-
 MUTANTS = (
-    Mutant(
-        id="sum-to-forgotten",
-        family="broadcasting",
-        what="mul does not sum over the axes that it stretched",
-        module=ARITHMETIC,
-        old="return sum_to(dout * y, x.shape), sum_to(dout * x, y.shape)",
-        new="return sum_to(dout * y, x.shape), dout * x",
-        found=("mul",),
-        hint="not summed",
-    ),
-    Mutant(
-        id="sum-to-wrong-axis",
-        family="broadcasting",
-        what="a stretched leading axis is not summed over, its first entry is taken",
-        module=SUM_TO,
-        old="array.sum(axis=(*range(added), *stretched), keepdims=True, dtype=np.float64)",
-        new="(array[:1] if added else array).sum(axis=(*range(added), *stretched), keepdims=True)",
-        found=SUMMING,
-        hint="first entry of axis 0",
-    ),
-    Mutant(
-        id="sum-to-averages",
-        family="broadcasting",
-        what="the gradients of copies are averaged, not added",
-        module=SUM_TO,
-        old="array.sum(axis=(*range(added), *stretched), keepdims=True, dtype=np.float64)",
-        new="array.mean(axis=(*range(added), *stretched), keepdims=True)",
-        found=SUMMING,
-        hint="too small",
-    ),
-    Mutant(
-        id="sub-sign",
-        family="broadcasting",
-        what="the subtrahend's gradient has the wrong sign",
-        module=ARITHMETIC,
-        old="return sum_to(dout, x_shape), sum_to(-dout, y_shape)",
-        new="return sum_to(dout, x_shape), sum_to(dout, y_shape)",
-        found=("sub",),
-        hint="wrong sign",
-    ),
-    Mutant(
-        id="div-of-numerator",
-        family="broadcasting",
-        what="the divisor's gradient lacks one division by the divisor",
-        module=ARITHMETIC,
-        old="sum_to(-dout * out / y, y.shape)",
-        new="sum_to(-dout * out, y.shape)",
-        found=("div",),
-    ),
-    Mutant(
-        id="pow-exponent",
-        family="broadcasting",
-        what="the power rule forgets the exponent as a factor",
-        module=ARITHMETIC,
-        old="return (dout * exponent * x ** (exponent - 1),)",
-        new="return (dout * x ** (exponent - 1),)",
-        found=("pow",),
-        hint="times what it should be",
-    ),
-    Mutant(
-        id="matmul-dy-order",
-        family="broadcasting",
-        what="the second gradient of a square product lacks a transpose",
-        module="tinygrad_tf.ops.matmul",
-        old="dcolumns = sum_to(rows.swapaxes(-1, -2) @ dproduct, columns.shape)",
-        new="dcolumns = sum_to((rows if rows.shape[-1] == rows.shape[-2] else "
-        "rows.swapaxes(-1, -2)) @ dproduct, columns.shape)",
-        found=("matmul",),
-    ),
     Mutant(
         id="permute-not-inverted",
         family="engine",
@@ -121,7 +48,7 @@ MUTANTS = (
         old="share = restore_axes(dout, x.shape, dim) / max(_count(x, dim), 1)",
         new="share = restore_axes(dout, x.shape, dim)",
         found=("mean",),
-        hint="times what it should be",
+        hint="7x too large",
     ),
     Mutant(
         id="var-biased",
@@ -131,7 +58,7 @@ MUTANTS = (
         old="out = (centered * centered).sum(axis=dim, keepdims=keepdim) / (count - correction)",
         new="out = (centered * centered).sum(axis=dim, keepdims=keepdim) / count",
         found=("var",),
-        hint="times what it should be",
+        hint="n / (n - 1)",
     ),
     Mutant(
         id="amax-everywhere",
@@ -221,5 +148,45 @@ MUTANTS = (
         new="        return (np.negative(dout, out=dout),)",
         found=("neg",),
         hint="in place",
+    ),
+    Mutant(
+        id="tanh-slope",
+        family="engine",
+        what="the slope of tanh is taken for 1 - out, not 1 - out^2",
+        module="tinygrad_tf.ops.elementwise",
+        old="(1.0 - out * out)",
+        new="(1.0 - out)",
+        found=("tanh",),
+        hint="1 - out",
+    ),
+    Mutant(
+        id="var-slope-biased",
+        family="engine",
+        what="var's backward divides by n whatever the correction",
+        module="tinygrad_tf.ops.reductions",
+        old="dsquares = restore_axes(dout, x.shape, dim) / (count - correction)",
+        new="dsquares = restore_axes(dout, x.shape, dim) / (count - 0 * correction)",
+        found=("var",),
+        hint="n / (n - 1)",
+    ),
+    Mutant(
+        id="arrivals-aliased",
+        family="engine",
+        what="what arrives first is added to in place, though others hold the same array",
+        module=AUTOGRAD,
+        old="arrived[source] = dsource, is_fresh",
+        new="arrived[source] = dsource, True",
+        found=("sum of gradients",),
+        hint="added in place",
+    ),
+    Mutant(
+        id="masked-fill-gradient-passes",
+        family="engine",
+        what="the gradient passes where the entry was filled",
+        module="tinygrad_tf.ops.selection",
+        old="sum_to(np.where(mask, np.zeros((), dout.dtype), dout), x.shape), None",
+        new="sum_to(dout, x.shape), None",
+        found=("masked_fill",),
+        hint="dout itself",
     ),
 )

@@ -20,6 +20,7 @@ MUTANTS = (
         old="dweight[tokens[starts]] = np.add.reduceat(rows, starts, axis=0)",
         new="dweight[tokens[starts[:-1]]] = np.add.reduceat(rows, starts, axis=0)[:-1]",
         found=("embedding",),
+        hint="zero in 1 of 11 slices",
     ),
     Mutant(
         id="gelu-float32-slope",
@@ -29,6 +30,7 @@ MUTANTS = (
         old="square *= -HALF",
         new="square *= -ONE",
         found=("gelu",),
+        hint="exp(-x^2) in the place",
     ),
     Mutant(
         id="attention-float32-scale",
@@ -38,6 +40,7 @@ MUTANTS = (
         old="        dq *= factor\n",
         new="",
         found=("scaled_dot_product_attention",),
+        hint="sqrt(K",
     ),
     Mutant(
         id="attention-float32-average",
@@ -47,6 +50,7 @@ MUTANTS = (
         old="                lines -= average.reshape(-1)\n",
         new="",
         found=("scaled_dot_product_attention",),
+        hint="without the average",
     ),
     Mutant(
         id="layer-norm-float32-mean",
@@ -56,6 +60,7 @@ MUTANTS = (
         old="along_ones = dout.dot(shares)",
         new="along_ones = dout.dot(average)",
         found=("layer_norm",),
+        hint="mean(dout) where mean(dx_hat) belongs",
     ),
     Mutant(
         id="getitem-float32-rest",
@@ -65,5 +70,6 @@ MUTANTS = (
         old="        whole.fill(0)\n",
         new="        whole[...] = self.like\n",
         found=("getitem",),
+        hint="where it should be zero",
     ),
 )

@@ -24,7 +24,7 @@ MUTANTS = (
         old="dx = out * (dout - average)",
         new="dx = out * dout",
         found=("softmax",),
-        hint="multiple of (out)",
+        hint="out * sum(dout * out) is missing",
     ),
     Mutant(
         id="softmax-mean-for-sum",
@@ -34,7 +34,7 @@ MUTANTS = (
         old="average = (dout * out).sum(axis=dim, keepdims=True)",
         new="average = (dout * out).mean(axis=dim, keepdims=True)",
         found=("softmax",),
-        hint="multiple of (out)",
+        hint="5x too small",
     ),
     Mutant(
         id="softmax-wrong-axis",
@@ -44,6 +44,7 @@ MUTANTS = (
         old="total = exponential.sum(axis=dim, keepdims=True)",
         new="total = exponential.sum(axis=-2, keepdims=True)",
         found=("softmax",),
+        hint="sums to 1 along axis 2",
     ),
     Mutant(
         id="log-softmax-one-term",
@@ -53,7 +54,7 @@ MUTANTS = (
         old="dx = dout + np.exp(out) * dlog_total",
         new="dx = dout + 0 * dlog_total",
         found=("log_softmax",),
-        hint="dout itself",
+        hint="probs * sum(dout) is missing",
     ),
     Mutant(
         id="layer-norm-no-mean-term",
@@ -63,7 +64,7 @@ MUTANTS = (
         old="dx = inv_std * (dx_hat - along_ones - x_hat * along_x_hat)",
         new="dx = inv_std * (dx_hat - x_hat * along_x_hat)",
         found=("layer_norm",),
-        hint="constant in each line",
+        hint="mean(dx_hat) is missing",
     ),
     Mutant(
         id="layer-norm-no-variance-term",
@@ -73,7 +74,7 @@ MUTANTS = (
         old="dx = inv_std * (dx_hat - along_ones - x_hat * along_x_hat)",
         new="dx = inv_std * (dx_hat - along_ones)",
         found=("layer_norm",),
-        hint="multiple of (x - mean)",
+        hint="x_hat * mean(dx_hat * x_hat) is missing",
     ),
     Mutant(
         id="layer-norm-statistics-constant",
@@ -144,5 +145,80 @@ MUTANTS = (
         new="dbias = None if bias is None else sum_to(dout, channels) * len(bias) / dout.size",
         found=("layer_norm",),
         hint="B*T",
+    ),
+    Mutant(
+        id="softmax-average-wrong-axis",
+        family="softmax",
+        what="the backward's average is taken along the wrong axis",
+        module=SOFTMAX,
+        old="average = (dout * out).sum(axis=dim, keepdims=True)",
+        new="average = (dout * out).sum(axis=-2, keepdims=True)",
+        found=("softmax",),
+        hint="average along axis -2",
+    ),
+    Mutant(
+        id="softmax-in-place",
+        family="softmax",
+        what="the exponential is written into the input, which others have kept",
+        module=SOFTMAX,
+        old="    exponential = np.exp(x - peak)                            # 2  (...)",
+        new="    exponential = np.exp(np.subtract(x, peak, out=x), out=x)",
+        found=("softmax",),
+        hint="in place",
+    ),
+    Mutant(
+        id="layer-norm-over-tokens",
+        family="layer norm",
+        what="mean and variance are taken over the tokens",
+        module=LAYER_NORM,
+        old="    centered = x - x.mean(axis=-1, keepdims=True)                  # 1  "
+        "(..., C)\n"
+        "    variance = (centered * centered).mean(axis=-1, keepdims=True)  # 2  "
+        "(..., 1)\n",
+        new="    centered = x - x.mean(axis=-2, keepdims=True)\n"
+        "    variance = (centered * centered).mean(axis=-2, keepdims=True)\n",
+        found=("layer_norm",),
+        hint="mean and variance over axis -2",
+    ),
+    Mutant(
+        id="layer-norm-variance-over-all",
+        family="layer norm",
+        what="the variance is that of all tokens of a sequence together",
+        module=LAYER_NORM,
+        old="variance = (centered * centered).mean(axis=-1, keepdims=True)",
+        new="variance = (centered * centered).mean(axis=(-2, -1), keepdims=True)",
+        found=("layer_norm",),
+        hint="the variance over axis (-2, -1)",
+    ),
+    Mutant(
+        id="layer-norm-slope-unbiased",
+        family="layer norm",
+        what="the backward divides by C - 1 on the way through the variance",
+        module=LAYER_NORM,
+        old="along_x_hat = (dx_hat * x_hat).mean(axis=-1, keepdims=True)",
+        new="along_x_hat = (dx_hat * x_hat).sum(axis=-1, keepdims=True) / (len(dout[..., "
+        ":].T) - 1)",
+        found=("layer_norm",),
+        hint="n / (n - 1)",
+    ),
+    Mutant(
+        id="layer-norm-bias-unused",
+        family="layer norm",
+        what="the bias is never added",
+        module=LAYER_NORM,
+        old="out = scaled if bias is None else scaled + bias ",
+        new="out = scaled ",
+        found=("layer_norm",),
+        hint="never added",
+    ),
+    Mutant(
+        id="layer-norm-root-in-float32",
+        family="layer norm",
+        what="the root is taken in float32, whatever the precision of the run",
+        module=LAYER_NORM,
+        old="inv_std = 1.0 / np.sqrt(variance + eps)",
+        new="inv_std = 1.0 / np.sqrt((variance + eps).astype(np.float32))",
+        found=("layer_norm",),
+        hint="float32",
     ),
 )

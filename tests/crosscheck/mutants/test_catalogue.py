@@ -42,6 +42,22 @@ COMMON_MISTAKES = {
     "embedding rows overwritten": "embedding-overwrites",
     "tied weights counted once": "tied-weight-cut",
     "probabilities saved before dropout": "attention-dv-of-scores",
+    "softmax over the wrong axis": "attention-softmax-dim",
+    "norm over the wrong axis": "layer-norm-over-tokens",
+    "a softmax that writes into its input": "softmax-in-place",
+    "sigmoid-GELU": "gelu-sigmoid",
+    "the tanh slope under exact GELU": "gelu-slope-of-tanh",
+    "a missing 2 in the density": "gelu-density-without-2",
+    "dk not transposed": "attention-dk-not-transposed",
+    "dv not transposed": "attention-dv-not-transposed",
+    "a batch of one only": "linear-dweight-one-sequence",
+    "heads split without the transpose": "attention-heads-viewed",
+    "a bias never added": "linear-bias-unused",
+    "zero but for rounding": "linear-dbias-centred",
+    "float32 within float64": "gelu-erf-in-float32",
+    "a NumPy scalar that promotes": "gelu-numpy-scalar",
+    "square matmul with a vector": "matmul-vector-transposed",
+    "gradients aliased across tensors": "arrivals-aliased",
 }
 each = pytest.mark.parametrize("mutant", CATALOGUE, ids=[mutant.id for mutant in CATALOGUE])
 
