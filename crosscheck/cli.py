@@ -15,6 +15,7 @@ from crosscheck.commands.diff import diff_command
 from crosscheck.commands.flow import flow_command
 from crosscheck.commands.lab import lab_command
 from crosscheck.commands.mutants import mutants_command
+from crosscheck.commands.ops import ops_command
 
 OWN_OPTIONS = {"-h", "--help", "--version"}
 
@@ -42,7 +43,14 @@ def cli() -> None:
     """
 
 
-for command in (check_command, flow_command, mutants_command, lab_command, diff_command):
+for command in (
+    check_command,
+    flow_command,
+    mutants_command,
+    lab_command,
+    diff_command,
+    ops_command,
+):
     cli.add_command(command)
 
 

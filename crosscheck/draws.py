@@ -26,6 +26,7 @@ class Stream(IntEnum):
     OPTIONS = 9  # the wiring of a model that is chosen at random
     NUDGES = 10  # which way an entry is moved by one unit in the last place
     COMMON = 11  # the vector that tokens which are almost alike have in common
+    DIRECTIONS = 12  # along which a finite difference is taken
 
 
 def draws(stream: Stream, seed: int | Sequence[int]) -> np.random.Generator:

@@ -180,7 +180,7 @@ CROSSCHECK_LAYERS = [
     {"weights"},
     {"models"},
     {"tape", "parity", "flow"},
-    {"report"},
+    {"report", "ops"},
     {"comparison", "saved"},
     {"check", "mutants"},
     {"tables"},
