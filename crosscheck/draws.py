@@ -29,6 +29,7 @@ class Stream(IntEnum):
     PADDING = 12  # how long the sequences of a padded batch are
     BIASES = 13  # what a float mask adds to the scores
     MOVES = 14  # where a parameter is moved to, to see whether anything depends on it
+    DIRECTIONS = 15  # along which a finite difference is taken
 
 
 def draws(stream: Stream, seed: int | Sequence[int]) -> np.random.Generator:

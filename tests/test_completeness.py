@@ -7,9 +7,9 @@ import pkgutil
 from pathlib import Path
 
 import pytest
-from support.op_rungs import OP_RUNGS
 
 import tinygrad_tf.ops
+from crosscheck.ops.cases import OP_RUNGS
 
 HAND_DERIVED = {
     "attention", "cross_entropy", "dropout", "embedding", "gelu", "layer_norm", "linear", "matmul",

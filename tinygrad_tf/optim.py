@@ -161,7 +161,8 @@ class AdamW(Optimizer):
         lr, m, v = group["lr"], state["m"], state["v"]
         state["step"] += 1
         value *= 1 - lr * group["weight_decay"]
-        m += (1 - beta1) * (gradient - m)
+        m *= beta1
+        m += (1 - beta1) * gradient
         v *= beta2
         v += (1 - beta2) * (gradient * gradient)
         m_scale = 1 / (1 - beta1 ** state["step"])

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from support.engines import ENGINES
-from support.op_rungs import OP_RUNGS, B, C, T
 
 import tinygrad_tf
 from crosscheck import Batch, compare
+from crosscheck.ops.case import B, C, T
+from crosscheck.ops.cases import OP_RUNGS
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.02])

@@ -184,7 +184,7 @@ CROSSCHECK_LAYERS = [
     {"weights"},
     {"models", "called_rightly", "amplification", "zeros", "row"},
     {"tape", "flow"},
-    {"four_runs", "report", "parity"},
+    {"four_runs", "report", "parity", "ops"},
     {"comparison", "saved"},
     {"check", "mutants"},
     {"tables"},

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from support.engines import NUMPY
-from support.op_rungs import OP_RUNGS, B, C, T
 
 import tinygrad_tf
+from crosscheck.ops.case import B, C, T
+from crosscheck.ops.cases import OP_RUNGS
+from crosscheck.ops.memory import captured
 from tinygrad_tf import Tensor
 from tinygrad_tf.machinery.contract import Fresh
 from tinygrad_tf.nn import functional as F
@@ -36,17 +37,6 @@ def drawn(seed: int, shape: Any, dtype: Any) -> Array:
     return np.asarray(np.random.default_rng(seed).standard_normal(shape)).astype(dtype)
 
 
-def captured(node: Any) -> Iterator[Array]:
-    """The arrays that a rule's backward remembers."""
-    pending: list[Any] = [cell.cell_contents for cell in node.backward.__closure__ or ()]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, np.ndarray):
-            yield value
-        elif isinstance(value, tuple | list):
-            pending.extend(value)
-
-
 def check_gradients_share_memory_with_nothing(rung: str, dtype: str) -> None:
     """Neither with the data, nor the gradient= given, nor what the rules remember, nor each other.
 
@@ -57,7 +47,7 @@ def check_gradients_share_memory_with_nothing(rung: str, dtype: str) -> None:
     def remember(op: Any, inputs: Any, options: Any, result: Tensor) -> None:
         remembered.append(result.data)
         if result.node is not None:
-            remembered.extend(captured(result.node))
+            remembered.extend(captured(result.node.backward))
 
     leaves = [Tensor(drawn(i, (B, T, C), dtype), requires_grad=True) for i in range(2)]
     with tinygrad_tf.observe(remember):
@@ -95,7 +85,7 @@ def check_backward_returns_dout_or_views_of_it_or_fresh_memory(rung: str, dtype:
         dout = drawn(4, result.shape, result.dtype)
         dout.flags.writeable = False
         given = [x.data if isinstance(x, Tensor) else x for x in inputs]
-        kept = [a for a in (*given, *captured(result.node)) if isinstance(a, np.ndarray)]
+        kept = [a for a in (*given, *captured(result.node.backward)) if isinstance(a, np.ndarray)]
         before = [a.copy() for a in kept]
         fresh: list[Array] = []
         gradients = result.node.backward(dout)

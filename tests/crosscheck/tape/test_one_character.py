@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.op_rungs import OP_RUNGS
 
 import tinygrad_tf.ops
 from crosscheck import Batch, compare, localise
 from crosscheck.mutants import gym
 from crosscheck.mutants.mutant import Mutant
+from crosscheck.ops.cases import OP_RUNGS
 
 
 def dropout(engine: Any, x: Any) -> Any:

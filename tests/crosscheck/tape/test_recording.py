@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.op_rungs import OP_RUNGS
 
 import torch
 from crosscheck import Batch, localise
 from crosscheck.judge import FLOOR
 from crosscheck.mutants.trials import TRIALS, Trial
+from crosscheck.ops.cases import OP_RUNGS
 from crosscheck.runs import run
 from crosscheck.tape.call import Call
 from crosscheck.tape.taped_runs import TapedRuns
