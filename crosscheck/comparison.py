@@ -17,7 +17,7 @@ from crosscheck.report import Report
 from crosscheck.row import Comparison, Row
 from crosscheck.runs import COTANGENT, CROSS_ENTROPY, Batch, Run, run
 from crosscheck.sides import NUMPY, side_of
-from crosscheck.tape import first_not_finite, is_composed, localise
+from crosscheck.tape import first_not_finite, is_composed, is_of_engine, localise
 from crosscheck.zeros import zero_by_rights
 
 
@@ -129,7 +129,11 @@ def _compare_under(
 def _four_runs(
     model: Any, reference: Any, batch: Batch, *, dtype: str, loss: str, seed: int
 ) -> Quartet:
-    """Run both sides in the precisions that are asked for. Raises _OursRaisedError."""
+    """Run both sides in the precisions that are asked for.
+
+    Raises _OursRaisedError if an op of ours raises, and the reference does not: a wrong rule may
+    raise whatever it likes. What the code of a model raises is not caught.
+    """
 
     def one(model: Any, precision: str) -> Run:
         return run(model, batch, dtype=precision, loss=loss, seed=seed)
@@ -137,13 +141,15 @@ def _four_runs(
     def ours(precision: str) -> Run:
         try:
             return one(model, precision)
-        except Exception as error:  # whatever a wrong rule may raise is a finding, not a crash
-            if side_of(model) is not NUMPY or is_wrong_call(error):
+        except Exception as error:
+            if side_of(model) is not NUMPY or is_wrong_call(error) or not is_of_engine(error):
                 raise
+            one(reference, precision)  # what it cannot run either is no fault of ours
             raise _OursRaisedError(error) from error
 
-    theirs64 = one(reference, "float64")  # first: what it cannot run either is no fault of ours
-    theirs32 = one(reference, "float32") if dtype != "float64" else None
-    ours64 = ours("float64") if dtype != "float32" else None
-    ours32 = ours("float32") if dtype != "float64" else None
-    return Quartet(ours64, theirs64, ours32, theirs32)
+    return Quartet(
+        ours("float64") if dtype != "float32" else None,
+        one(reference, "float64"),
+        ours("float32") if dtype != "float64" else None,
+        one(reference, "float32") if dtype != "float64" else None,
+    )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from crosscheck.amplification import Amplification
 from crosscheck.distance import cosine, distance, norm, relative_error, worst_entry
@@ -120,7 +123,9 @@ class Rows:
         ours, theirs = rounding
         form = judge_form(a, b, "float32")
         if form is not None:
-            return [form]
+            # Numbers beyond float32's range, which float64 has judged, are no fault of ours.
+            beyond = form.verdict == Verdict.NOT_FINITE and not np.isfinite(b).all()
+            return self._nothing_asked(np.inf) if beyond and np.isfinite(truth).all() else [form]
         if ours is None or theirs is None:
             return [Judgement(Verdict.MISSING, "the reference has none in float64")]
         if largest is not None and name in self.zero:
@@ -128,11 +133,17 @@ class Rows:
             if judged.verdict.good:
                 return [judged]
             allowed = max(FLOOR32 * largest, ROUNDING * self.nearby["float32"].effect(pick, truth))
-            return [judge_zero(a, b, allowed)]
+            judged = judge_zero(a, b, allowed)
+            wrong = dataclasses.replace(judged, verdict=Verdict.ROUNDING)
+            return [judged if judged.verdict.good else wrong]
         if vanishes(norm(truth), FLOOR * (largest or 0.0)):
-            # Both sides may be all rounding, and their ratio says nothing. float64 has judged it.
-            return [judge_vanishing(norm(truth))] if self.dtype == "float32" else []
+            # Both sides may be all rounding, and their ratio says nothing.
+            return self._nothing_asked(norm(truth))
         return [judge_rounding(ours, theirs)]
+
+    def _nothing_asked(self, size: float) -> list[Judgement]:
+        """Return the judgement on an array of which only float64 can tell something."""
+        return [judge_vanishing(size)] if self.dtype == "float32" else []
 
     def _roundings(self, arrays: Quartet, pick: Pick) -> Roundings:
         """Return the relative float32 errors of both sides against the reference's float64.

@@ -10,6 +10,7 @@ that: whatever is off by 1e-12 of the largest entry is found.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ VANISHING = 1e-6  # a layer that works sends back more than this, if the cotange
 SHAPE = (2, 8)  # sequences and tokens
 LISTED = 3  # at most so many arrays are named in a row
 OUTPUT = "output"
+# What PyTorch's layer has no name for. It takes nothing from our blocks, which may be wrong.
+ACTIVATIONS = {"gelu-tanh": functools.partial(torch.nn.functional.gelu, approximate="tanh")}
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,7 @@ def _layer_and_blocks(options: ModelOptions, seed: int) -> tuple[Any, Any, Any]:
     options.pack(blocks[0])
     for name in ("norm", "residual", "fused"):
         arguments.pop(name)
-    arguments["activation"] = TORCH.models.block.ACTIVATIONS[options.activation]
+    arguments["activation"] = ACTIVATIONS.get(options.activation, options.activation)
     layer = torch.nn.TransformerEncoderLayer(**arguments, batch_first=True)
     randomize(layer, seed)
     for block in blocks:

@@ -106,11 +106,8 @@ def _in_words(rows: Found, listed: int) -> list[str]:
     mixed = [row for _, row in rows if row.verdict == Verdict.DTYPE]
     if len(mixed) > 1:
         rows = tuple((loss, row) for loss, row in rows if row.verdict != Verdict.DTYPE)
-    lines = [
-        line
-        for loss, row in rows[:listed]
-        for line in f"{row.name} (under {loss}): {row}".split("\n")
-    ]
+    said = [f"{row.name} (under {loss}): {row}" for loss, row in rows[:listed]]
+    lines = [line for words in said for line in words.split("\n")]
     if len(rows) > listed:
         lines.append(f"... and {len(rows) - listed} more")
     if len(mixed) > 1:

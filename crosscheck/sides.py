@@ -81,7 +81,8 @@ class Dialect:
     tensor: Callable[..., Any]  # (array, requires_grad=False) -> a tensor
     array: Callable[[Any], Array]  # a tensor -> its array, which shares its memory where it can
     clip_grad_norm: Callable[..., Any]  # (parameters, max_norm)
-    # Around a run: what computes with the engine's most careful kernels, where it has a choice.
+    # Around a run in float64: the engine's most careful kernels, where it has a choice. In float32,
+    # where the question is what rounding may do, it runs as it comes.
     careful: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     def __repr__(self) -> str:
@@ -148,7 +149,8 @@ class Dialect:
         x = self.tensor(in_precision(inputs, dtype), requires_grad=inputs.dtype.kind == "f")
         given = self.options(options, dtype)
         who = f"the {self.name} model {type(model).__name__}"
-        with self.careful(), watch(model, x):
+        kernels = self.careful() if dtype == "float64" else nullcontext()
+        with kernels, watch(model, x):
             output = only_tensor(model(x, **given), self.library.Tensor, who)
             value = loss.of_tensor(self, output)
             if any(leaf.requires_grad for leaf in (x, *model.parameters())):

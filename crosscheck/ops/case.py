@@ -59,12 +59,12 @@ class OpCase:
         """Return the numbers that are drawn for this case, whatever other cases there are."""
         return draws(stream, (seed, zlib.crc32(f"{self.op}, {self.name}".encode())))
 
-    def arrays(self, seed: int) -> list[Array]:
-        """Draw the inputs, in float64; float32 can hold each number as it is."""
+    def arrays(self, seed: int, dtype: str = "float64") -> list[Array]:
+        """Draw the inputs, in float64. Each is a number that this dtype can hold as it is."""
         generator = self.stream(Stream.INPUT, seed)
         drawn = (self.scale * generator.standard_normal(shape) for shape in self.shapes)
         made = (array if self.prepare is None else self.prepare(array) for array in drawn)
-        return [array.astype(np.float32).astype(np.float64) for array in made]
+        return [array.astype(dtype).astype(np.float64) for array in made]
 
     def examine(self, seed: int, dtype: str) -> Outcome:
         """Run both sides and judge. dtype: "float64", "float32" or "both"."""

@@ -41,8 +41,8 @@ def examine_op(case: OpCase, seed: int, dtype: str) -> Outcome:
 
 def _examine(case: OpCase, seed: int, dtype: str) -> Outcome:
     outcome = Outcome(case.op, case.name)
-    given = Given.drawn(case, seed)
     for precision in ("float64", "float32") if dtype == "both" else (dtype,):
+        given = Given.drawn(case, seed, precision)
         watch = MemoryWatch()
         try:
             ours = run_ours(case, given.arrays, precision, seed, watch)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from crosscheck.amplification import moved
 from crosscheck.distance import norm, relative_error
-from crosscheck.draws import Stream
 from crosscheck.judge import FLOOR32, ROUNDING, ROUNDING_FLOOR
 from crosscheck.ops.memory import MemoryWatch
 from crosscheck.ops.run_case import CaseRun, Given, run_ours, run_reference
@@ -32,21 +32,15 @@ def rounding_errors(given: Given, ours: CaseRun) -> dict[str, Errors]:
     if not any(ratio_of(a, b) > ROUNDING for a, b, _ in errors.values()):
         return errors
     squares = {name: [(a * a, b * b)] for name, (a, b, _) in errors.items()}
-    signs = given.case.stream(Stream.NUDGES, given.seed)
-    for _ in range(NUDGES):
-        moved = given.at([_nudged(array, signs) for array in given.arrays])
-        theirs = run_reference(given.case, moved.arrays, "float32", given.seed)
-        again = run_ours(given.case, moved.arrays, "float32", given.seed, MemoryWatch())
-        for name, (a, b, _) in _errors(moved, again, theirs).items():
+    for draw in range(NUDGES):
+        near = (moved(array.astype(np.float32), draw) for array in given.arrays)
+        there = given.at([array.astype(np.float64) for array in near])
+        theirs = run_reference(given.case, there.arrays, "float32", given.seed)
+        again = run_ours(given.case, there.arrays, "float32", given.seed, MemoryWatch())
+        for name, (a, b, _) in _errors(there, again, theirs).items():
             squares[name].append((a * a, b * b))
     means = {name: np.sqrt(np.mean(pairs, axis=0)) for name, pairs in squares.items()}
     return {name: (float(a), float(b), errors[name][2]) for name, (a, b) in means.items()}
-
-
-def _nudged(array: Array, signs: np.random.Generator) -> Array:
-    """Move each entry up or down to the next number of float32."""
-    towards = signs.choice([-np.inf, np.inf], array.shape).astype(np.float32)
-    return np.nextafter(array.astype(np.float32), towards).astype(np.float64)
 
 
 def _errors(given: Given, ours: CaseRun, theirs: CaseRun) -> dict[str, Errors]:

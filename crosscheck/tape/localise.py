@@ -7,13 +7,8 @@ told apart in one run, however much each of them taints.
 
 from __future__ import annotations
 
-import itertools
-import traceback
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from crosscheck.amplification import Amplification
 from crosscheck.called_rightly import require_tapes
@@ -24,18 +19,14 @@ from crosscheck.sides import Array
 from crosscheck.tape.accuse import Accuser
 from crosscheck.tape.align import align
 from crosscheck.tape.call import Call
-from crosscheck.tape.finding import Finding, Kind, Localisation
+from crosscheck.tape.finding import Finding, Localisation
 from crosscheck.tape.fingerprints import Sizes
-from crosscheck.tape.numpy_recorder import Pair, Recorder
+from crosscheck.tape.numpy_recorder import Pair
+from crosscheck.tape.raised import of_exception
 from crosscheck.tape.rounding import Rounding
 from crosscheck.tape.search import Search
 from crosscheck.tape.suspects import suspected
 from crosscheck.tape.taped_runs import TapedRuns
-from tinygrad_tf import autograd
-from tinygrad_tf.machinery import forms
-
-MACHINERY = str(Path(forms.__file__).parent)
-NUMPY_FOLDER = str(Path(np.__file__).parent)
 
 
 def localise(
@@ -61,7 +52,7 @@ def localise(
         ours, recorder, raised = runs.of_ours(tape, floor)
         _forget_strangers(recorder.pairs, tape, runs.alignment.unlike)
     instead = {} if runs.alignment is None else runs.alignment.instead
-    accused = None if raised is None else _raised(raised, recorder)
+    accused = None if raised is None else of_exception(raised, recorder)
     if accused is not None and recorder.going_back is None:  # the rest has not been reached
         tape = {key: call for key, call in tape.items() if key in recorder.pairs}
     rounding = Rounding(recorder.pairs, tape, runs.of_reference)
@@ -100,36 +91,6 @@ def _conclude(findings: list[Finding], search: Search) -> Localisation:
     }
     ops = tuple(sorted({pair.call.op for pair in search.pairs.values()}))
     return Localisation(tuple(findings), len(tainted), len(search.replays), unpaired, ops)
-
-
-def _raised(error: Exception, recorder: Recorder) -> Finding:
-    """Return the exception as a finding.
-
-    The engine's own errors say which op is to blame. Any other error is blamed going back on the op
-    whose backward was called last, or on the walk if that failed by itself; and going forward on
-    the rule that was running, or on the function.
-    """
-    what = f"it raised {type(error).__name__}: {error}"
-    # NumPy's own frames, if it has any, come last.
-    trace = traceback.extract_tb(error.__traceback__)
-    frames = [frame for frame in trace if NUMPY_FOLDER not in frame.filename]
-    frame = frames[-1]
-    rule = f"{frame.filename}:{frame.lineno}"
-    pair, op = recorder.going_back, getattr(error, "op", "")
-    in_walk = frame.filename.startswith((MACHINERY, autograd.__file__))
-    if pair is not None and (op == pair.call.op or not (op or in_walk)):
-        call = pair.call
-        return Finding(Kind.RAISED, call.op, call.path, call.key, "", what, rule, call.caller)
-    if not op and in_walk:
-        op = "backward"
-    elif not op:
-        pairs = itertools.pairwise(frames)
-        rules = [after for before, after in pairs if before.filename == forms.__file__]
-        named = [f for f in frames if not f.name.startswith("_")]  # not a private helper
-        op = (rules or named)[-1].name
-    return Finding(
-        Kind.RAISED, op, recorder.places.current, recorder.places.key(op), "", what, rule
-    )
 
 
 def _forget_strangers(

@@ -11,10 +11,10 @@ from click.testing import CliRunner, Result
 from support.pages import blocks
 
 from crosscheck.cli import cli
-from crosscheck.commands import ops as command
 from crosscheck.forms import has_fast_forms
 from crosscheck.mutants.catalogue import CATALOGUE, mutant_called
 from crosscheck.mutants.mutant import Mutant
+from crosscheck.ops import outcome
 from crosscheck.ops.cases import CASES
 
 
@@ -71,7 +71,7 @@ def test_a_bug_exits_with_1_and_is_told_on_the_screen_and_in_json(tmp_path: Path
 def test_a_mistake_exits_with_2_before_anything_is_run(
     monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
-    monkeypatch.setattr(command, "rows", lambda _: pytest.fail("it ran"))
+    monkeypatch.setattr(outcome, "rows", lambda _: pytest.fail("it ran"))
     result = crosscheck(*arguments)
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())

@@ -134,14 +134,19 @@ def test_the_loss_leaves_out_what_is_padding() -> None:
 def test_pytorchs_own_layer_has_the_mask_too(mask: str) -> None:
     """Both sides of the mirror could share a mistake in a mask; PyTorch's own layer does not."""
     options = ModelOptions(mask=mask, **SMALL)
-    assert [row.verdict for row in encoder_layer_parity(options)] == [Verdict.AGREE] * 4
+    assert [row.verdict for row in encoder_layer_parity(options).rows] == [Verdict.AGREE] * 4
     mutant = Mutant(
         id="x", family="masks", what="no mask", module=ATTENTION,
         old="mask = self._merge_masks(x, attn_mask, key_padding_mask)", new="mask = None",
         found=("add",),
     )  # fmt: skip
     with mutant.planted():
-        assert [row.agrees for row in encoder_layer_parity(options)] == [False, True, False, True]
+        assert [row.agrees for row in encoder_layer_parity(options).rows] == [
+            False,
+            True,
+            False,
+            True,
+        ]
 
 
 @pytest.mark.parametrize("mask", ["padding", "both"])

@@ -11,6 +11,7 @@ import pytest
 from support.engines import NUMPY, TORCH
 
 from crosscheck import Verdict, parity
+from crosscheck.amplification import Amplification
 from crosscheck.models import ModelOptions
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.parity import EncoderLayerParity, Parity, encoder_layer_parity, parity_failures
@@ -65,6 +66,8 @@ def test_a_gradient_is_measured_by_the_largest_entry_of_all(
         return ours if isinstance(model, NUMPY.library.nn.Module) else layer
 
     monkeypatch.setattr(parity, "run", fake)
+    monkeypatch.setattr(Amplification, "runs", [layer])  # nothing is amplified
+    monkeypatch.setattr(parity, "localise", lambda *_, **__: None)  # these are no real runs
     rows, _ = encoder_layer_parity(ModelOptions())
     assert [row.gradient for row in rows] == [2.5e-7, 0.0, 2.5e-7, 0.0]
     assert [row.agrees for row in rows] == [True, True, False, True]

@@ -1,14 +1,15 @@
 """Attention in float32, tile by tile, so that a long context never needs all its scores at once.
 
-A tile is a few heads, or some rows of one head, whose scores fit into the cache. Three more things
+A tile is a few heads, or some rows of one head, whose scores fit into the cache. Two more things
 make this form faster than the page `ops/attention.py`:
 
 * A causal tile skips the keys that none of its queries may see.
 * The scores lie in memory with the keys as their first axis. So each step of the softmax works on
   long lines of queries.
-* The backward of softmax subtracts an average, sum(dprobs * probs). It is computed as
-  sum(dout * context), which is the same number and needs no scores (Dao et al. 2022,
-  arXiv:2205.14135, appendix B.2).
+
+The backward of softmax subtracts an average, sum(dprobs * probs). It is not computed as
+sum(dout * context), the same number (Dao et al. 2022, arXiv:2205.14135, appendix B.2): that saves
+nothing here, and where softmax picks a single key, the difference would be rounding and not zero.
 
 Each call keeps its probabilities for the backward, up to KEPT bytes, and computes the others again.
 """
@@ -99,12 +100,12 @@ def attend(
             for tile, kept_of_tile in zip(group.tiles, kept_of_group, strict=True):
                 probs = kept_of_tile if group.keep else _again(_scores(q, k, tile), kept_of_tile)
                 dcontext = dout[tile.queries]
-                average = np.vecdot(dcontext, context[tile.queries])
                 dscores = _keys_first(probs.shape, q.dtype)
                 np.matmul(v[tile.keys], dcontext.swapaxes(2, 3), dscores)
                 lines = _lines(dscores)
-                lines -= average.reshape(-1)
-                lines *= _lines(probs)
+                weights = _lines(probs)
+                lines -= np.einsum("sn,sn->n", lines, weights)
+                lines *= weights
                 np.matmul(dscores.swapaxes(2, 3), k[tile.keys], dq[tile.queries])
                 _add_product(dk[tile.keys], dscores, q[tile.queries], whole)
                 _add_product(dv[tile.keys], probs, dcontext, whole)
@@ -133,6 +134,7 @@ def _again(scores: Array, logs: Array) -> Array:
     lines = _lines(scores)
     lines -= logs
     np.exp(lines, lines)
+    lines /= filled(len(lines), 1.0).dot(lines)  # large logs have lost digits
     return scores
 
 

@@ -47,7 +47,7 @@ MUTANTS = (
         family="attention",
         what="the fast form forgets the average that softmax's backward subtracts",
         module="tinygrad_tf.fast.attention",
-        old="                lines -= average.reshape(-1)\n",
+        old='                lines -= np.einsum("sn,sn->n", lines, weights)\n',
         new="",
         found=("scaled_dot_product_attention",),
         hint="without the average",
