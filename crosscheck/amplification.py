@@ -8,18 +8,19 @@ What the move changes, a deep model may have multiplied by a billion.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from crosscheck.distance import distance
 from crosscheck.draws import Stream, draws
+from crosscheck.judge import ROUNDING
 from crosscheck.runs import Batch, Run, run
 from crosscheck.sides import TORCH, Array, in_precision
 
 DRAWS = 4  # one draw may happen to change little; the largest effect counts
+HOPELESS = 1e3  # draws do not differ from one another by more than this
 
 
 def moved(array: Array, draw: int) -> Array:
@@ -49,17 +50,29 @@ class Amplification:
         self._dtype = dtype  # "float32" or "float64"
         self._loss = loss
         self._seed = seed  # of the cotangent
+        self._made: list[Run] = []
 
-    @cached_property
-    def runs(self) -> list[Run]:
-        """The runs on what is moved."""
-        return [self._run(draw) for draw in range(DRAWS)]
+    @property
+    def runs(self) -> Iterator[Run]:
+        """The runs on what is moved, each made once."""
+        for draw in range(DRAWS):
+            if draw == len(self._made):
+                self._made.append(self._run(draw))
+            yield self._made[draw]
 
-    def effect(self, pick: Callable[[Run], Array | None], truth: Array) -> float:
-        """Return the largest |moved - truth| of the array that `pick` takes from a run."""
-        arrays = [pick(run) for run in self.runs]
-        sizes = [distance(array, truth) for array in arrays if array is not None]
-        return max((size for size in sizes if np.isfinite(size)), default=0.0)
+    def effect(self, pick: Callable[[Run], Array | None], truth: Array, difference: float) -> float:
+        """Return the largest |moved - truth| of the array that `pick` takes from a run.
+
+        No more runs are made once the effect explains a difference of that norm, or is far from it.
+        """
+        effect = 0.0
+        for near in self.runs:
+            array = pick(near)
+            change = np.nan if array is None else distance(array, truth)
+            effect = max(effect, change if np.isfinite(change) else 0.0)
+            if difference <= ROUNDING * effect or difference > HOPELESS * ROUNDING * effect:
+                break
+        return effect
 
     def _run(self, draw: int) -> Run:
         model = TORCH.copy(self._reference, self._dtype)

@@ -18,7 +18,7 @@ from crosscheck.row import Comparison, Row
 from crosscheck.runs import COTANGENT, CROSS_ENTROPY, Batch, Run, run
 from crosscheck.sides import NUMPY, side_of
 from crosscheck.tape import first_not_finite, is_composed, is_of_engine, localise
-from crosscheck.zeros import zero_by_rights
+from crosscheck.zeros import Zeros
 
 
 def compare(
@@ -48,8 +48,9 @@ def compare(
     losses = [COTANGENT] if batch.targets is None else [CROSS_ENTROPY, COTANGENT]
     report = Report(dtype, seed, (), fast=side_of(model) is NUMPY and are_fast_forms_on())
     try:
+        zeros = Zeros(reference, batch, seed)
         comparisons = tuple(
-            _compare_under(loss, model, reference, batch, dtype, seed) for loss in losses
+            _compare_under(loss, model, reference, batch, dtype, seed, zeros) for loss in losses
         )
     except _OursRaisedError as raised:
         where = localise(model, reference, batch, loss=losses[0], seed=seed)
@@ -107,17 +108,16 @@ class _OursRaisedError(Exception):
 
 
 def _compare_under(
-    loss: str, model: Any, reference: Any, batch: Batch, dtype: str, seed: int
+    loss: str, model: Any, reference: Any, batch: Batch, dtype: str, seed: int, zeros: Zeros
 ) -> Comparison:
     runs = _four_runs(model, reference, batch, dtype=dtype, loss=loss, seed=seed)
-    theirs = runs.theirs64.by_part()
+    theirs = runs.theirs64.by_part
     largest = largest_gradient(theirs.values())
     nearby = {
         precision: Amplification(reference, batch, dtype=precision, loss=loss, seed=seed)
         for precision in ("float64", "float32")
     }
-    zero = zero_by_rights(reference, batch, theirs, FLOOR * largest, seed)
-    rows = Rows(runs, dtype, nearby, zero, largest)
+    rows = Rows(runs, dtype, nearby, zeros.among(theirs, FLOOR * largest), largest)
     outputs = [rows.output("output", lambda run: run.output)]
     if loss == CROSS_ENTROPY:
         outputs.append(rows.output("loss", lambda run: run.loss))

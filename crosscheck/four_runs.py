@@ -68,7 +68,7 @@ class Rows:
 
     def gradient(self, name: str) -> Row:
         """Judge the gradient of a parameter, of a part of it, or of the input."""
-        return self._row(name, lambda run: run.by_part().get(name), self.largest)
+        return self._row(name, lambda run: run.by_part.get(name), self.largest)
 
     def _row(self, name: str, pick: Pick, largest: float | None) -> Row:
         arrays = self.runs.map(pick)
@@ -108,7 +108,8 @@ class Rows:
             judged = judge_gradient(a, b, largest)
         if judged.verdict != Verdict.DISAGREE:
             return judged
-        return judge_amplified(judged, distance(a, b), self.nearby["float64"].effect(pick, b))
+        gap = distance(a, b)
+        return judge_amplified(judged, gap, self.nearby["float64"].effect(pick, b, gap))
 
     def _single(
         self,
@@ -132,8 +133,8 @@ class Rows:
             judged = judge_zero(a, b, FLOOR32 * largest)
             if judged.verdict.good:
                 return [judged]
-            allowed = max(FLOOR32 * largest, ROUNDING * self.nearby["float32"].effect(pick, truth))
-            judged = judge_zero(a, b, allowed)
+            effect = self.nearby["float32"].effect(pick, truth, distance(a, truth))
+            judged = judge_zero(a, b, max(FLOOR32 * largest, ROUNDING * effect))
             wrong = dataclasses.replace(judged, verdict=Verdict.ROUNDING)
             return [judged if judged.verdict.good else wrong]
         if vanishes(norm(truth), FLOOR * (largest or 0.0)):
@@ -156,13 +157,14 @@ class Rows:
         if ours is None or theirs is None or judge_rounding(ours, theirs).verdict.good:
             return ours, theirs
         size = norm(truth)
-        return ours, max(theirs, self.nearby["float32"].effect(pick, truth) / size if size else 0.0)
+        effect = self.nearby["float32"].effect(pick, truth, ours * size)
+        return ours, max(theirs, effect / size if size else 0.0)
 
 
 def gradient_names(runs: Quartet) -> list[str]:
     """Return the names of all gradients that either side has or should have, ours first."""
     ours = runs.ours64 or runs.ours32
-    return list({**ours.by_part(), **runs.theirs64.by_part()})
+    return list({**ours.by_part, **runs.theirs64.by_part})
 
 
 def _rounding(single: Array | None, truth: Array | None) -> float | None:

@@ -122,7 +122,7 @@ def _legend(comparison: Comparison, dtype: str, has_ratio: bool) -> Table:
         lines["f32"] = f"{ratio}, at most {ROUNDING:g}, or our error below {ROUNDING_FLOOR:g}"
     if any(row.verdict == Verdict.ZERO for row in comparison.rows):
         lines["zero"] = (
-            "moving it changes nothing: softmax cannot see what a bias of the keys adds to all scores"
+            "moving it changes nothing: softmax does not see what a bias of the keys adds to scores"
         )
     if any(is_part(row.name) for row in comparison.rows):
         lines["q, k, v"] = "the three parts of the in-projection"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -65,8 +66,9 @@ class Run:
     loss: Array  # its value, a single number
     gradients: Gradients  # by the name of a parameter, or INPUT; None where nothing arrived
 
+    @cached_property
     def by_part(self) -> Gradients:
-        """Return the gradients; the parts of an in-projection come one by one."""
+        """The gradients; the parts of an in-projection come one by one."""
         return dict(with_parts(self.gradients))
 
 

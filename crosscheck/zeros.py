@@ -23,35 +23,44 @@ from crosscheck.sides import TORCH, Array
 SIZES = (1.0, 100.0)  # how far a parameter is moved; a small move may change too little to be seen
 
 
-def zero_by_rights(
-    reference: Any, batch: Batch, gradients: Mapping[str, Array | None], floor: float, seed: int
-) -> frozenset[str]:
-    """Return the names of the parameters on which the output of the reference does not depend.
+class Zeros:
+    """Tells which gradients of a reference are zero by rights. It is copied, never changed."""
 
-    gradients: the reference's, in float64, the parts of an in-projection one by one. floor: the
-    norm below which a gradient may be zero. The reference is copied, never changed.
-    """
-    model = TORCH.copy(reference, "float64")
-    weights = TORCH.memory(model)
-    here = {n: g for n, g in gradients.items() if g is not None and whole(n) in weights}
-    small = {name for name, gradient in here.items() if norm(gradient) <= floor}
-    alive = {module_of(name) for name in here.keys() - small}
-    asked = sorted(name for name in small if module_of(name) in alive)
-    if not asked:
-        return frozenset()
-    before = _output(model, batch)
+    def __init__(self, reference: Any, batch: Batch, seed: int) -> None:
+        self._model = TORCH.copy(reference, "float64")
+        self._weights = TORCH.memory(self._model)
+        self._batch = batch
+        self._seed = seed
+        self._answers: dict[frozenset[str], bool] = {}  # what has been asked before
 
-    def is_free(names: Collection[str]) -> bool:
+    def among(self, gradients: Mapping[str, Array | None], floor: float) -> frozenset[str]:
+        """Return the names of those that are zero by rights.
+
+        gradients: the reference's, in float64, the parts of an in-projection one by one. floor: the
+        norm below which one of them may be zero.
+        """
+        here = {n: g for n, g in gradients.items() if g is not None and whole(n) in self._weights}
+        small = {name for name, gradient in here.items() if norm(gradient) <= floor}
+        alive = {module_of(name) for name in here.keys() - small}
+        asked = frozenset(name for name in small if module_of(name) in alive)
+        # One question about all of them saves most models the questions about each.
+        if not asked or self._are_free(asked):
+            return asked
+        return frozenset(name for name in asked if self._are_free(frozenset([name])))
+
+    def _are_free(self, names: frozenset[str]) -> bool:
         """Whether moving these weights, near or far, changes the output by rounding at most."""
-        for size in SIZES:
-            with _moved(weights, names, size, seed):
-                after = _output(model, batch)
-            if not distance(after, before) <= RELATIVE * norm(before):
-                return False
-        return True
+        if names not in self._answers:
+            before = self._output()
+            changes = []
+            for size in SIZES:
+                with _moved(self._weights, names, size, self._seed):
+                    changes.append(distance(self._output(), before))
+            self._answers[names] = all(c <= RELATIVE * norm(before) for c in changes)
+        return self._answers[names]
 
-    # One question about all of them saves most models the questions about each.
-    return frozenset(asked if is_free(asked) else (name for name in asked if is_free([name])))
+    def _output(self) -> Array:
+        return run(self._model, self._batch, dtype="float64", loss=COTANGENT).output
 
 
 @contextmanager
@@ -60,14 +69,10 @@ def _moved(
 ) -> Iterator[None]:
     """Within this block, add random numbers of this size to the weights of these names."""
     generator = draws(Stream.MOVES, seed)
-    places = [named_view(weights, name) for name in names]
+    places = [named_view(weights, name) for name in sorted(names)]
     kept = [place.copy() for place in places]
     for place in places:
         place += size * generator.standard_normal(place.shape)
     yield
     for place, before in zip(places, kept, strict=True):
         place[...] = before
-
-
-def _output(model: Any, batch: Batch) -> Array:
-    return run(model, batch, dtype="float64", loss=COTANGENT).output

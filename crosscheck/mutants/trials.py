@@ -55,7 +55,7 @@ class Trial:
         except Exception as error:  # a planted bug may raise anything
             where = localise(model, reference, batch, loss=batch.loss, seed=seed)
             return Outcome(False, f"{type(error).__name__}: {error}", where)
-        return Outcome(report.agrees, str(report), report.localisation)
+        return Outcome(report.agrees, "" if report.agrees else str(report), report.localisation)
 
 
 @dataclass(frozen=True)

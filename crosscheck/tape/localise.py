@@ -120,8 +120,9 @@ def _agree(ours: Run, theirs: Run, floor: float, nearby: Amplification) -> bool:
     def is_right(pick: Callable[[Run], Array | None], floor: float) -> bool:
         right = pick(theirs)
         gap = gap_between(pick(ours), right, floor)
-        explained = right is not None and gap.difference <= ROUNDING * nearby.effect(pick, right)
-        return gap.agrees or explained
+        if gap.agrees or right is None:
+            return gap.agrees
+        return gap.difference <= ROUNDING * nearby.effect(pick, right, gap.difference)
 
     def gradient_is_right(name: str) -> bool:
         return is_right(lambda run: run.gradients.get(name), floor)

@@ -99,7 +99,7 @@ def test_the_legend_tells_the_limits_and_what_is_there(check: Check) -> None:
         "error     |NumPy - PyTorch| / |PyTorch| in float64, at most 1e-10\n",
         "f32       our float32 rounding error over PyTorch's own, at most 8, "
         "or our error below 1e-06\n",
-        "zero      moving it changes nothing: softmax cannot see",
+        "zero      moving it changes nothing: softmax does not see",
         "q, k, v   the three parts of the in-projection\n\n",
     ):
         assert line in text
