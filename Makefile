@@ -16,10 +16,14 @@ RESULTS := docs/results
 EITHER_FORM := tests --ignore=tests/fast --ignore=tests/internals
 WITHOUT_FAST := .venv/without-fast
 
-.PHONY: run test test-fast test-without-fast check lint types coverage bench flow format clean
+.PHONY: run ops test test-fast test-without-fast test-honest check lint types coverage bench flow format clean
 
 run: $(READY)
 	@$(BIN)/crosscheck
+
+# Every op alone, on ordinary and on extreme inputs.
+ops: $(READY)
+	@$(BIN)/crosscheck ops
 
 test: $(READY)
 	$(TEST)
@@ -33,6 +37,10 @@ test-without-fast: $(READY)
 	rm -rf $(WITHOUT_FAST) && mkdir $(WITHOUT_FAST)
 	tar --exclude=./.git --exclude=./.venv --exclude=fast -cf - . | tar -xf - -C $(WITHOUT_FAST)
 	cd $(WITHOUT_FAST) && PYTHONPATH=. PATH="$(CURDIR)/$(BIN):$$PATH" $(subst $(BIN)/,,$(TEST)) $(EITHER_FORM)
+
+# Many runs of right code, none of which may be accused, and bugs in deep stacks.
+test-honest: $(READY)
+	$(TEST) -m honest tests
 
 check: lint types coverage
 

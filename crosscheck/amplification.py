@@ -1,44 +1,80 @@
 """What rounding alone does to a run: the reference against itself.
 
-The reference runs again on weights and inputs that are moved by one unit in the last place, up or
-down as if at random. No two programs can be closer than that: each rounds every number on its way.
-What the move changes, a deep model may have multiplied by a billion.
+The reference runs again, and every number is moved by one unit in the last place, up or down as if
+at random: the weights, the input, and what each of its functions makes, forward and back. No two
+programs can be closer than that, for each rounds every number on its way. What the moves change, a
+deep model may have multiplied by a billion. (This is Monte Carlo arithmetic: Parker 1997, "Monte
+Carlo arithmetic: exploiting randomness in floating-point arithmetic", UCLA CSD-970002.)
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+import torch
 from crosscheck.distance import distance
 from crosscheck.draws import Stream, draws
 from crosscheck.judge import ROUNDING
 from crosscheck.runs import Batch, Run, run
 from crosscheck.sides import TORCH, Array, in_precision
+from torch.utils._python_dispatch import TorchDispatchMode
 
 DRAWS = 4  # one draw may happen to change little; the largest effect counts
 HOPELESS = 1e3  # draws do not differ from one another by more than this
 
 
-def moved(array: Array, draw: int) -> Array:
-    """Return floats, each moved by one unit in its last place, up or down; other arrays as is.
+def moved(array: Array, draw: int, units: int = 1) -> Array:
+    """Return floats, each moved by so many units in its last place; other arrays as they are.
+
+    Up or down is as if drawn, differently for each draw.
 
     Equal numbers move together, and zero stays: that two numbers are equal, or that one is zero, is
     no matter of rounding, and what happens at a tie or a kink is not to be excused by it.
     """
     if array.dtype.kind != "f":
         return array
-    bits = np.atleast_1d(array).view(f"u{array.itemsize}")
-    # The highest bit of a product with an odd number depends on all bits, as if it were drawn.
-    factor = int(draws(Stream.NUDGES, draw).integers(1 << 62)) * 2 + 1
-    product = bits * np.uint64(factor).astype(bits.dtype)
-    up = product >> (8 * array.itemsize - 1)
-    way = np.where(up.reshape(array.shape) == 1, np.inf, -np.inf).astype(array.dtype)
-    nearby: Array = np.where(array == 0, array, np.nextafter(array, way))
-    return nearby
+    bits = np.atleast_1d(array).view(f"i{array.itemsize}")
+    # The sign of a product with an odd number depends on all bits, as if it were drawn. To add one
+    # to the bits of a float is to go to the next one, away from zero.
+    up = bits * _odd_number(draw).astype(bits.dtype) >= 0
+    nearby: Array = (bits + np.where(up, units, -units).astype(bits.dtype)).view(array.dtype)
+    nearby = nearby.reshape(array.shape)
+    return np.where((array == 0) | ~np.isfinite(array), array, nearby)
+
+
+@functools.cache
+def _odd_number(draw: int) -> Any:
+    return np.int64(2 * draws(Stream.NUDGES, draw).integers(1 << 62) + 1)
+
+
+class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Within this block, whatever PyTorch computes is moved by one unit in the last place.
+
+    A dispatch mode sees the functions that others are made of, and those of the way back too.
+    """
+
+    def __init__(self, draw: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._draw = draw
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        results = made if isinstance(made, tuple | list) else (made,)
+        for result, returned in zip(results, func._schema.returns, strict=False):
+            # A view, or what was written into, is no new number.
+            is_new = isinstance(result, torch.Tensor) and returned.alias_info is None
+            if is_new and result.is_floating_point() and func not in _COPIES:
+                array = TORCH.array(result)
+                array[...] = moved(array, self._draw)
+        return made
+
+
+_COPIES = (torch.ops.aten.clone.default, torch.ops.aten._to_copy.default)
 
 
 class Amplification:
@@ -80,4 +116,7 @@ class Amplification:
             weight[...] = moved(weight, draw)
         inputs = moved(in_precision(self._batch.inputs, self._dtype), draw)
         batch = dataclasses.replace(self._batch, inputs=inputs)
-        return run(model, batch, dtype=self._dtype, loss=self._loss, seed=self._seed)
+        return run(
+            model, batch, dtype=self._dtype, loss=self._loss, seed=self._seed,
+            watch=lambda model, inputs: Rounding(draw),
+        )  # fmt: skip

@@ -17,7 +17,13 @@ from crosscheck.report import Report
 from crosscheck.row import Comparison, Row
 from crosscheck.runs import COTANGENT, CROSS_ENTROPY, Batch, Run, run
 from crosscheck.sides import NUMPY, side_of
-from crosscheck.tape import first_not_finite, is_composed, is_of_engine, localise
+from crosscheck.tape import (
+    first_not_finite,
+    is_composed,
+    is_of_engine,
+    localise,
+    localise_rounding,
+)
 from crosscheck.zeros import Zeros
 
 
@@ -62,28 +68,34 @@ def compare(
         report = dataclasses.replace(report, first_not_finite=first_not_finite(model, batch))
     if not report.wrong:
         return report
-    where = localise(model, reference, batch, loss=report.wrong[0][0], seed=seed)
-    report = dataclasses.replace(report, localisation=where)
-    return report if where.findings else _excused(report, model, batch)
+    only_float32 = all(_is_float32(row, dtype) for _, row in report.wrong)
+    search = localise_rounding if only_float32 else localise
+    where = search(model, reference, batch, loss=report.wrong[0][0], seed=seed)
+    if only_float32 and not where.findings:
+        report = _excused(report, model, batch)
+    return dataclasses.replace(report, localisation=where) if report.wrong else report
 
 
 def _excused(report: Report, model: Any, batch: Batch) -> Report:
     """Excuse float32 errors that no op is to blame for.
 
-    Each op alone is as exact as the reference's. If the run is made of them and of nothing else,
-    then the errors are theirs, amplified: at the kink of a ReLU, for instance, more than the draws
-    of the reference have shown.
+    If each op alone is exact, and the run is made of ops and of nothing else, then the errors are
+    theirs, amplified: at the kink of a ReLU, for instance, more than the draws of the reference
+    have shown.
     """
     composed = {
         comparison.loss: is_composed(model, batch, loss=comparison.loss, seed=report.seed)
         for comparison in report.comparisons
-        if any(row.verdict == Verdict.ROUNDING for row in comparison.rows)
+        if any(row.verdict.wrong for row in comparison.rows)
     }
 
     def excuse(loss: str, row: Row) -> Row:
-        if row.verdict != Verdict.ROUNDING or not composed[loss]:
+        if not row.verdict.wrong or not composed[loss]:
             return row
-        reason = f"{row.reason}; but each op alone is as exact as the reference's"
+        if row.verdict == Verdict.NOT_FINITE:
+            reason = f"{row.reason}, beyond float32's range: nothing is tested here"
+            return dataclasses.replace(row, verdict=Verdict.VACUOUS, reason=reason)
+        reason = f"{row.reason}; but each op alone is exact, and nothing happens between them"
         return dataclasses.replace(row, verdict=Verdict.AGREE, reason=reason)
 
     def excuse_all(loss: str, rows: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -98,6 +110,12 @@ def _excused(report: Report, model: Any, batch: Batch) -> Report:
         for comparison in report.comparisons
     )
     return dataclasses.replace(report, comparisons=comparisons)
+
+
+def _is_float32(row: Row, dtype: str) -> bool:
+    """Whether what is wrong in a row is wrong in float32 only."""
+    of_values = row.verdict in (Verdict.ROUNDING, Verdict.NOT_FINITE)
+    return of_values and (dtype == "float32" or row.error is not None)
 
 
 class _OursRaisedError(Exception):
@@ -117,7 +135,7 @@ def _compare_under(
         precision: Amplification(reference, batch, dtype=precision, loss=loss, seed=seed)
         for precision in ("float64", "float32")
     }
-    rows = Rows(runs, dtype, nearby, zeros.among(theirs, FLOOR * largest), largest)
+    rows = Rows(runs, dtype, nearby, zeros.among(theirs, FLOOR * largest, loss), largest)
     outputs = [rows.output("output", lambda run: run.output)]
     if loss == CROSS_ENTROPY:
         outputs.append(rows.output("loss", lambda run: run.loss))

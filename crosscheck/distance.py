@@ -40,8 +40,9 @@ def largest_entry(array: Array) -> float:
 
 
 def distance(a: Array, b: Array) -> float:
-    """Return |a - b|."""
-    return norm(a.astype(np.float64) - b)
+    """Return |a - b|; NaN where both have the same infinity."""
+    with np.errstate(invalid="ignore"):
+        return norm(a.astype(np.float64) - b)
 
 
 def relative_error(a: Array, b: Array) -> float:

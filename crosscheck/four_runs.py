@@ -74,11 +74,15 @@ class Rows:
         arrays = self.runs.map(pick)
         single = self.dtype == "float32"
         ours, theirs = arrays.ours32 if single else arrays.ours64, arrays.theirs64
-        rounding = self._roundings(arrays, pick)
-        judgements = [] if single else [self._double(name, pick, ours, theirs, largest)]
-        if self.dtype != "float64":
-            judgements += self._single(name, pick, arrays, rounding, largest)
-        # What is wrong in float64 is said before what is wrong in float32 only.
+        zero = name in self.zero and largest is not None
+        judgements = [] if single else [self._double(pick, ours, theirs, largest, zero)]
+        # What is wrong in float64 need not be asked what it is in float32.
+        may_be_luck = not any(judgement.verdict.wrong for judgement in judgements)
+        rounding = self._roundings(arrays, pick, may_be_luck)
+        if self.dtype != "float64" and may_be_luck:
+            judgements += self._single(pick, arrays, rounding, largest, zero)
+        if ours is None and theirs is None and (side := self._without(name)):
+            judgements = [Judgement(Verdict.MISSING, f"{side} has no parameter of this name")]
         judged = min(judgements, key=lambda j: (not j.verdict.wrong, not j.verdict.unproved))
         return Row(
             name=name,
@@ -93,8 +97,14 @@ class Rows:
             **_side_by_side(ours, theirs),
         )
 
+    def _without(self, name: str) -> str:
+        """Return the side that has nothing of this name, not even a gradient that is absent."""
+        ours = self.runs.ours64 or self.runs.ours32
+        sides = {"the model": ours, "the reference": self.runs.theirs64}
+        return next((side for side, run in sides.items() if name not in run.by_part), "")
+
     def _double(
-        self, name: str, pick: Pick, a: Array | None, b: Array | None, largest: float | None
+        self, pick: Pick, a: Array | None, b: Array | None, largest: float | None, zero: bool
     ) -> Judgement:
         """Judge an array in float64."""
         form = judge_form(a, b, "float64")
@@ -102,22 +112,23 @@ class Rows:
             return form or Judgement(Verdict.ABSENT, "")
         if largest is None:
             judged = judge_output(a, b)
-        elif name in self.zero:
+        elif zero:
             judged = judge_zero(a, b, FLOOR * largest)
         else:
             judged = judge_gradient(a, b, largest)
         if judged.verdict != Verdict.DISAGREE:
             return judged
         gap = distance(a, b)
-        return judge_amplified(judged, gap, self.nearby["float64"].effect(pick, b, gap))
+        effect = self.nearby["float64"].effect(pick, b, gap)
+        return judge_amplified(judged, gap, effect, norm(b))
 
     def _single(
         self,
-        name: str,
         pick: Pick,
         arrays: Quartet,
         rounding: Roundings,
         largest: float | None,
+        zero: bool,
     ) -> list[Judgement]:
         """Judge an array in float32; return nothing where nothing can be asked of it."""
         a, b, truth = arrays.ours32, arrays.theirs32, arrays.theirs64
@@ -129,7 +140,7 @@ class Rows:
             return self._nothing_asked(np.inf) if beyond and np.isfinite(truth).all() else [form]
         if ours is None or theirs is None:
             return [Judgement(Verdict.MISSING, "the reference has none in float64")]
-        if largest is not None and name in self.zero:
+        if largest is not None and zero:
             judged = judge_zero(a, b, FLOOR32 * largest)
             if judged.verdict.good:
                 return [judged]
@@ -146,7 +157,7 @@ class Rows:
         """Return the judgement on an array of which only float64 can tell something."""
         return [judge_vanishing(size)] if self.dtype == "float32" else []
 
-    def _roundings(self, arrays: Quartet, pick: Pick) -> Roundings:
+    def _roundings(self, arrays: Quartet, pick: Pick, may_be_luck: bool) -> Roundings:
         """Return the relative float32 errors of both sides against the reference's float64.
 
         One sample of the reference's may be luck. So where ours is too large beside it, several are
@@ -154,7 +165,9 @@ class Rows:
         """
         truth = arrays.theirs64
         ours, theirs = (_rounding(a, truth) for a in (arrays.ours32, arrays.theirs32))
-        if ours is None or theirs is None or judge_rounding(ours, theirs).verdict.good:
+        if ours is None or theirs is None or not may_be_luck:
+            return ours, theirs
+        if judge_rounding(ours, theirs).verdict.good:
             return ours, theirs
         size = norm(truth)
         effect = self.nearby["float32"].effect(pick, truth, ours * size)

@@ -25,6 +25,7 @@ from crosscheck.sides import Array
 FLOOR = 1e-12
 FLOOR32 = 1e-5
 ROUNDING = 8.0
+SHARE = 0.5  # of an array: if rounding changes that much, the array is nothing else
 ROUNDING_FLOOR = 1e-6  # below this, a relative float32 error is a matter of luck, for both sides
 
 
@@ -114,14 +115,16 @@ def judge_zero(a: Array, b: Array, allowed: float) -> Judgement:
     return Judgement(Verdict.DISAGREE, f"norm {biggest:.1e} where theory says zero")
 
 
-def judge_amplified(judged: Judgement, difference: float, effect: float) -> Judgement:
+def judge_amplified(judged: Judgement, difference: float, effect: float, size: float) -> Judgement:
     """Judge a difference that is too large once more, beside what rounding does to the reference.
 
     difference: |ours - theirs|. effect: what moving weights and input by one unit in the last place
-    changes in the reference, in the same norm.
+    changes in the reference, in the same norm. size: the norm of the reference.
     """
     if difference > ROUNDING * effect:
         return judged
+    if effect >= SHARE * size:
+        return judge_vanishing(size, judged.error)  # it is nothing but rounding
     reason = (
         f"the difference is {difference:.1e}; but one unit in the last place of the weights and "
         f"the input changes the reference by {effect:.1e}"

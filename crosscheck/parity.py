@@ -55,9 +55,9 @@ class Parity:
     # The arrays beyond the limit, at most LISTED, the worst first: OUTPUT, or whose gradient it is.
     worst: tuple[str, ...] = ()
     raised: str = ""  # the exception in which the run ended: then both differences are infinite
-    # What PyTorch's own layer differs from itself if its weights and the input are moved by one
-    # unit in the last place. It is measured only where the limit is not kept.
-    rounding: float | None = None
+    # What rounding does to the output and to the gradients of PyTorch's own layer, measured as the
+    # differences are. It is measured only where the limit is not kept.
+    rounding: tuple[float, float] | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -65,8 +65,10 @@ class Parity:
         gradient = 0.0 if self.gradient is None else self.gradient
         if self.output < self.limit and gradient < self.limit:
             return Verdict.VACUOUS if self.gradient is None else Verdict.AGREE
-        explained = ROUNDING * (self.rounding or 0.0)
-        if self.output <= explained and gradient <= explained:
+        of_output, of_gradient = (
+            max(self.limit, ROUNDING * r) for r in self.rounding or (0.0, 0.0)
+        )
+        if self.output <= of_output and gradient <= of_gradient:
             return Verdict.AGREE if self.dtype == "float32" else Verdict.AMPLIFIED
         return Verdict.DISAGREE
 
@@ -124,8 +126,9 @@ def encoder_layer_parity(options: ModelOptions, seed: int = 0) -> EncoderLayerPa
         dtype for (dtype, _), row in rows.items() if row.verdict.wrong and not row.raised
     }:
         nearby = Amplification(layer, batch, dtype=dtype, loss=COTANGENT, seed=seed)
-        changes = (_differences(near, expected["float64"], scale or 1.0) for near in nearby.runs)
-        rounding = max(_largest(change.values()) for change in changes)
+        changes = [_differences(near, expected["float64"], scale or 1.0) for near in nearby.runs]
+        outputs = _largest(change.pop(OUTPUT) for change in changes)
+        rounding = outputs, _largest(_largest(change.values()) for change in changes)
         for side in ("tinygrad_tf", "torch_impl"):
             rows[dtype, side] = dataclasses.replace(rows[dtype, side], rounding=rounding)
     where = None

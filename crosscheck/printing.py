@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import textwrap
 from collections.abc import Iterable
 
 from rich import box
@@ -53,6 +54,18 @@ def printed(section: RenderableType) -> str:
     with console.capture() as captured:
         console.print(section)
     return "\n".join(line.rstrip() for line in captured.get().strip("\n").split("\n"))
+
+
+def hanging(text: str, width: int) -> str:
+    """Fold the lines of a text that are too long, with more space before what is folded."""
+    folded = []
+    for line in text.split("\n"):
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        folded += textwrap.wrap(
+            line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False,
+            replace_whitespace=False, drop_whitespace=True,
+        ) or [""]  # fmt: skip
+    return "\n".join(folded)
 
 
 def plural(count: int, one: str, many: str) -> str:

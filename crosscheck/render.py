@@ -14,7 +14,7 @@ from crosscheck.in_projection import is_part
 from crosscheck.judge import ROUNDING, ROUNDING_FLOOR, Verdict
 from crosscheck.models import ModelOptions
 from crosscheck.parity import parity_failures
-from crosscheck.printing import plural, print_sections, two_columns
+from crosscheck.printing import hanging, plural, print_sections, two_columns
 from crosscheck.row import Comparison
 from crosscheck.tables import gradient_table, parity_table, shown_error
 
@@ -48,9 +48,10 @@ def _sections(check: Check, console: Console) -> list[RenderableType]:
         parity = parity_table(check.parity, check.options.width, console)
     sections.append(parity)
     if said := _parity_failures(check):
-        sections.append(Text(said, "red"))
+        sections.append(Text(hanging(said, console.width), "red"))
     if not check.report.agrees:
-        sections.append(Text(str(check.report), "red" if check.report.disagrees else "yellow"))
+        said = hanging(str(check.report), console.width)
+        sections.append(Text(said, "red" if check.report.disagrees else "yellow"))
     return [*sections, _verdict(check)]
 
 
@@ -124,6 +125,8 @@ def _legend(comparison: Comparison, dtype: str, has_ratio: bool) -> Table:
         lines["zero"] = (
             "moving it changes nothing: softmax does not see what a bias of the keys adds to scores"
         )
+    if any(row.verdict == Verdict.AMPLIFIED for row in comparison.rows):
+        lines["amplified"] = "rounding alone does as much to PyTorch's side: nothing is proved here"
     if any(is_part(row.name) for row in comparison.rows):
         lines["q, k, v"] = "the three parts of the in-projection"
     *_, last = lines
@@ -140,7 +143,8 @@ def _summary(comparison: Comparison, dtype: str) -> Text:
 
 
 def _worst(comparisons: tuple[Comparison, ...], dtype: str) -> float | None:
-    errors = (shown_error(row, dtype) for comparison in comparisons for row in comparison.rows)
+    rows = (row for comparison in comparisons for row in comparison.rows if row.verdict.good)
+    errors = (shown_error(row, dtype) for row in rows)
     return max((e for e in errors if e is not None and math.isfinite(e)), default=None)
 
 

@@ -67,10 +67,13 @@ class Report:
         lines = [f"the model raised {self.raised}" if self.raised else self._counts(count)]
         lines += filter(None, [self.first_not_finite])
         listed = LISTED
-        if self.localisation is not None and str(self.localisation):
+        if self.disagrees and self.localisation is not None and str(self.localisation):
             lines += str(self.localisation).split("\n")
             listed = LISTED_BESIDE_A_PLACE
-        lines += _in_words(self.wrong, listed) + _in_words(self.unproved, listed)
+        lines += _in_words(self.wrong, listed)
+        lines += [f"{row.name} (under {loss}): {row.said}" for loss, row in self.unproved[:listed]]
+        if (more := len(self.unproved) - listed) > 0:
+            lines.append(f"... and {more} more that {plural(more, 'is', 'are')} not proved")
         return "\n  ".join(lines)
 
     def _those(self, wanted: Callable[[Verdict], bool]) -> Found:

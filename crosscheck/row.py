@@ -41,8 +41,13 @@ class Row:
             return None
         return self.rounding / self.rounding_reference
 
+    @property
+    def said(self) -> str:
+        """The verdict and its reason."""
+        return f"{self.verdict}: {self.reason}" if self.reason else str(self.verdict)
+
     def __str__(self) -> str:
-        said = f"{self.verdict}: {self.reason}" if self.reason else str(self.verdict)
+        said = self.said
         if self.norm is None or self.norm_reference is None:
             return said
         sizes = [f"norm {self.norm:.6g}, the reference's {self.norm_reference:.6g}"]

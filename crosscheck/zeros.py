@@ -10,17 +10,23 @@ gradients of its module have vanished too. So one other gradient of the module h
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from crosscheck.distance import RELATIVE, distance, norm
+from crosscheck.amplification import moved
+from crosscheck.distance import distance, norm, relative_error
 from crosscheck.draws import Stream, draws
 from crosscheck.in_projection import module_of, named_view, whole
 from crosscheck.runs import COTANGENT, Batch, run
 from crosscheck.sides import TORCH, Array
 
 SIZES = (1.0, 100.0)  # how far a parameter is moved; a small move may change too little to be seen
+# What rounding may do to the output when a parameter is moved so far, relative. To a score of -1e9,
+# with which people mask, it does 1e-7.
+UNCHANGED = 1e-6
+NOISE = 1e-3  # what a gradient that is no noise changes by at most, relative
 
 
 class Zeros:
@@ -33,20 +39,40 @@ class Zeros:
         self._seed = seed
         self._answers: dict[frozenset[str], bool] = {}  # what has been asked before
 
-    def among(self, gradients: Mapping[str, Array | None], floor: float) -> frozenset[str]:
+    def among(
+        self, gradients: Mapping[str, Array | None], floor: float, loss: str
+    ) -> frozenset[str]:
         """Return the names of those that are zero by rights.
 
-        gradients: the reference's, in float64, the parts of an in-projection one by one. floor: the
-        norm below which one of them may be zero.
+        gradients: the reference's, in float64, the parts of an in-projection one by one, under this
+        loss. floor: the norm below which one of them may be zero.
         """
         here = {n: g for n, g in gradients.items() if g is not None and whole(n) in self._weights}
         small = {name for name, gradient in here.items() if norm(gradient) <= floor}
         alive = {module_of(name) for name in here.keys() - small}
+        # Where a module has no other gradient, as where the weight is frozen, its parent counts.
+        counts = Counter(map(module_of, here))
+        alive |= {
+            m for m, count in counts.items() if count == 1 and _parent(m) in map(_parent, alive)
+        }
         asked = frozenset(name for name in small if module_of(name) in alive)
+        if asked:
+            near = self._nearby(loss)
+            asked = frozenset(name for name in asked if _is_noise(here[name], near.get(name)))
         # One question about all of them saves most models the questions about each.
         if not asked or self._are_free(asked):
             return asked
         return frozenset(name for name in asked if self._are_free(frozenset([name])))
+
+    def _nearby(self, loss: str) -> Mapping[str, Array | None]:
+        """Return the gradients where every weight is moved by one unit in the last place."""
+        kept = {name: weight.copy() for name, weight in self._weights.items()}
+        for weight in self._weights.values():
+            weight[...] = moved(weight, 0)
+        found = run(self._model, self._batch, dtype="float64", loss=loss, seed=self._seed).by_part
+        for name, weight in self._weights.items():
+            weight[...] = kept[name]
+        return found
 
     def _are_free(self, names: frozenset[str]) -> bool:
         """Whether moving these weights, near or far, changes the output by rounding at most."""
@@ -56,11 +82,24 @@ class Zeros:
             for size in SIZES:
                 with _moved(self._weights, names, size, self._seed):
                     changes.append(distance(self._output(), before))
-            self._answers[names] = all(c <= RELATIVE * norm(before) for c in changes)
+            self._answers[names] = all(c <= UNCHANGED * norm(before) for c in changes)
         return self._answers[names]
 
     def _output(self) -> Array:
         return run(self._model, self._batch, dtype="float64", loss=COTANGENT).output
+
+
+def _is_noise(gradient: Array, near: Array | None) -> bool:
+    """Whether a gradient is nothing but rounding: where the weights are moved, it is another.
+
+    In a model of huge numbers a gradient may be small beside the largest, and its effect too small
+    to be seen, that is no zero for all that.
+    """
+    return near is None or not gradient.any() or relative_error(near, gradient) > NOISE
+
+
+def _parent(module: str) -> str:
+    return module.rpartition(".")[0]
 
 
 @contextmanager

@@ -56,10 +56,14 @@ def gradcheck(
     or its backward writes into an input or into the incoming gradient. With allow_zero, a gradient
     that is zero, or as small as the rounding of L, is accepted all the same.
     Raises TypeError if an input, or what the function returns, is not a Tensor of tinygrad_tf, and
-    ValueError if no input requires grad, or if one that does is not float64.
+    ValueError if no input requires grad, if one that does is not float64, or if step, tolerance or
+    directions is not positive.
     Sources: Griewank, Walther (2008), Evaluating Derivatives, on directional derivatives; Press et
     al. (2007), Numerical Recipes, section 5.7, on steps in proportion to x, and on comparing steps.
     """
+    for name, value in (("step", step), ("tolerance", tolerance), ("directions", directions)):
+        if not value > 0:
+            raise ValueError(f"gradcheck: {name} is {value}, expected more than 0")
     inputs = _tensors(function, inputs)
     checked = [i for i, x in enumerate(inputs) if x.requires_grad]
     _require_float64(inputs, checked)

@@ -12,12 +12,13 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from crosscheck.amplification import moved
 from crosscheck.distance import norm
-from crosscheck.draws import Stream, draws
 from crosscheck.flow.measure import SMALLEST, Trace
 from crosscheck.sides import Array, Dialect
 
@@ -90,13 +91,7 @@ def judge(difference: float, effect: Callable[[Nudge], float]) -> Agreement:
 
 def draw_nudge(units: int, seed: int) -> Nudge:
     """Return what moves every entry of an array by so many units in its last place, up or down."""
-    generator = draws(Stream.NUDGES, seed)
-
-    def nudge(x: Array) -> Array:
-        moved: Array = x + generator.choice([-units, units], x.shape) * np.spacing(x)
-        return moved
-
-    return nudge
+    return partial(moved, draw=seed, units=units)
 
 
 @contextmanager

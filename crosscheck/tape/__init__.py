@@ -18,10 +18,11 @@ a finite difference, and `composition.py` whether a run is made of its ops and o
 
 from crosscheck.tape.composition import is_composed
 from crosscheck.tape.finding import Finding, Localisation
-from crosscheck.tape.localise import localise
+from crosscheck.tape.localise import localise, localise_rounding
 from crosscheck.tape.not_finite import first_not_finite
 from crosscheck.tape.raised import is_of_engine
 
 __all__ = [
     "Finding", "Localisation", "first_not_finite", "is_composed", "is_of_engine", "localise",
+    "localise_rounding",
 ]  # fmt: skip

@@ -36,7 +36,8 @@ class Accuser:
     def of_rule(self, pair: Pair, again: Replay) -> Finding:
         """Report an output that is wrong on right inputs. The rule is wrong, or a constant is."""
         if again.error:
-            return self.finding(Kind.RAISED, pair, "", f"it raised {again.error}", None)
+            found = self.finding(Kind.RAISED, pair, "", f"it raised {again.error}", None)
+            return dataclasses.replace(found, rule=again.place)
         kind, partner = Kind.FORWARD, pair.partner
         what = f"its output is wrong, on right inputs{_as_called(pair)}"
         if partner is not None and len(pair.call.constants) == len(partner.constants):

@@ -126,7 +126,7 @@ class Localisation:
                 lines.append(f"  and so born in {count} more: {places}")
         if any(finding.kind == Kind.SETTING for finding in self.findings):
             return "\n".join(lines)  # it explains whatever else differs between the tapes
-        if self.inherited:
+        if self.findings and self.inherited:
             lines.append(f"inherited from there: {self.inherited} of {self.paired} ops are wrong")
         lines += [
             f"on {side}'s tape only: {', '.join(keys)}"

@@ -8,7 +8,7 @@ told apart in one run, however much each of them taints.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from crosscheck.amplification import Amplification
 from crosscheck.called_rightly import require_tapes
@@ -21,7 +21,7 @@ from crosscheck.tape.align import align
 from crosscheck.tape.call import Call
 from crosscheck.tape.finding import Finding, Localisation
 from crosscheck.tape.fingerprints import Sizes
-from crosscheck.tape.numpy_recorder import Pair
+from crosscheck.tape.numpy_recorder import Pair, Recorder
 from crosscheck.tape.raised import of_exception
 from crosscheck.tape.rounding import Rounding
 from crosscheck.tape.search import Search
@@ -38,9 +38,57 @@ def localise(
     nothing is wrong there, each op's float32 form is held against its float64 page. An exception in
     the NumPy model's run is a finding too. Raises TypeError for models of other engines.
     """
+    tapes = _paired(model, reference, batch, loss, seed)
+    runs, ours, theirs, floor = tapes.runs, tapes.ours, tapes.theirs, tapes.floor
+    instead = {} if runs.alignment is None else runs.alignment.instead
+    accused = None if tapes.raised is None else of_exception(tapes.raised, tapes.recorder)
+    tape, pairs = tapes.tape, tapes.recorder.pairs
+    if accused is not None and tapes.recorder.going_back is None:  # the rest has not been reached
+        tape = {key: call for key, call in tape.items() if key in pairs}
+    rounding = Rounding(pairs, tape, runs.of_reference)
+    accuser = Accuser(pairs, tape, _sizes(model, runs.batch), rounding)
+    search = Search(pairs, tape, floor, instead, accuser, tapes.recorder.sums)
+    findings = [
+        *search.forward(),
+        *search.backward(),
+        *(search.sums(ours, theirs) if ours is not None else ()),
+    ]
+    if accused is not None and accused.key not in {finding.key for finding in findings}:
+        findings.append(accused)
+    if not findings:
+        nearby = Amplification(reference, runs.batch, dtype="float64", loss=loss, seed=seed)
+        differ = ours is not None and not _agree(ours, theirs, floor, nearby)
+        findings = list(search.unlike() if differ else rounding.findings(accuser.hint_in_float32))
+    findings = suspected(findings, runs, ours, theirs, floor)
+    return _conclude(findings, pairs, tape, len(search.replays))
+
+
+def localise_rounding(
+    model: Any, reference: Any, batch: Batch, *, loss: str, seed: int
+) -> Localisation:
+    """Find every op whose float32 form is too inexact, where float64 is right everywhere."""
+    tapes = _paired(model, reference, batch, loss, seed)
+    pairs, tape = tapes.recorder.pairs, tapes.tape
+    rounding = Rounding(pairs, tape, tapes.runs.of_reference)
+    accuser = Accuser(pairs, tape, _sizes(model, batch), rounding)
+    return _conclude(list(rounding.findings(accuser.hint_in_float32)), pairs, tape, len(pairs))
+
+
+class _Paired(NamedTuple):
+    """Both runs in float64 with their tapes, each of our ops beside the reference's."""
+
+    runs: TapedRuns
+    theirs: Run
+    tape: dict[str, Call]  # the reference's, under the keys of our calls
+    ours: Run | None  # None if it raised
+    recorder: Recorder  # has our tape
+    raised: Exception | None  # what ended our run
+    floor: float  # what a gradient may differ by, whatever its size
+
+
+def _paired(model: Any, reference: Any, batch: Any, loss: str, seed: int) -> _Paired:
     require_tapes(model, reference)
-    batch = Batch.of(batch)
-    runs = TapedRuns(model, reference, batch, loss, seed)
+    runs = TapedRuns(model, reference, Batch.of(batch), loss, seed)
     theirs, tape = runs.of_reference("float64")
     floor = FLOOR * largest_gradient(theirs.gradients.values())
     ours, recorder, raised = runs.of_ours(tape, floor)
@@ -51,46 +99,26 @@ def localise(
         tape = runs.alignment.rename(tape)
         ours, recorder, raised = runs.of_ours(tape, floor)
         _forget_strangers(recorder.pairs, tape, runs.alignment.unlike)
-    instead = {} if runs.alignment is None else runs.alignment.instead
-    accused = None if raised is None else of_exception(raised, recorder)
-    if accused is not None and recorder.going_back is None:  # the rest has not been reached
-        tape = {key: call for key, call in tape.items() if key in recorder.pairs}
-    rounding = Rounding(recorder.pairs, tape, runs.of_reference)
-    accuser = Accuser(recorder.pairs, tape, _sizes(model, batch), rounding)
-    search = Search(recorder.pairs, tape, floor, instead, accuser, recorder.sums)
-    findings = [
-        *search.forward(),
-        *search.backward(),
-        *(search.sums(ours, theirs) if ours is not None else ()),
-    ]
-    if accused is not None and accused.key not in {finding.key for finding in findings}:
-        findings.append(accused)
-    if not findings:
-        nearby = Amplification(reference, batch, dtype="float64", loss=loss, seed=seed)
-        differ = ours is not None and not _agree(ours, theirs, floor, nearby)
-        findings = list(search.unlike() if differ else rounding.findings(accuser.hint_in_float32))
-    findings = suspected(findings, runs, ours, theirs, floor)
-    return _conclude(findings, search)
+    return _Paired(runs, theirs, tape, ours, recorder, raised, floor)
 
 
-def _conclude(findings: list[Finding], search: Search) -> Localisation:
-    """The findings, and what else the tapes say."""
+def _conclude(
+    findings: list[Finding], pairs: Mapping[str, Pair], tape: Mapping[str, Call], paired: int
+) -> Localisation:
+    """The findings, and what else the tapes say. paired: how many ops stand on both."""
     born = {finding.key for finding in findings}
     tainted = [
         key
-        for key, pair in search.pairs.items()
+        for key, pair in pairs.items()
         if key not in born and not all(gap.agrees for gap in _gaps(pair))
     ]
+    lonely = {key for key, pair in pairs.items() if pair.partner is None}
     unpaired = {
-        "the model": tuple(key for key, pair in search.pairs.items() if pair.partner is None),
-        "the reference": tuple(
-            key
-            for key in search.tape
-            if key not in search.pairs or search.pairs[key].partner is None
-        ),
+        "the model": tuple(key for key in pairs if key in lonely),
+        "the reference": tuple(key for key in tape if key not in pairs or key in lonely),
     }
-    ops = tuple(sorted({pair.call.op for pair in search.pairs.values()}))
-    return Localisation(tuple(findings), len(tainted), len(search.replays), unpaired, ops)
+    ops = tuple(sorted({pair.call.op for pair in pairs.values()}))
+    return Localisation(tuple(findings), len(tainted), paired, unpaired, ops)
 
 
 def _forget_strangers(

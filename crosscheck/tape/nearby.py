@@ -1,7 +1,8 @@
 """What rounding alone does to one op: the reference's op against itself.
 
-The op is made again on inputs and a dout that are moved by one unit in the last place. An op that
-takes differences of almost equal numbers multiplies that, and no rule can be closer to another.
+The op is made again on inputs and a dout that are moved by one unit in the last place, and so is
+what it computes on its way. An op that takes differences of almost equal numbers multiplies that,
+and no rule can be closer to another.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from crosscheck.amplification import DRAWS, moved
+from crosscheck.amplification import DRAWS, Rounding, moved
 from crosscheck.distance import gap_between
 from crosscheck.sides import Array
 from crosscheck.tape.call import Call, Made
@@ -29,7 +30,8 @@ def made_nearby(call: Call) -> list[Made]:
         near = [moved(array, draw) for array in arrays if array is not None]
         dout = None if call.dout is None else moved(call.dout, draw)
         try:
-            found.append(call.again(near, dout))
+            with Rounding(draw):
+                found.append(call.again(near, dout))
         except RuntimeError:  # it writes into what it is given, or keeps what it was given before
             return []
     return found

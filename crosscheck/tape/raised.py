@@ -39,7 +39,7 @@ def of_exception(error: Exception, recorder: Recorder) -> Finding:
     what = f"it raised {type(error).__name__}: {error}"
     frames = _frames(error)
     frame = frames[-1]
-    rule = f"{frame.filename}:{frame.lineno}"
+    rule = place_of(error)
     pair, op = recorder.going_back, getattr(error, "op", "")
     in_walk = frame.filename.startswith((MACHINERY, autograd.__file__))
     if pair is not None and (op == pair.call.op or not (op or in_walk)):
@@ -55,6 +55,17 @@ def of_exception(error: Exception, recorder: Recorder) -> Finding:
     return Finding(
         Kind.RAISED, op, recorder.places.current, recorder.places.key(op), "", what, rule
     )
+
+
+def place_of(error: Exception) -> str:
+    """Return the file and line that raised, or the rule if the machinery refused what it made."""
+    frame = _frames(error)[-1]
+    if frame.filename.startswith(MACHINERY):
+        for raising, _ in traceback.walk_tb(error.__traceback__):
+            rule = raising.f_locals.get("rule")
+            if raising.f_code.co_filename == forms.__file__ and rule is not None:
+                return f"{rule.__code__.co_filename}:{rule.__code__.co_firstlineno}"
+    return f"{frame.filename}:{frame.lineno}"
 
 
 def _frames(error: Exception) -> list[traceback.FrameSummary]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,8 @@ from crosscheck.judge import ROUNDING
 from crosscheck.sides import Array
 from crosscheck.tape.call import Call, Made
 from crosscheck.tape.nearby import effect, made_nearby
-from crosscheck.tape.numpy_recorder import Pair, summed_gradients
-from tinygrad_tf import Tensor
+from crosscheck.tape.numpy_recorder import Pair, arrays_for_tensors, summed_gradients
+from crosscheck.tape.raised import place_of
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Replay:
     dinputs: list[Gap]  # of its gradients, one for each distinct tensor
     alone: Made | None = None  # its arrays, unless it raised
     error: str = ""  # what it raised, if it did
+    place: str = ""  # the file and line that raised
 
 
 def replay(pair: Pair, partner: Call, floor: float) -> Replay:
@@ -37,9 +38,8 @@ def replay(pair: Pair, partner: Call, floor: float) -> Replay:
     try:
         alone = run_alone(pair, partner, pair.rule.rule)
     except Exception as error:  # whatever a wrong rule may raise is a finding, not a crash
-        return Replay(
-            Gap(False, np.inf, form="raised"), [], None, f"{type(error).__name__}: {error}"
-        )
+        said = f"{type(error).__name__}: {error}"
+        return Replay(Gap(False, np.inf, form="raised"), [], None, said, place_of(error))
     output = gap_between(alone.output, partner.output)
     dinputs = [
         gap_between(ours, theirs, floor)
@@ -95,11 +95,6 @@ def arguments_of(pair: Pair, reference: Call) -> tuple[Any, ...]:
 def constant(a: Any, dtype: Any) -> Any:
     """Return a number as an array of this precision, and anything else as it is."""
     return np.asarray(a, dtype) if type(a) in (int, float) else a
-
-
-def arrays_for_tensors(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options. Tensors among them become arrays."""
-    return {name: x.data if isinstance(x, Tensor) else x for name, x in options.items()}
 
 
 def argument_name(pair: Pair, i: int) -> str:

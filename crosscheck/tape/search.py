@@ -13,8 +13,8 @@ from crosscheck.tape.accuse import Accuser
 from crosscheck.tape.call import THE_INPUT, Call
 from crosscheck.tape.finding import Finding, Kind
 from crosscheck.tape.fingerprints import hint
-from crosscheck.tape.numpy_recorder import Pair
-from crosscheck.tape.replay import Replay, arrays_for_tensors, gradient_name, replay
+from crosscheck.tape.numpy_recorder import Pair, arrays_for_tensors
+from crosscheck.tape.replay import Replay, gradient_name, replay
 from crosscheck.tape.sums import Sums
 
 

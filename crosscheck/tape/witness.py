@@ -15,8 +15,8 @@ import numpy as np
 
 from crosscheck.sides import Array
 from crosscheck.tape.call import Call
-from crosscheck.tape.numpy_recorder import Pair
-from crosscheck.tape.replay import arguments_of, arrays_for_tensors
+from crosscheck.tape.numpy_recorder import Pair, arrays_for_tensors
+from crosscheck.tape.replay import arguments_of
 
 STEPS = [10.0**-power for power in range(1, 9)]
 NEARER = 10.0  # how many times nearer to one of two numbers the witness has to be, to decide

@@ -113,9 +113,12 @@ def _check_fit(node: Node, dinputs: Any, source: Edge, place: Any, dsource: Arra
     """Raise unless a gradient has its input's shape and dtype."""
     if dsource.shape != place.shape or dsource.dtype != place.dtype:
         i = next(i for i, x in enumerate(node.inputs) if x is source and dinputs[i] is dsource)
+        cause = "is a sum_to missing?"
+        if dsource.shape == place.shape:
+            cause = "is there a number of another precision among its factors?"
         raise complaint(
             RuntimeError,
             node.op,
             f"backward returned {dsource.shape} {dsource.dtype} for input {i}, "
-            f"which is {place.shape} {place.dtype}; is a sum_to missing?",
+            f"which is {place.shape} {place.dtype}; {cause}",
         )
