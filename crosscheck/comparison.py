@@ -10,16 +10,16 @@ from crosscheck.answers import is_wrong_call
 from crosscheck.called_rightly import require_equal_weights, require_sides
 from crosscheck.choices import DTYPES
 from crosscheck.distance import largest_gradient
+from crosscheck.excuses import excused, is_wrong_in_float32_only
 from crosscheck.forms import are_fast_forms_on
 from crosscheck.four_runs import Quartet, Rows, gradient_names
 from crosscheck.judge import FLOOR, Verdict
 from crosscheck.report import Report
-from crosscheck.row import Comparison, Row
+from crosscheck.row import Comparison
 from crosscheck.runs import COTANGENT, CROSS_ENTROPY, Batch, Run, run
 from crosscheck.sides import NUMPY, side_of
 from crosscheck.tape import (
     first_not_finite,
-    is_composed,
     is_of_engine,
     localise,
     localise_rounding,
@@ -68,54 +68,12 @@ def compare(
         report = dataclasses.replace(report, first_not_finite=first_not_finite(model, batch))
     if not report.wrong:
         return report
-    only_float32 = all(_is_float32(row, dtype) for _, row in report.wrong)
+    only_float32 = all(is_wrong_in_float32_only(row, dtype) for _, row in report.wrong)
     search = localise_rounding if only_float32 else localise
     where = search(model, reference, batch, loss=report.wrong[0][0], seed=seed)
     if only_float32 and not where.findings:
-        report = _excused(report, model, batch)
+        report = excused(report, model, batch)
     return dataclasses.replace(report, localisation=where) if report.wrong else report
-
-
-def _excused(report: Report, model: Any, batch: Batch) -> Report:
-    """Excuse float32 errors that no op is to blame for.
-
-    If each op alone is exact, and the run is made of ops and of nothing else, then the errors are
-    theirs, amplified: at the kink of a ReLU, for instance, more than the draws of the reference
-    have shown.
-    """
-    composed = {
-        comparison.loss: is_composed(model, batch, loss=comparison.loss, seed=report.seed)
-        for comparison in report.comparisons
-        if any(row.verdict.wrong for row in comparison.rows)
-    }
-
-    def excuse(loss: str, row: Row) -> Row:
-        if not row.verdict.wrong or not composed[loss]:
-            return row
-        if row.verdict == Verdict.NOT_FINITE:
-            reason = f"{row.reason}, beyond float32's range: nothing is tested here"
-            return dataclasses.replace(row, verdict=Verdict.VACUOUS, reason=reason)
-        reason = f"{row.reason}; but each op alone is exact, and nothing happens between them"
-        return dataclasses.replace(row, verdict=Verdict.AGREE, reason=reason)
-
-    def excuse_all(loss: str, rows: tuple[Row, ...]) -> tuple[Row, ...]:
-        return tuple(excuse(loss, row) for row in rows)
-
-    comparisons = tuple(
-        dataclasses.replace(
-            comparison,
-            outputs=excuse_all(comparison.loss, comparison.outputs),
-            gradients=excuse_all(comparison.loss, comparison.gradients),
-        )
-        for comparison in report.comparisons
-    )
-    return dataclasses.replace(report, comparisons=comparisons)
-
-
-def _is_float32(row: Row, dtype: str) -> bool:
-    """Whether what is wrong in a row is wrong in float32 only."""
-    of_values = row.verdict in (Verdict.ROUNDING, Verdict.NOT_FINITE)
-    return of_values and (dtype == "float32" or row.error is not None)
 
 
 class _OursRaisedError(Exception):

@@ -1,10 +1,9 @@
 """Whether a run in float32 is made of exact ops and of nothing else.
 
-Each op is called again on the same arrays: once as it was, where it has to make the same, and once
-by its page in float64, from which it may differ by rounding. What it is given has to be what was
-made for it, to the last bit; what it keeps for the way back has to stay as it is; and the gradients
-that are sent to a tensor have to be added up. If all of that holds, then the run is as exact as
-such a run can be: what it differs by, it has amplified.
+Each op is called again on the same arrays, and has to make the same; a second form has to be as
+exact as its page. What an op is given has to be what was made for it, to the last bit; what it
+keeps for the way back has to stay as it is; and the gradients that are sent to a tensor have to be
+added up. If all of that holds, what the run differs by, it has amplified.
 """
 
 from __future__ import annotations
@@ -16,18 +15,20 @@ from typing import Any
 import numpy as np
 
 from crosscheck.distance import gap_between, norm
+from crosscheck.judge import ROUNDING
 from crosscheck.runs import Batch, run
 from crosscheck.sides import INPUT, Array
 from crosscheck.tape.call import THE_INPUT
 from crosscheck.tape.numpy_recorder import Recorder, arrays_for_tensors
 from crosscheck.tape.replay import constant
 from tinygrad_tf import Tensor
-from tinygrad_tf.machinery.forms import Op, compute
+from tinygrad_tf.machinery.forms import Op, compute, second_forms
 
 REPEATED = 1e-6  # what one op may make of the same arrays a second time, relative
-# What an op in float32 may differ by from its page in float64, relative to the largest of what it
-# makes: a gradient may be what is left of large numbers that cancel.
+# What a second form may always differ by from its page in float64, relative to dout or to what it
+# makes. Beyond, it may differ by ROUNDING times as much as the page does in float32.
 EXACT32 = 1e-5
+LARGE32, SMALL32 = 1e34, 1e-30  # beyond these, float32 has no numbers for what sums are made of
 
 
 def is_composed(model: Any, batch: Batch, *, loss: str, seed: int) -> bool:
@@ -79,33 +80,43 @@ class _Repeater(Recorder):
         if output.node is None or self._dtype == np.float64:
             return
         arrays = [x.data if isinstance(x, Tensor) else constant(x, self._dtype) for x in inputs]
-        out, again = compute(op.rule, arrays, arrays_for_tensors(options), self._dtype)
-        wide = [_wide(a) for a in arrays]
-        exact, exactly = op.rule(*wide, **arrays_for_tensors(options))
-        self._compare([output.data], [out], [exact])
-        self._call_again(output.node, again, exactly)
+        plain = arrays_for_tensors(options)
+        out, again = compute(op.rule, arrays, dict(plain), self._dtype)
+        wide = [_wide(array) for array in arrays]
+        # A page is the same in both precisions. A second form is beside its page.
+        pages = [op.rule(*given, **plain) for given in (wide, arrays) if op.rule in second_forms]
+        self._compare([output.data], [out], [[made] for made, _ in pages])
+        self._call_again(output.node, again, [backward for _, backward in pages])
 
-    def _call_again(self, node: Any, again: Any, exactly: Any) -> None:
+    def _call_again(self, node: Any, again: Any, pages: list[Any]) -> None:
         first = node.backward
 
         def backward(dout: Array) -> Any:
             same = dout.copy()
             dinputs = first(dout)
-            self._compare(dinputs, again(same), exactly(_wide(same)))
+            exact = [page(given) for page, given in zip(pages, (_wide(same), same), strict=False)]
+            self._compare(dinputs, again(same.copy()), exact, norm(np.nan_to_num(same)))
             return dinputs
 
         node.backward = backward
 
-    def _compare(self, made: Any, again: Any, exact: Any) -> None:
-        """Note whether results are repeated, and exact; where it is too large for float32, no."""
-        arrays = [None if a is None else np.asarray(a) for a in made]
-        largest = max(norm(np.nan_to_num(e, posinf=0, neginf=0)) for e in exact if e is not None)
-        for a, b, e in zip(arrays, again, exact, strict=True):
+    def _compare(self, made: Any, again: Any, pages: list[Any], scale: float = 0.0) -> None:
+        """Note whether results are repeated, and as exact as those of the page.
+
+        pages: what the page makes in float64 and in float32; empty if it has made these. scale: the
+        norm of dout, beside which a sum of it may be small.
+        """
+        for i, (a, b) in enumerate(zip(made, again, strict=True)):
             if a is None or b is None:
                 self.repeats = self.repeats and a is b
                 continue
-            repeated = gap_between(a, np.asarray(b), relative=REPEATED).agrees
-            self.repeats = self.repeats and repeated and _is_exact(a, e, EXACT32 * largest)
+            array = np.asarray(a)
+            fits = gap_between(array, np.asarray(b), relative=REPEATED).agrees
+            if pages and pages[0][i] is not None:
+                exact, page = pages[0][i], np.asarray(pages[1][i])
+                allowed = max(ROUNDING * _distance(page, exact), EXACT32 * max(norm(page), scale))
+                fits = fits and _distance(array, exact) <= allowed + SMALL32
+            self.repeats = self.repeats and fits
 
 
 def _wide(array: Any) -> Any:
@@ -113,13 +124,12 @@ def _wide(array: Any) -> Any:
     return array.astype(np.float64) if is_float else array
 
 
-def _is_exact(array: Array, exact: Array | None, allowed: float) -> bool:
-    """Whether an array is right to within `allowed`, except where right is beyond float32."""
-    if exact is None or array.dtype.kind != "f":
-        return True
-    within = np.abs(exact) < np.finfo(np.float32).max
-    difference = np.where(within, array - np.where(within, exact, 0.0), 0.0)
-    return bool(norm(difference) <= allowed)
+def _distance(array: Any, exact: Any) -> float:
+    """Return |array - exact|, without entries so large that sums leave float32's range."""
+    if array is None or exact is None or exact.dtype.kind != "f":
+        return 0.0
+    within = np.abs(exact) < LARGE32
+    return norm(np.where(within, array - np.where(within, exact, 0.0), 0.0))
 
 
 def _checksum(tensor: Tensor) -> int:

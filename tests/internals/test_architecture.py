@@ -185,6 +185,7 @@ CROSSCHECK_LAYERS = [
     {"models", "called_rightly", "amplification", "zeros", "row"},
     {"tape", "flow"},
     {"four_runs", "report", "parity", "ops"},
+    {"excuses"},
     {"comparison", "saved"},
     {"check", "mutants"},
     {"tables"},
