@@ -37,6 +37,8 @@ from crosscheck.judge import Verdict
 from crosscheck.models import ModelOptions
 from crosscheck.threads import few_threads
 
+ALARMS = ("DISAGREE", "an op is named")
+
 
 @dataclass
 class Honest:
@@ -45,10 +47,11 @@ class Honest:
     seed: int
     options: dict[str, Any]  # of the model, with its batch size and whether the fast forms were on
     outcome: str  # "agree", "vanishing", "amplified", "DISAGREE" or "an op is named"
-    said: str  # the report, where it does not agree
+    said: list[str]  # what is said against it, or why rows are not proved for their rounding
     seconds: float  # of the whole check
     seconds_plain: float  # without what is measured only because a row fails
-    vanishing: dict[str, float] = field(default_factory=dict)  # by row, the reference's norm
+    # Of the rows that are too small to test, how many there are, and the reference's norms.
+    vanishing: dict[str, float] = field(default_factory=dict)
 
 
 def options_of(seed: int) -> dict[str, Any]:
@@ -98,13 +101,13 @@ def honest_run(seed: int, corpus: Corpus) -> Honest:
         check = run_check(model, corpus, batch_size=options["batch_size"], seed=seed)
         seconds = time.perf_counter() - start
     rows = [(c.loss, row) for c in check.report.comparisons for row in c.rows]
-    small = {
-        f"{row.name} under {loss}": row.norm_reference or 0.0
-        for loss, row in rows
-        if row.verdict == Verdict.VACUOUS
-    }
+    norms = [row.norm_reference or 0.0 for _, row in rows if row.verdict == Verdict.VACUOUS]
+    small = {"rows": len(norms), "least": min(norms), "largest": max(norms)} if norms else {}
+    amplified = [row for _, row in rows if row.verdict == Verdict.AMPLIFIED]
     outcome = _outcome(check)
-    said = "" if outcome == "agree" else str(check.report)
+    said = [f"{row.name}: {row.reason}" for row in amplified]
+    if outcome in ALARMS:
+        said = str(check.report).split("\n")
     return Honest(seed, options, outcome, said, seconds, seconds - extra[0], small)
 
 
@@ -160,8 +163,8 @@ def main(runs: int, seed: int, corpus: Path | None, keep: bool) -> None:
     with few_threads(1):
         for i in range(seed, seed + runs):
             found.append(honest_run(i, text))
-            if found[-1].outcome not in ("agree", "vanishing"):
-                click.echo(f"{i}: {found[-1].outcome}: {found[-1].options}\n{found[-1].said}")
+            if found[-1].outcome in ALARMS:
+                click.echo("\n".join([f"{i}: {found[-1].options}", *found[-1].said]))
     counts = Counter(one.outcome for one in found)
     deep = sum(one.options["norm"] == "none" and one.options["layers"] >= 8 for one in found)
     times = sorted(one.seconds / one.seconds_plain for one in found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 from crosscheck.amplification import HOPELESS
@@ -36,7 +37,7 @@ def excused(report: Report, model: Any, batch: Batch) -> Report:
 def is_wrong_in_float32_only(row: Row, dtype: str) -> bool:
     """Whether float64 finds nothing wrong in a row. dtype: "both", "float64" or "float32"."""
     if row.verdict == Verdict.NOT_FINITE:
-        return dtype == "float32" or row.error is not None
+        return dtype == "float32" or math.isfinite(row.norm or 0.0)  # the norm is of float64
     return row.verdict == Verdict.ROUNDING
 
 

@@ -33,7 +33,7 @@ Exit code:
 
 EXIT_CODES = exit_codes(
     "everything agrees",
-    "something disagrees, or is not proved: a gradient vanishes and tests nothing",
+    "something disagrees, or is not proved: a gradient vanishes, or rounding explains a difference",
 )
 
 

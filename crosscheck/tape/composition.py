@@ -94,8 +94,9 @@ class _Repeater(Recorder):
         def backward(dout: Array) -> Any:
             same = dout.copy()
             dinputs = first(dout)
-            exact = [page(given) for page, given in zip(pages, (_wide(same), same), strict=False)]
-            self._compare(dinputs, again(same.copy()), exact, norm(np.nan_to_num(same)))
+            is_finite = bool(np.isfinite(same).all())  # what is not says nothing of any form
+            given = zip(pages if is_finite else (), (_wide(same), same), strict=False)
+            self._compare(dinputs, again(same.copy()), [p(d) for p, d in given], norm(same))
             return dinputs
 
         node.backward = backward
