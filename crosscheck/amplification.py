@@ -88,6 +88,12 @@ class Amplification:
         self._seed = seed  # of the cotangent
         self._made: list[Run] = []
 
+    @functools.cached_property
+    def _copy(self) -> tuple[Any, dict[str, Array]]:
+        """A copy of the reference in this precision, and its weights as they are."""
+        model = TORCH.copy(self._reference, self._dtype)
+        return model, {name: weight.copy() for name, weight in TORCH.memory(model).items()}
+
     @property
     def runs(self) -> Iterator[Run]:
         """The runs on what is moved, each made once."""
@@ -111,9 +117,9 @@ class Amplification:
         return effect
 
     def _run(self, draw: int) -> Run:
-        model = TORCH.copy(self._reference, self._dtype)
-        for weight in TORCH.memory(model).values():
-            weight[...] = moved(weight, draw)
+        model, weights = self._copy
+        for name, memory in TORCH.memory(model).items():
+            memory[...] = moved(weights[name], draw)
         inputs = moved(in_precision(self._batch.inputs, self._dtype), draw)
         batch = dataclasses.replace(self._batch, inputs=inputs)
         return run(

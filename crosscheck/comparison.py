@@ -64,8 +64,6 @@ def compare(
     report = dataclasses.replace(report, comparisons=comparisons)
     if side_of(model) is not NUMPY:
         return report  # only our own engine can be taped
-    if any(row.verdict == Verdict.NOT_FINITE for _, row in report.wrong):
-        report = dataclasses.replace(report, first_not_finite=first_not_finite(model, batch))
     if not report.wrong:
         return report
     only_float32 = all(is_wrong_in_float32_only(row, dtype) for _, row in report.wrong)
@@ -73,6 +71,8 @@ def compare(
     where = search(model, reference, batch, loss=report.wrong[0][0], seed=seed)
     if only_float32 and not where.findings:
         report = excused(report, model, batch)
+    if any(row.verdict == Verdict.NOT_FINITE for _, row in report.wrong):
+        report = dataclasses.replace(report, first_not_finite=first_not_finite(model, batch))
     return dataclasses.replace(report, localisation=where) if report.wrong else report
 
 

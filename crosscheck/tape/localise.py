@@ -7,6 +7,7 @@ told apart in one run, however much each of them taints.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -67,15 +68,17 @@ def localise_rounding(
     model: Any, reference: Any, batch: Batch, *, loss: str, seed: int
 ) -> Localisation:
     """Find every op whose float32 form is too inexact, where float64 is right everywhere."""
-    tapes = _paired(model, reference, batch, loss, seed)
+    tapes = _paired(model, reference, batch, loss, seed, "float32")
     pairs, tape = tapes.recorder.pairs, tapes.tape
-    rounding = Rounding(pairs, tape, tapes.runs.of_reference)
+    rounding = Rounding(pairs, tape, tapes.runs.of_reference, tape)
     accuser = Accuser(pairs, tape, _sizes(model, batch), rounding)
-    return _conclude(list(rounding.findings(accuser.hint_in_float32)), pairs, tape, len(pairs))
+    findings = tuple(rounding.findings(accuser.hint_in_float32))
+    concluded = _conclude(list(findings), pairs, tape, len(pairs))
+    return dataclasses.replace(concluded, inherited=0)  # what float32 spoils is not looked for
 
 
 class _Paired(NamedTuple):
-    """Both runs in float64 with their tapes, each of our ops beside the reference's."""
+    """Both runs with their tapes, each of our ops beside the reference's."""
 
     runs: TapedRuns
     theirs: Run
@@ -86,10 +89,13 @@ class _Paired(NamedTuple):
     floor: float  # what a gradient may differ by, whatever its size
 
 
-def _paired(model: Any, reference: Any, batch: Any, loss: str, seed: int) -> _Paired:
+def _paired(
+    model: Any, reference: Any, batch: Any, loss: str, seed: int, dtype: str = "float64"
+) -> _Paired:
+    """Make the runs: ours in float64, the reference in this dtype."""
     require_tapes(model, reference)
     runs = TapedRuns(model, reference, Batch.of(batch), loss, seed)
-    theirs, tape = runs.of_reference("float64")
+    theirs, tape = runs.of_reference(dtype)
     floor = FLOOR * largest_gradient(theirs.gradients.values())
     ours, recorder, raised = runs.of_ours(tape, floor)
     if not recorder.pairs.keys() <= tape.keys() or (

@@ -32,14 +32,16 @@ class Rounding:
         pairs: Mapping[str, Pair],
         tape64: Mapping[str, Call],
         of_reference: Callable[[str], tuple[Any, dict[str, Call]]],
+        tape32: dict[str, Call] | None = None,
     ) -> None:
         self._pairs = pairs  # our calls, each with the reference's call of the same key
         self._tape64 = tape64  # the reference's tape in float64
         self._of_reference = of_reference  # its argument is a dtype; returns the run and the tape
+        self._made = tape32  # the reference's tape in float32, if it has been made
 
     @cached_property
     def _tape32(self) -> dict[str, Call]:
-        return self._of_reference("float32")[1]
+        return self._of_reference("float32")[1] if self._made is None else self._made
 
     def errors(self, key: str, argument: str) -> tuple[float | None, float | None]:
         """Return the relative float32 errors of one array of an op: ours, and the reference's own.
