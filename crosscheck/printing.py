@@ -53,7 +53,7 @@ def printed(section: RenderableType) -> str:
     console = Console(file=io.StringIO(), width=UNLIMITED, markup=False, highlight=False)
     with console.capture() as captured:
         console.print(section)
-    return "\n".join(line.rstrip() for line in captured.get().strip("\n").split("\n"))
+    return "\n".join(line.rstrip() for line in captured.get().split("\n")).strip("\n")
 
 
 def hanging(text: str, width: int) -> str:

@@ -12,7 +12,7 @@ from crosscheck.row import Comparison, Row
 from crosscheck.tape.finding import Localisation
 
 LISTED = 12  # how many rows are spelled out in words
-LISTED_BESIDE_A_PLACE = 4  # once it is known where it comes from, few will do
+LISTED_FEW = 4  # of what is not proved; and once it is known where it comes from, few will do
 
 Found = tuple[tuple[str, Row], ...]  # rows, each with the loss it was compared under
 
@@ -69,10 +69,11 @@ class Report:
         listed = LISTED
         if self.disagrees and self.localisation is not None and str(self.localisation):
             lines += str(self.localisation).split("\n")
-            listed = LISTED_BESIDE_A_PLACE
+            listed = LISTED_FEW
         lines += _in_words(self.wrong, listed)
-        lines += [f"{row.name} (under {loss}): {row.said}" for loss, row in self.unproved[:listed]]
-        if (more := len(self.unproved) - listed) > 0:
+        few = self.unproved[:LISTED_FEW]
+        lines += [f"{row.name} (under {loss}): {row.said}" for loss, row in few]
+        if (more := len(self.unproved) - len(few)) > 0:
             lines.append(f"... and {more} more that {plural(more, 'is', 'are')} not proved")
         return "\n  ".join(lines)
 
@@ -92,16 +93,19 @@ class Report:
         return f"{wrong} of {count} rows {plural(wrong, 'fails', 'fail')}{others}"
 
     def _table(self) -> str:
-        """Every row, with its norms and errors."""
-        table = plain_table()
-        for name in ("row", "under", "norm", "the reference's", "error", "float32", "verdict"):
-            table.add_column(name, no_wrap=True)
+        """Every row, with its norms and errors, in a table for each loss."""
+        tables = []
         for comparison in self.comparisons:
+            tables.append(plain_table(f"Under {comparison.loss}"))
+            for name in ("row", "norm", "the reference's", "error", "in float32", "verdict"):
+                tables[-1].add_column(name, no_wrap=True)
             for row in comparison.rows:
                 numbers = (row.norm, row.norm_reference, row.error, row.rounding)
-                shown = ("" if number is None else f"{number:.3g}" for number in numbers)
-                table.add_row(row.name, comparison.loss, *shown, row.verdict.value)
-        return printed(table)
+                # Beside a zero, an error says nothing.
+                shown = numbers[:2] if row.verdict == Verdict.ZERO else numbers
+                cells = ["" if number is None else f"{number:.3g}" for number in shown]
+                tables[-1].add_row(row.name, *cells, *[""] * (4 - len(cells)), row.verdict.value)
+        return "\n".join(map(printed, tables))
 
 
 def _in_words(rows: Found, listed: int) -> list[str]:
