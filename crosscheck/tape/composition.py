@@ -26,8 +26,9 @@ from tinygrad_tf.machinery.forms import Op, compute, second_forms
 
 REPEATED = 1e-6  # what one op may make of the same arrays a second time, relative
 # What a second form may always differ by from its page in float64, relative to dout or to what it
-# makes. Beyond, it may differ by ROUNDING times as much as the page does in float32.
-EXACT32 = 1e-5
+# makes. Beyond, it may differ by BESIDE times as much as the page does in float32, which is a
+# single sample of the page's rounding.
+EXACT32, BESIDE = 1e-5, 8 * ROUNDING
 LARGE32, SMALL32 = 1e34, 1e-30  # beyond these, float32 has no numbers for what sums are made of
 
 
@@ -115,7 +116,7 @@ class _Repeater(Recorder):
             fits = gap_between(array, np.asarray(b), relative=REPEATED).agrees
             if pages and pages[0][i] is not None:
                 exact, page = pages[0][i], np.asarray(pages[1][i])
-                allowed = max(ROUNDING * _distance(page, exact), EXACT32 * max(norm(page), scale))
+                allowed = max(BESIDE * _distance(page, exact), EXACT32 * max(norm(page), scale))
                 fits = fits and _distance(array, exact) <= allowed + SMALL32
             self.repeats = self.repeats and fits
 
