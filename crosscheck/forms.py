@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -33,6 +34,17 @@ def _door() -> Any:
     if not has_fast_forms():
         raise ValueError("this copy of tinygrad_tf has no fast forms: its folder fast/ is missing")
     return import_module("tinygrad_tf.fast")
+
+
+@contextmanager
+def only_pages() -> Iterator[None]:
+    """Within this block, compute every op by its page, even where the fast forms are on."""
+    kept = dict(second_forms)
+    second_forms.clear()
+    try:
+        yield
+    finally:
+        second_forms.update(kept)
 
 
 def are_fast_forms_on() -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from crosscheck.forms import fast_forms
+from crosscheck.forms import fast_forms, only_pages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +32,15 @@ class Mutant:
     def planted(self) -> Iterator[None]:
         """Within this block, run the patched code of the functions that the patch changes.
 
-        If the patch is on a fast form, the fast forms are on, for otherwise it would not run.
+        If the patch is on a fast form, the fast forms are on, and otherwise they are off: a form
+        that stands in for the patched page would hide it.
         """
         functions = list(self._touched())
         is_fast = self.module.startswith("tinygrad_tf.fast.")
         try:
             for function, _, patched in functions:
                 function.__code__ = patched
-            with fast_forms(is_fast):
+            with fast_forms(True) if is_fast else only_pages():
                 yield
         finally:
             for function, original, _ in functions:
