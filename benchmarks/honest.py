@@ -32,7 +32,7 @@ from crosscheck.check import Check, run_check
 from crosscheck.corpus import Corpus, load_corpus
 from crosscheck.draws import Stream, draws
 from crosscheck.files import write_json
-from crosscheck.forms import fast_forms
+from crosscheck.forms import fast_forms, has_fast_forms
 from crosscheck.judge import Verdict
 from crosscheck.models import ModelOptions
 from crosscheck.threads import few_threads
@@ -66,7 +66,7 @@ def options_of(seed: int) -> dict[str, Any]:
 
     deep = seed % 5 == 0
     heads = one_of(1, 1, 2, 4)
-    attention = one_of("written", "written", "fused", "packed")
+    attention = one_of("written", "written", "fused", "packed" if has_fast_forms() else "fused")
     masks = (
         ("none", "causal")
         if attention == "packed"
@@ -96,7 +96,7 @@ def honest_run(seed: int, corpus: Corpus) -> Honest:
     """Run one check."""
     options = options_of(seed)
     model = ModelOptions(**{n: x for n, x in options.items() if n not in ("batch_size", "fast")})
-    with _watch() as extra, fast_forms(options["fast"]):
+    with _watch() as extra, fast_forms(options["fast"] and has_fast_forms()):
         start = time.perf_counter()
         check = run_check(model, corpus, batch_size=options["batch_size"], seed=seed)
         seconds = time.perf_counter() - start

@@ -12,6 +12,7 @@ from crosscheck import Batch, Verdict, compare, copy_weights, randomize
 from crosscheck.check import run_check
 from crosscheck.corpus import Corpus
 from crosscheck.excuses import excused
+from crosscheck.forms import has_fast_forms
 from crosscheck.models import ModelOptions
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.report import Report
@@ -34,6 +35,7 @@ DSCORES = "dscores = probs * (dprobs - average)"
 IN_FLOAT32 = "({} if probs.dtype == np.float32 else 1.0)"
 
 
+@pytest.mark.skipif(not has_fast_forms(), reason="packed attention lives beside the fast forms")
 @pytest.mark.parametrize(("norm", "factor"), [("none", 1.03), ("post", 1.003)])
 def test_an_op_without_a_partner_is_no_excuse(corpus: Corpus, norm: str, factor: float) -> None:
     with planted("ops.attention", DSCORES, f"{DSCORES} * {IN_FLOAT32.format(factor)}"):
