@@ -1,7 +1,7 @@
 """GELU: each value times the probability that a standard normal draw lies below it.
 
-The Transformer block runs `gelu` as it comes in the language model, with activation="gelu". It
-does not run `gelu_tanh`.
+The Transformer block runs `gelu` as it comes in the language model, with activation="gelu". With
+activation="gelu-tanh" it runs `gelu_tanh`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from scipy.special import erf
 
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
+
+FLAT = 20.0  # from here on tanh(inner) is 1, in both precisions, and the cube of x may overflow
 
 
 @differentiable
@@ -53,7 +55,8 @@ def gelu_tanh(x: Array) -> tuple[Array, Backward]:
     Mirrors: torch.nn.functional.gelu(approximate="tanh").
     """
     root = math.sqrt(2.0 / math.pi)
-    inner = root * (x + 0.044715 * x * x * x)                        # 1  (...)
+    near = np.clip(x, -FLAT, FLAT)                                   #    beyond, tanh is 1 or -1
+    inner = root * (near + 0.044715 * near * near * near)            # 1  (...)
     t = np.tanh(inner)                                               # 2  (...)
     out = 0.5 * x * (1.0 + t)                                        # 3  (...)
 
@@ -61,7 +64,7 @@ def gelu_tanh(x: Array) -> tuple[Array, Backward]:
         dt = dout * 0.5 * x                                          # 3
         dinner = dt * (1.0 - t * t)                                  # 2
         dx = dout * 0.5 * (1.0 + t)                                  # 3  the factor x itself
-        dx = dx + dinner * root * (1.0 + 3 * 0.044715 * x * x)       # 1
+        dx = dx + dinner * root * (1.0 + 3 * 0.044715 * near * near) # 1
         return (dx,)
 
     return out, backward

@@ -43,3 +43,13 @@ def test_the_two_forms_are_different_functions() -> None:
     x = np.linspace(-5, 5, 10_001)
     distance = np.abs(gelu.rule(x)[0] - gelu_tanh.rule(x)[0]).max()
     assert 4e-4 < distance < 4.8e-4
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_where_the_cube_overflows_the_tanh_form_is_flat(dtype: Any) -> None:
+    largest = 0.1 * np.finfo(dtype).max
+    x = np.array([-largest, -21.0, -20.0, 20.0, 21.0, largest], dtype)
+    out, backward = gelu_tanh.rule(x)
+    np.testing.assert_array_equal(out, np.where(x > 0, x, 0.0))
+    (dx,) = backward(np.ones_like(x))
+    np.testing.assert_array_equal(dx, x > 0)
