@@ -61,8 +61,7 @@ def gelu_tanh(x: Array) -> tuple[Array, Backward]:
     out = 0.5 * x * (1.0 + t)                                        # 3  (...)
 
     def backward(dout: Array) -> Gradients:
-        dt = dout * 0.5 * x                                          # 3
-        dinner = dt * (1.0 - t * t)                                  # 2
+        dinner = dout * (0.5 * x * (1.0 - t * t))                    # 3, 2
         dx = dout * 0.5 * (1.0 + t)                                  # 3  the factor x itself
         dx = dx + dinner * root * (1.0 + 3 * 0.044715 * near * near) # 1
         return (dx,)
