@@ -52,7 +52,7 @@ def _odd_number(draw: int) -> Any:
     return np.int64(2 * draws(Stream.NUDGES, draw).integers(1 << 62) + 1)
 
 
-class Rounding(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class EveryNumberMoved(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Within this block, whatever PyTorch computes is moved by one unit in the last place.
 
     A dispatch mode sees the functions that others are made of, and those of the way back too.
@@ -124,5 +124,5 @@ class Amplification:
         batch = dataclasses.replace(self._batch, inputs=inputs)
         return run(
             model, batch, dtype=self._dtype, loss=self._loss, seed=self._seed,
-            watch=lambda model, inputs: Rounding(draw),
+            watch=lambda model, inputs: EveryNumberMoved(draw),
         )  # fmt: skip

@@ -122,13 +122,10 @@ def encoder_layer_parity(options: ModelOptions, seed: int = 0) -> EncoderLayerPa
         for dtype in limits
         for side, block in (("tinygrad_tf", ours), ("torch_impl", mirror))
     }
-    for dtype in {
-        dtype for (dtype, _), row in rows.items() if row.verdict.wrong and not row.raised
-    }:
+    failing = {dtype for (dtype, _), row in rows.items() if row.verdict.wrong and not row.raised}
+    for dtype in failing:
         nearby = Amplification(layer, batch, dtype=dtype, loss=COTANGENT, seed=seed)
-        changes = [_differences(near, expected["float64"], scale or 1.0) for near in nearby.runs]
-        outputs = _largest(change.pop(OUTPUT) for change in changes)
-        rounding = outputs, _largest(_largest(change.values()) for change in changes)
+        rounding = _rounding(nearby, expected["float64"], scale or 1.0)
         for side in ("tinygrad_tf", "torch_impl"):
             rows[dtype, side] = dataclasses.replace(rows[dtype, side], rounding=rounding)
     where = None
@@ -183,6 +180,13 @@ def _row(
     beyond = {n: math.inf if math.isnan(d) else d for n, d in judged.items() if not d < limit}
     worst = sorted(beyond, key=lambda name: beyond[name], reverse=True)
     return Parity(side, dtype, output, gradient, limit, tuple(worst[:LISTED]))
+
+
+def _rounding(nearby: Amplification, expected: Run, scale: float) -> tuple[float, float]:
+    """Return what rounding does to the output and to the gradients, measured as differences are."""
+    changes = [_differences(near, expected, scale) for near in nearby.runs]
+    outputs = _largest(change.pop(OUTPUT) for change in changes)
+    return outputs, _largest(_largest(change.values()) for change in changes)
 
 
 def _differences(measured: Run, expected: Run, scale: float) -> dict[str, float]:

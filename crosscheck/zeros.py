@@ -11,7 +11,7 @@ gradients of its module have vanished too. So one other gradient of the module h
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ from crosscheck.amplification import moved
 from crosscheck.distance import distance, norm, relative_error
 from crosscheck.draws import Stream, draws
 from crosscheck.in_projection import module_of, named_view, whole
-from crosscheck.runs import COTANGENT, Batch, run
+from crosscheck.runs import COTANGENT, Batch, Run, run
 from crosscheck.sides import TORCH, Array
 
 SIZES = (1.0, 100.0)  # how far a parameter is moved; a small move may change too little to be seen
@@ -66,27 +66,28 @@ class Zeros:
 
     def _nearby(self, loss: str) -> Mapping[str, Array | None]:
         """Return the gradients where every weight is moved by one unit in the last place."""
-        kept = {name: weight.copy() for name, weight in self._weights.items()}
-        for weight in self._weights.values():
-            weight[...] = moved(weight, 0)
-        found = run(self._model, self._batch, dtype="float64", loss=loss, seed=self._seed).by_part
-        for name, weight in self._weights.items():
-            weight[...] = kept[name]
-        return found
+        with _restored(list(self._weights.values())) as weights:
+            for weight in weights:
+                weight[...] = moved(weight, 0)
+            return self._run(loss).by_part
 
     def _are_free(self, names: frozenset[str]) -> bool:
         """Whether moving these weights, near or far, changes the output by rounding at most."""
         if names not in self._answers:
-            before = self._output()
+            before = self._run(COTANGENT).output
+            places = [named_view(self._weights, name) for name in sorted(names)]
             changes = []
             for size in SIZES:
-                with _moved(self._weights, names, size, self._seed):
-                    changes.append(distance(self._output(), before))
+                generator = draws(Stream.MOVES, self._seed)
+                with _restored(places):
+                    for place in places:
+                        place += size * generator.standard_normal(place.shape)
+                    changes.append(distance(self._run(COTANGENT).output, before))
             self._answers[names] = all(c <= UNCHANGED * norm(before) for c in changes)
         return self._answers[names]
 
-    def _output(self) -> Array:
-        return run(self._model, self._batch, dtype="float64", loss=COTANGENT).output
+    def _run(self, loss: str) -> Run:
+        return run(self._model, self._batch, dtype="float64", loss=loss, seed=self._seed)
 
 
 def _is_noise(gradient: Array, near: Array | None) -> bool:
@@ -103,15 +104,11 @@ def _parent(module: str) -> str:
 
 
 @contextmanager
-def _moved(
-    weights: Mapping[str, Array], names: Collection[str], size: float, seed: int
-) -> Iterator[None]:
-    """Within this block, add random numbers of this size to the weights of these names."""
-    generator = draws(Stream.MOVES, seed)
-    places = [named_view(weights, name) for name in sorted(names)]
+def _restored(places: Sequence[Array]) -> Iterator[Sequence[Array]]:
+    """Give these arrays back, at the end of this block, the numbers that they have now."""
     kept = [place.copy() for place in places]
-    for place in places:
-        place += size * generator.standard_normal(place.shape)
-    yield
-    for place, before in zip(places, kept, strict=True):
-        place[...] = before
+    try:
+        yield places
+    finally:
+        for place, before in zip(places, kept, strict=True):
+            place[...] = before

@@ -14,6 +14,8 @@ from crosscheck.commands.common import (
     EXIT_CODES,
     SEED,
     FilePath,
+    fast_option,
+    json_option,
     named_text,
     saving,
     threads_option,
@@ -74,10 +76,10 @@ def _at_least_two(context: click.Context, parameter: click.Parameter, value: int
     help="float64 gives the verdict, float32 adds a column of rounding errors.",
 )
 @click.option("--seed", type=SEED, default=0, help="For weights, batch, masks, cotangent.")
-@click.option("--fast", is_flag=True, help="Compute our float32 by the fast forms of the rules.")
+@fast_option
 @click.option("--corpus", type=FilePath(), help="A UTF-8 text file, instead of Tiny Shakespeare.")
 @threads_option
-@click.option("--json", "json_path", type=FilePath(), help="Write the full result here too.")
+@json_option
 @click.pass_context
 def check_command(
     context: click.Context,

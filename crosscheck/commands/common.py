@@ -64,6 +64,14 @@ threads_option = click.option(
 )
 
 
+fast_option = click.option(
+    "--fast", is_flag=True, help="Compute our float32 by the fast forms of the rules."
+)
+json_option = click.option(
+    "--json", "json_path", type=FilePath(), help="Write the full result here too."
+)
+
+
 @contextmanager
 def user_mistakes() -> Iterator[None]:
     """Within this block, a ValueError or OSError is the user's to mend: exit code 2, no trace."""

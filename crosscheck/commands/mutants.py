@@ -13,6 +13,7 @@ from crosscheck.commands.common import (
     SEED,
     FilePath,
     exit_codes,
+    json_option,
     progress_bar,
     saving,
     threads_option,
@@ -42,7 +43,7 @@ FAMILIES = sorted({mutant.family for mutant in CATALOGUE})
 )
 @click.option("--seed", type=SEED, default=0, help="For weights and batches.")
 @threads_option
-@click.option("--json", "json_path", type=FilePath(), help="Write the full result here too.")
+@json_option
 @click.option(
     "--update", type=FilePath(), help="Put the totals into this Markdown file, between its markers."
 )

@@ -13,8 +13,9 @@ from crosscheck.choices import DTYPES
 from crosscheck.commands.common import (
     DISAGREE,
     SEED,
-    FilePath,
     exit_codes,
+    fast_option,
+    json_option,
     progress_bar,
     saving,
     threads_option,
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     help="float64 is judged by PyTorch, float32 by its rounding errors beside PyTorch's.",
 )
 @click.option("--seed", type=SEED, default=0, help="For all that is drawn.")
-@click.option("--fast", is_flag=True, help="Compute our float32 by the fast forms of the rules.")
-@click.option("--json", "json_path", type=FilePath(), help="Write the full result here too.")
+@fast_option
+@json_option
 @threads_option
 @click.pass_context
 def ops_command(

@@ -11,12 +11,12 @@ import numpy as np
 from crosscheck.distance import RELATIVE, Gap, gap_between, norm
 from crosscheck.draws import Stream
 from crosscheck.judge import FLOOR, ROUNDING
-from crosscheck.ops.difference import Slope, slope, widths
 from crosscheck.ops.memory import MemoryWatch
 from crosscheck.ops.outcome import Outcome, form_in_words, larger
 from crosscheck.ops.rounding import ratio_of, rounding_errors
 from crosscheck.ops.run_case import CaseRun, Given, forward_of_reference, run_ours
 from crosscheck.sides import Array
+from crosscheck.slope import Slope, slope, widths
 from crosscheck.tape.fingerprints import hint
 from crosscheck.tape.replay import line_of
 from tinygrad_tf.machinery.forms import second_forms

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from crosscheck.sides import Array
+from crosscheck.tape.kept import captured
 from tinygrad_tf import Tensor
 from tinygrad_tf.machinery.contract import Fresh
 from tinygrad_tf.machinery.forms import Op
@@ -54,7 +55,7 @@ class MemoryWatch:
         node: Any = result.node
         numbers = np.linspace(1.0, 2.0, result.data.size, dtype=result.dtype)
         dout = numbers.reshape(result.shape).copy()
-        kept = [result.data, *given, *captured(node.backward)]
+        kept = [result.data, *given, *(array for _, array in captured(node.backward))]
         before = [array.copy() for array in kept]
         gradients = node.backward(dout)
         if not np.array_equal(dout.ravel(), numbers):
@@ -82,17 +83,6 @@ def _shared(gradients: Any, dout: Array, kept: list[Array]) -> Iterator[str]:
                 if np.shares_memory(dx, array):
                     yield f"promises new memory, and returns {name}"
             known.append(("one array twice", dx))
-
-
-def captured(backward: Any) -> Iterator[Array]:
-    """Yield the arrays that a rule's backward remembers."""
-    pending: list[Any] = [cell.cell_contents for cell in backward.__closure__ or ()]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, np.ndarray):
-            yield value
-        elif isinstance(value, tuple | list):
-            pending.extend(value)
 
 
 def aliased(gradients: Mapping[str, Array | None], others: Mapping[str, Array]) -> Iterator[str]:

@@ -8,7 +8,6 @@ added up. If all of that holds, what the run differs by, it has amplified.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +16,9 @@ import numpy as np
 from crosscheck.distance import gap_between, norm
 from crosscheck.judge import ROUNDING
 from crosscheck.runs import Batch, run
-from crosscheck.sides import INPUT, Array
+from crosscheck.sides import INPUT, Array, in_precision
 from crosscheck.tape.call import THE_INPUT
+from crosscheck.tape.kept import checksum
 from crosscheck.tape.numpy_recorder import Recorder, arrays_for_tensors
 from crosscheck.tape.replay import constant
 from tinygrad_tf import Tensor
@@ -73,17 +73,17 @@ class _Repeater(Recorder):
             if isinstance(x, Tensor):
                 if id(x) not in self._made and id(x) not in self._origins and x.is_floating_point():
                     self._constants.append(x.data.copy())
-                if self._made.setdefault(id(x), _checksum(x)) != _checksum(x):
+                if self._made.setdefault(id(x), checksum(x.data)) != checksum(x.data):
                     self.repeats = False
             elif isinstance(x, np.ndarray):
                 self._constants.append(x.copy())
-        self._made[id(output)] = _checksum(output)
+        self._made[id(output)] = checksum(output.data)
         if output.node is None or self._dtype == np.float64:
             return
         arrays = [x.data if isinstance(x, Tensor) else constant(x, self._dtype) for x in inputs]
         plain = arrays_for_tensors(options)
         out, again = compute(op.rule, arrays, dict(plain), self._dtype)
-        wide = [_wide(array) for array in arrays]
+        wide = [in_precision(a, np.float64) if isinstance(a, np.ndarray) else a for a in arrays]
         # A page is the same in both precisions. A second form is beside its page.
         pages = [op.rule(*given, **plain) for given in (wide, arrays) if op.rule in second_forms]
         self._compare([output.data], [out], [[made] for made, _ in pages])
@@ -96,7 +96,9 @@ class _Repeater(Recorder):
             same = dout.copy()
             dinputs = first(dout)
             is_finite = bool(np.isfinite(same).all())  # what is not says nothing of any form
-            given = zip(pages if is_finite else (), (_wide(same), same), strict=False)
+            given = zip(
+                pages if is_finite else (), (in_precision(same, np.float64), same), strict=False
+            )
             self._compare(dinputs, again(same.copy()), [p(d) for p, d in given], norm(same))
             return dinputs
 
@@ -121,18 +123,9 @@ class _Repeater(Recorder):
             self.repeats = self.repeats and fits
 
 
-def _wide(array: Any) -> Any:
-    is_float = isinstance(array, np.ndarray) and array.dtype.kind == "f"
-    return array.astype(np.float64) if is_float else array
-
-
 def _distance(array: Any, exact: Any) -> float:
     """Return |array - exact|, without entries so large that sums leave float32's range."""
     if array is None or exact is None or exact.dtype.kind != "f":
         return 0.0
     within = np.abs(exact) < LARGE32
     return norm(np.where(within, array - np.where(within, exact, 0.0), 0.0))
-
-
-def _checksum(tensor: Tensor) -> int:
-    return zlib.crc32(tensor.data.tobytes())

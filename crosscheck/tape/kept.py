@@ -8,26 +8,34 @@ from typing import Any
 
 import numpy as np
 
+from crosscheck.sides import Array
+
+DEEPEST = 3  # how many functions and containers may stand around an array
+
 
 class Kept:
-    """Checksums of the arrays that a function holds in its closure."""
+    """Checksums of the arrays that a backward remembers."""
 
     def __init__(self, backward: Any) -> None:
         self._backward = backward
-        self._before = _checksums(backward)
+        self._before = self._checksums()
 
     def changed(self) -> str:
         """Return the name of the first array that is not what it was; empty if there is none."""
-        now = _checksums(self._backward)
-        return next((name for name, sum in self._before.items() if now.get(name) != sum), "")
+        now = self._checksums()
+        return next((name for name, before in self._before.items() if now.get(name) != before), "")
+
+    def _checksums(self) -> dict[str, int]:
+        return {name: checksum(array) for name, array in captured(self._backward)}
 
 
-def _checksums(function: Any) -> dict[str, int]:
-    return {name: zlib.crc32(array.tobytes()) for name, array in _arrays(function, depth=3)}
+def checksum(array: Array) -> int:
+    """Return a number that another array has only by chance."""
+    return zlib.crc32(array.tobytes())
 
 
-def _arrays(function: Any, depth: int) -> Iterator[tuple[str, Any]]:
-    """Yield the arrays that a function keeps, or that a function does which it keeps."""
+def captured(function: Any, depth: int = DEEPEST) -> Iterator[tuple[str, Array]]:
+    """Yield by name the arrays in a function's closure; also in tuples, lists and functions."""
     cells = getattr(function, "__closure__", None) or ()
     names = function.__code__.co_freevars if cells else ()
     for name, cell in zip(names, cells, strict=True):
@@ -35,7 +43,14 @@ def _arrays(function: Any, depth: int) -> Iterator[tuple[str, Any]]:
             value = cell.cell_contents
         except ValueError:  # a name that was never bound
             continue
-        if isinstance(value, np.ndarray) and value.dtype != object:
-            yield name, value
-        elif callable(value) and depth:
-            yield from _arrays(value, depth - 1)
+        yield from _arrays(name, value, depth)
+
+
+def _arrays(name: str, value: Any, depth: int) -> Iterator[tuple[str, Array]]:
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        yield name, value
+    elif isinstance(value, tuple | list) and depth:
+        for i, piece in enumerate(value):
+            yield from _arrays(f"{name}[{i}]", piece, depth - 1)
+    elif callable(value) and depth:
+        yield from captured(value, depth - 1)

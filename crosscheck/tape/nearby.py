@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from crosscheck.amplification import DRAWS, Rounding, moved
+from crosscheck.amplification import DRAWS, EveryNumberMoved, moved
 from crosscheck.distance import gap_between
 from crosscheck.sides import Array
 from crosscheck.tape.call import Call, Made
@@ -30,7 +30,7 @@ def made_nearby(call: Call) -> list[Made]:
         near = [moved(array, draw) for array in arrays if array is not None]
         dout = None if call.dout is None else moved(call.dout, draw)
         try:
-            with Rounding(draw):
+            with EveryNumberMoved(draw):
                 found.append(call.again(near, dout))
         except RuntimeError:  # it writes into what it is given, or keeps what it was given before
             return []

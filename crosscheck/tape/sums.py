@@ -6,7 +6,6 @@ That is told from our own run alone: no rounding that other ops have amplified c
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from crosscheck.distance import gap_between, norm
 from crosscheck.sides import Array
+from crosscheck.tape.kept import checksum
 
 
 @dataclass
@@ -25,7 +25,7 @@ class _Sum:
 
     def is_equal(self, array: Array | None, relative: float) -> bool:
         if self.checksum and array is not None:
-            return self.checksum == _checksum(array)
+            return self.checksum == checksum(array)
         if self.total is not None and not np.isfinite(self.total).all():
             return True  # where numbers overflow, there is no sum to tell from another
         total = (
@@ -49,7 +49,7 @@ class Sums:
         held = self._sums.setdefault(key, _Sum())
         held.count += 1
         if self._uses[key] == 1:
-            held.checksum = _checksum(gradient)
+            held.checksum = checksum(gradient)
             return
         held.sizes += norm(gradient)
         held.total = gradient.astype(np.float64) if held.total is None else held.total + gradient
@@ -69,7 +69,3 @@ class Sums:
     def is_of_leaf(self, name: str, gradient: Array | None) -> bool:
         """Whether the `.grad` of a leaf is the sum of what was sent to it."""
         return self._sums.get(name, _Sum()).is_equal(gradient, self._relative)
-
-
-def _checksum(array: Array) -> int:
-    return zlib.crc32(array.tobytes())

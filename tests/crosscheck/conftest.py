@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from support.engines import NUMPY, TORCH
+from support.inner_pytest import HEAD
 
-from crosscheck import copy_weights, randomize
+import torch
+from crosscheck import Batch, compare, copy_weights, randomize
 from crosscheck.corpus import Corpus, load_corpus
+from tinygrad_tf import nn
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +32,28 @@ def make_pair() -> Any:
 def corpus() -> Corpus:
     """The text: $CROSSCHECK_CORPUS, the cached copy, one try at a download, or the excerpt."""
     return load_corpus(attempts=1)
+
+
+@pytest.fixture(scope="session")
+def everything_imported() -> None:
+    """All that a comparison imports: what the inner pytest imports first, it takes out again.
+
+    A comparison that fails imports more, when it measures what rounding does. PyTorch cannot
+    import some of that twice.
+    """
+    ours, theirs = (side.library.nn.Linear(3, 2) for side in (NUMPY, TORCH))
+    copy_weights(theirs, ours)
+    assert compare(ours, theirs, Batch(np.ones((4, 3)))).agrees
+    bent = torch.nn.Sequential(theirs, torch.nn.Tanh())
+    assert compare(nn.Sequential(ours), bent, Batch(np.ones((4, 3)))).disagrees
+
+
+@pytest.fixture
+def inner_pytest(pytester: pytest.Pytester, everything_imported: None) -> Any:
+    """inner_pytest(tests, *options): the tests, after two models, in a pytest within this one."""
+
+    def run(tests: str, *options: str) -> pytest.RunResult:
+        pytester.makepyfile(test_it=HEAD + tests)
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider", *options)
+
+    return run

@@ -180,6 +180,7 @@ CROSSCHECK_LAYERS = [
     {"foreign"},
     {"sides"},
     {"distance", "in_projection", "given", "corpus", "masks"},
+    {"slope"},
     {"runs", "judge"},
     {"weights"},
     {"models", "called_rightly", "amplification", "row"},

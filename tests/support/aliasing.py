@@ -11,7 +11,7 @@ from support.engines import NUMPY
 import tinygrad_tf
 from crosscheck.ops.case import B, C, T
 from crosscheck.ops.cases import OP_RUNGS
-from crosscheck.ops.memory import captured
+from crosscheck.tape.kept import captured
 from tinygrad_tf import Tensor
 from tinygrad_tf.machinery.contract import Fresh
 from tinygrad_tf.nn import functional as F
@@ -47,7 +47,7 @@ def check_gradients_share_memory_with_nothing(rung: str, dtype: str) -> None:
     def remember(op: Any, inputs: Any, options: Any, result: Tensor) -> None:
         remembered.append(result.data)
         if result.node is not None:
-            remembered.extend(captured(result.node.backward))
+            remembered.extend(array for _, array in captured(result.node.backward))
 
     leaves = [Tensor(drawn(i, (B, T, C), dtype), requires_grad=True) for i in range(2)]
     with tinygrad_tf.observe(remember):
@@ -85,7 +85,8 @@ def check_backward_returns_dout_or_views_of_it_or_fresh_memory(rung: str, dtype:
         dout = drawn(4, result.shape, result.dtype)
         dout.flags.writeable = False
         given = [x.data if isinstance(x, Tensor) else x for x in inputs]
-        kept = [a for a in (*given, *captured(result.node.backward)) if isinstance(a, np.ndarray)]
+        kept = [a for a in given if isinstance(a, np.ndarray)]
+        kept += [array for _, array in captured(result.node.backward)]
         before = [a.copy() for a in kept]
         fresh: list[Array] = []
         gradients = result.node.backward(dout)

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from support.hints import RIGHT, SIZES, B, C, H, K, T, drawn
 
 from crosscheck.tape.fingerprints import Sizes, hint
-
-B, T, H, K = 3, 5, 4, 7
-C = H * K
-SIZES = Sizes(B, T, C, H)
-
-
-def drawn(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(shape)
-
-
-RIGHT = drawn(B, T, C)
 
 
 @pytest.mark.parametrize(

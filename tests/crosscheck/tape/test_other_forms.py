@@ -7,17 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.hints import RIGHT, B, C, H, K, T, drawn
 
 from crosscheck.tape.other_forms import other_form
-
-
-def drawn(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(shape)
-
-
-B, T, H, K = 3, 5, 4, 7
-C = H * K
-RIGHT = drawn(B, T, C)
 
 X = drawn(B, T, C, seed=5)
 WEIGHT, BIAS = 1 + 0.3 * drawn(C, seed=6), drawn(C, seed=7)

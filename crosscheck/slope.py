@@ -1,4 +1,4 @@
-"""The third witness: a finite difference of the reference's forward, with a bound of its own error.
+"""The third witness: a finite difference of a forward, with a bound of its own error.
 
 Central differences at steps that shrink by a factor of eight are extrapolated (Richardson). Large
 steps leave out terms of the series, and small ones lose digits; the step is taken at which both

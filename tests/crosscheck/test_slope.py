@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from crosscheck.ops.difference import slope, widths
+from crosscheck.slope import slope, widths
 
 X = np.array([0.3, -1.2, 2.0, 1e-4])
 DOUT = np.array([1.0, -2.0, 0.5, 3.0])
