@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +13,13 @@ from crosscheck.ops.memory import MemoryWatch
 from crosscheck.ops.outcome import Outcome, form_in_words, larger
 from crosscheck.ops.rounding import ratio_of, rounding_errors
 from crosscheck.ops.run_case import CaseRun, Given, forward_of_reference, run_ours
-from crosscheck.sides import Array
+from crosscheck.sides import TORCH, Array
 from crosscheck.slope import Slope, slope, widths
+from crosscheck.tape.finding import short_place
 from crosscheck.tape.fingerprints import hint
+from crosscheck.tape.raised import place_of
 from crosscheck.tape.replay import line_of
 from tinygrad_tf.machinery.forms import second_forms
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 if TYPE_CHECKING:
     from crosscheck.ops.case import OpCase
@@ -35,7 +34,7 @@ def examine_op(case: OpCase, seed: int, dtype: str) -> Outcome:
     PyTorch's attention is computed by its math kernel: on the CPU the other ones are wrong where a
     mask is huge and finite.
     """
-    with sdpa_kernel(SDPBackend.MATH):
+    with TORCH.careful():
         return _examine(case, seed, dtype)
 
 
@@ -48,7 +47,7 @@ def _examine(case: OpCase, seed: int, dtype: str) -> Outcome:
             ours = run_ours(case, given.arrays, precision, seed, watch)
         except Exception as error:  # a wrong rule may raise anything, and the other cases still run
             what = f"in {precision}, it raised {type(error).__name__}: {error}"
-            outcome.fail("", what, place=raised_at(error) or _place(case, watch, precision, "dx"))
+            outcome.fail("", what, place=short_place(place_of(error)))
         else:
             judge = _judge_double if precision == "float64" else _judge_single
             judge(given, ours, watch, outcome)
@@ -167,18 +166,4 @@ def _place(case: OpCase, watch: MemoryWatch, dtype: str, name: str = "out") -> s
     code: Any = op.rule.__code__
     if dtype == "float32":
         code = getattr(second_forms.get(op.rule, op.rule), "__code__", code)
-    return f"{_short(code.co_filename)}:{line_of(code, name)}"
-
-
-def raised_at(error: Exception) -> str:
-    """Return the file and line in a rule, or in an optimiser, where an error arose; else empty."""
-    frames = traceback.extract_tb(error.__traceback__)
-    folders = {"ops", "fast", "optim.py", "nn", "transformer"}
-    ours = [f for f in frames if "tinygrad_tf" in (p := Path(f.filename).parts) and folders & {*p}]
-    return f"{_short(ours[-1].filename)}:{ours[-1].lineno}" if ours else ""
-
-
-def _short(path: str) -> str:
-    """Return a file's name as seen from the folder that holds the engine."""
-    parts = Path(path).parts
-    return "/".join(parts[parts.index("tinygrad_tf") :]) if "tinygrad_tf" in parts else path
+    return short_place(f"{code.co_filename}:{line_of(code, name)}")

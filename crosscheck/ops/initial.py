@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 import torch
-from crosscheck.ops.examine import raised_at
 from crosscheck.ops.outcome import Outcome
 from crosscheck.sides import NUMPY, TORCH, Array, Dialect
+from crosscheck.tape.finding import short_place
+from crosscheck.tape.raised import place_of
 
 SEEDS = 20
 SIGMAS = 6.0  # how many standard errors a mean or a standard deviation may be off
@@ -48,7 +49,9 @@ class InitialCase:
         try:
             ours = _drawn(NUMPY, self.build)
         except Exception as error:  # a wrong initialisation may raise anything
-            outcome.fail("", f"it raised {type(error).__name__}: {error}", place=raised_at(error))
+            outcome.fail(
+                "", f"it raised {type(error).__name__}: {error}", place=short_place(place_of(error))
+            )
             return outcome
         for name in {**theirs, **ours}:
             for fault in _faults(ours.get(name), theirs.get(name)):

@@ -12,11 +12,12 @@ import numpy as np
 from crosscheck.distance import gap_between, largest_gradient, relative_error
 from crosscheck.draws import Stream, draws
 from crosscheck.judge import FLOOR, ROUNDING
-from crosscheck.ops.examine import raised_at
 from crosscheck.ops.outcome import Outcome, form_in_words, larger
 from crosscheck.ops.rounding import ratio_of
 from crosscheck.ops.stages import MAX_NORM, stages
 from crosscheck.sides import NUMPY, TORCH, Array, Dialect, Gradients
+from crosscheck.tape.finding import short_place
+from crosscheck.tape.raised import place_of
 from crosscheck.weights import copy_weights, randomize
 
 STEPS = 4
@@ -47,7 +48,7 @@ class TrainingCase:
                 found = self._train(NUMPY, ours, seed, precision)
             except Exception as error:  # a wrong optimiser may raise anything
                 what = f"in {precision}, it raised {type(error).__name__}: {error}"
-                outcome.fail("", what, place=raised_at(error))
+                outcome.fail("", what, place=short_place(place_of(error)))
                 continue
             if precision == "float64":
                 _judge_double(found, truth, outcome)

@@ -76,8 +76,8 @@ class Finding:
                 f"{self.rounding_reference:.1e}"
             )
         if self.rule:
-            called = f", called from {_short(self.caller)}" if self.caller else ""
-            lines.append(f"rule at {_short(self.rule)}{called}")
+            called = f", called from {short_place(self.caller)}" if self.caller else ""
+            lines.append(f"rule at {short_place(self.rule)}{called}")
         if self.hint:
             lines.append(f"hint: {self.hint}")
         return "\n  ".join(lines)
@@ -144,7 +144,7 @@ class Localisation:
         return list(groups.values())
 
 
-def _short(place: str) -> str:
-    """A file and line as seen from here, if it is below the current folder."""
+def short_place(place: str) -> str:
+    """Return a file and line as seen from here, if it is below the current folder."""
     path = Path(place)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else place
