@@ -1,0 +1,1 @@
+"""Brought: models that people bring, of any kind, made ready to be compared."""
