@@ -1,4 +1,4 @@
-"""The trace of a PyTorch module: each of its functions as it is called, and its graph on the way back.
+"""The trace of a PyTorch module: its functions as they are called, and its graph on the way back.
 
 Nothing is put in the place of anything, so the run is the run that would have been without.
 """
@@ -6,9 +6,8 @@ Nothing is put in the place of anything, so the run is the run that would have b
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
