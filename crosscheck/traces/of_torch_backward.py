@@ -54,7 +54,7 @@ class Graph:
         return tensor.grad_fn is not None and id(tensor.grad_fn) not in self._nodes
 
     def note(self, tensor: Any, index: int, made: Made) -> None:
-        """Say that the unknown ones of the nodes that lead to this tensor were made in this call."""
+        """Say that this call made the nodes, unknown so far, that lead to this tensor."""
         if getattr(tensor, "grad_fn", None) is None:
             return
         self._values.setdefault(self._slot(tensor), index)
