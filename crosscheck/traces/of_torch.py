@@ -5,10 +5,11 @@ Nothing is put in the place of anything, so the run is the run that would have b
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from crosscheck.runs import Batch
@@ -16,6 +17,7 @@ from crosscheck.sides import INPUT, TORCH, Array, Dialect, Loss
 from crosscheck.traces.book import Book
 from crosscheck.traces.of_torch_backward import Graph
 from crosscheck.traces.of_torch_forward import Functions
+from crosscheck.traces.of_torch_lines import TorchLines
 from crosscheck.traces.torch_view import torch_view
 from crosscheck.traces.trace import Trace
 from crosscheck.traces.user_frames import UserFiles
@@ -33,7 +35,7 @@ def trace_torch(model: Any, batch: Batch, loss: Loss, wanted: Collection[int] | 
     notes: list[str] = []
     given = (batch.inputs, batch.options, "float64")
     try:
-        with torch.compiler.set_stance("force_eager"):
+        with _as_it_was_written():
             TORCH.differentiate(model, *given, _Watched(loss, recorder), recorder.watching)
     except Exception as error:  # of the user's code: how far it came is what a trace can show
         notes.append(f"The traced run ended with {type(error).__name__}: {error}")
@@ -44,9 +46,17 @@ def trace_torch(model: Any, batch: Batch, loss: Loss, wanted: Collection[int] | 
     def again(indices: Collection[int]) -> Mapping[int, Array]:
         return trace_torch(model, batch, loss, indices).arrays
 
+    notes += recorder.lines.notes
     return recorder.book.trace(
         recorder.output, again, files=tuple(recorder.files.seen), notes=notes
     )
+
+
+def _as_it_was_written() -> AbstractContextManager[None]:
+    """Within this block, what `torch.compile` has made runs uncompiled."""
+    if "torch._dynamo" not in sys.modules:  # then nothing is compiled, and loading it takes long
+        return nullcontext()
+    return cast(AbstractContextManager[None], torch.compiler.set_stance("force_eager"))
 
 
 class _Recorder:
@@ -56,7 +66,8 @@ class _Recorder:
         self.book = Book(torch_view, wanted)
         self.files = UserFiles(getattr(model, "_orig_mod", model))
         self.graph = Graph(self.book)
-        self.functions = Functions(self.book, self.files, self.graph)
+        self.lines = TorchLines(self.book, self.files)
+        self.functions = Functions(self.book, self.files, self.lines, self.graph)
         self.output: int | None = None  # the record of the model's output
         self.wants_gradients = False
         self._leaves: dict[int, Any] = {}  # by the record of the value
@@ -72,7 +83,7 @@ class _Recorder:
         for name, buffer in model.named_buffers():
             if torch_view(buffer) is not None:
                 self.book.add(name, buffer, place=None, backward=False)
-        with self.functions:
+        with self.lines, self.functions:
             yield
 
     def ends_with(self, output: Any) -> None:

@@ -235,9 +235,9 @@ class Graph:
 
 def _outside(function: Any, places: tuple[Place, ...]) -> tuple[Place, ...]:
     """Return the places from the line on that applied this `autograd.Function`."""
-    if function is None or not places:
-        return ()
+    if function is None:
+        return places
     code = function.forward.__code__
     lines = {line for *_, line in code.co_lines() if line is not None}
     inside = [i for i, p in enumerate(places) if p.file == code.co_filename and p.line in lines]
-    return places[inside[-1] + 1 :] if inside else ()
+    return places[inside[-1] + 1 :] if inside else places

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from crosscheck.traces.book import Book
 from crosscheck.traces.of_torch_backward import Graph, Made
+from crosscheck.traces.of_torch_lines import TorchLines
 from crosscheck.traces.torch_view import torch_view
 from crosscheck.traces.user_frames import UserFiles
 from torch.overrides import TorchFunctionMode
@@ -24,10 +25,10 @@ HOOKS = (torch.Tensor.register_hook, torch.Tensor.register_post_accumulate_grad_
 class Functions(TorchFunctionMode):
     """Called by PyTorch in place of each of its functions, which it calls and writes down."""
 
-    def __init__(self, book: Book, files: UserFiles, graph: Graph) -> None:
+    def __init__(self, book: Book, files: UserFiles, lines: TorchLines, graph: Graph) -> None:
         super().__init__()
         self.alive: list[Any] = graph.alive  # so that no identity is used twice
-        self._book, self._files, self._graph = book, files, graph
+        self._book, self._files, self._lines, self._graph = book, files, lines, graph
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -41,6 +42,8 @@ class Functions(TorchFunctionMode):
             return self._listen_beside(func, args, kwargs, Made(places, op, ()))
         given = _distinct(_tensors((args, kwargs)))
         sources = {index for x in given for index in self._sources(x, places)}
+        if any(type(x) is float for x in (*args, *kwargs.values())):
+            sources |= self._lines.numbers()
         made = Made(places, op, tuple(sorted(sources)))
         versions = [_version(x) for x in given]
         result = func(*args, **kwargs)
