@@ -24,9 +24,9 @@ class HeadwiseAttention(nn.Module):
     def forward(self, x, causal=False):
         """Attend. x (B, T, C) -> (B, T, C)."""
         q = einsum("btc,hck->bhtk", x, self.w_q) + self.b_q[:, None]
+        q = q * self.scale
         k = einsum("btc,hck->bhtk", x, self.w_k) + self.b_k[:, None]
         v = einsum("btc,hck->bhtk", x, self.w_v) + self.b_v[:, None]
-        q = q * self.scale
         sim = einsum("bhik,bhjk->bhij", q, k)
         if causal:
             i, j = sim.shape[-2:]

@@ -28,22 +28,31 @@ def planted(bug: Bug) -> tuple[str, frozenset[int]]:
 
     To blame are the lines of `new` that are not in `old`. Where a line of `old` was taken away,
     they are the lines of `new` before and after the gap. Raises ValueError if `old` does not occur
-    exactly once.
+    exactly once, or if no line is to blame.
     """
     source = (EXAMPLES / bug.file).read_text("utf-8")
     if source.count(bug.old) != 1:
         raise ValueError(f"{bug.id}: {bug.old!r} occurs {source.count(bug.old)} times, not once")
     start = source.index(bug.old)
     wrong = source[:start] + bug.new + source[start + len(bug.old) :]
-    before, after = source.splitlines(), wrong.splitlines()
-    blamed: set[int] = set()
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    for kind, _, _, first, end in matcher.get_opcodes():
-        if kind == "delete":
-            blamed |= {first, first + 1}  # counted from 1: the neighbours of the gap
-        elif kind != "equal":
-            blamed |= set(range(first + 1, end + 1))
+    first = source.count("\n", 0, start) + 1
+    last = first + bug.new.removesuffix("\n").count("\n")
+    blamed = _changed(source.splitlines(), wrong.splitlines()) & set(range(first, last + 1))
+    if not blamed:
+        raise ValueError(f"{bug.id}: give `old` and `new` a line beside the one that is missing")
     return wrong, frozenset(blamed)
+
+
+def _changed(before: list[str], after: list[str]) -> set[int]:
+    """Return the lines that differ, as they are numbered after, and the neighbours of each gap."""
+    changed: set[int] = set()
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    for kind, _, _, start, end in matcher.get_opcodes():
+        if kind == "delete":
+            changed |= {start, start + 1}
+        elif kind != "equal":
+            changed |= set(range(start + 1, end + 1))
+    return changed
 
 
 def module_of(source: str, file: str) -> ModuleType:
