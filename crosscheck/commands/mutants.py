@@ -68,13 +68,11 @@ def mutants_command(
     update: Path | None,
 ) -> None:
     """Prove the check's own power: plant known bugs in our rules, and count what it finds."""
-    if foreign:
-        from crosscheck.mutants.foreign.score_table import put_into, score_sections
-    else:
-        from crosscheck.mutants.score_table import put_into, score_sections
     from crosscheck.threads import few_threads
 
     console = make_console()
+    tables = _tables(foreign)
+    result: Score | ForeignScore
     with user_mistakes(), saving(json_path) as save, few_threads(threads):
         if foreign:
             result = _foreign_with_progress(_chosen_foreign(family, ids), seed, honest)
@@ -82,9 +80,17 @@ def mutants_command(
             result = _with_progress(_chosen(family, ids), seed, honest)
         save(result.to_dict())
         if update is not None:
-            put_into(update, result)
-    print_sections(score_sections(result), console)
+            tables.put_into(update, result)
+    print_sections(tables.score_sections(result), console)
     context.exit(0 if result.good else DISAGREE)
+
+
+def _tables(foreign: bool) -> Any:
+    """Return the module that prints this kind of score."""
+    from crosscheck.mutants import score_table
+    from crosscheck.mutants.foreign import score_table as foreign_score_table
+
+    return foreign_score_table if foreign else score_table
 
 
 def _chosen(family: str | None, ids: tuple[str, ...]) -> list[Mutant]:

@@ -39,12 +39,16 @@ class Totals:
     @classmethod
     def of(cls, name: str, results: Sequence[Result]) -> Totals:
         """Count these results."""
-        counts = (
-            sum(getattr(result, what) for result in results)
-            for what in ("caught", "first", "among", "inside")
-        )
         widths = [result.lines for result in results if result.lines]
-        return cls(name, len(results), *counts, median(widths) if widths else 0)
+        return cls(
+            name,
+            bugs=len(results),
+            caught=sum(result.caught for result in results),
+            first=sum(result.first for result in results),
+            among=sum(result.among for result in results),
+            inside=sum(result.inside for result in results),
+            median=median(widths) if widths else 0,
+        )
 
 
 @dataclass(frozen=True)

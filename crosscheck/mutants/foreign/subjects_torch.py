@@ -71,7 +71,7 @@ def _einsum(sizes: Sizes) -> dict[str, str]:
 
 
 def _functions(sizes: Sizes) -> dict[str, str]:
-    names = {}
+    names: dict[str, str] = {}
     for mine, theirs in zip(("o", "up", "down"), LINEAR, strict=True):
         names |= {f"w_{mine}": f"{theirs}.weight", f"b_{mine}": f"{theirs}.bias"}
     for letter in "qkv":

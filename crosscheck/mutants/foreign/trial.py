@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import Any
 
 from crosscheck.choices import DTYPES
 from crosscheck.comparison import compare
-from crosscheck.cuts import find_cuts
+from crosscheck.cuts import Cuts, find_cuts
+from crosscheck.cuts.marks import Sign
 from crosscheck.draws import Stream, draws
 from crosscheck.maps import pair_weights
 from crosscheck.mutants.foreign import subjects_numpy, subjects_torch
@@ -116,9 +116,9 @@ def honest_run(seed: int) -> list[str]:
     return said + [f"{who}: {mark}" for mark in _accusations(cuts)]
 
 
-def _accusations(cuts: Any) -> list[str]:
+def _accusations(cuts: Cuts) -> list[str]:
     """Return the crosses and tildes."""
-    return [str(mark) for mark in cuts.marks if mark.kind in ("wrong", "inherited")]
+    return [str(mark) for mark in cuts.marks if mark.sign in (Sign.BORN, Sign.FOLLOWS)]
 
 
 def _functions_at(source: str, lines: frozenset[int]) -> set[str]:
