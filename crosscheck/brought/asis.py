@@ -21,7 +21,8 @@ def as_built(model: Any, sizes: Sizes, given: frozenset[str] = frozenset()) -> S
     width = found.get("width", sizes.width)
     if heads is not None and width % heads == 0:
         found["heads"] = heads
-    return replace(sizes, **{name: size for name, size in found.items() if name not in given})
+    wanted: dict[str, Any] = {name: size for name, size in found.items() if name not in given}
+    return replace(sizes, **wanted)
 
 
 def _from_weights(weights: dict[str, Array], sizes: Sizes) -> dict[str, int]:
@@ -48,7 +49,9 @@ def _from_weights(weights: dict[str, Array], sizes: Sizes) -> dict[str, int]:
 def _attribute(model: Any, names: tuple[str, ...]) -> int | None:
     """The first integer attribute of one of these names, in the model, its parts or its config."""
     parts = list(model.modules()) if hasattr(model, "modules") else [model]
-    parts += [vars(p)[c] for p in parts for c in ("config", "cfg") if c in getattr(p, "__dict__", {})]
+    parts += [
+        vars(p)[c] for p in parts for c in ("config", "cfg") if c in getattr(p, "__dict__", {})
+    ]
     for part in parts:
         held = getattr(part, "__dict__", {})
         for name in names:

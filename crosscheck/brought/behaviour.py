@@ -215,7 +215,7 @@ def noticing(who: str) -> Iterator[list[str]]:
     notes: list[str] = []
     tracer, profiler, threads = sys.gettrace(), sys.getprofile(), set(threading.enumerate())
     kept, out = sys.stdout, _Noticing(sys.stdout)
-    sys.stdout = out  # type: ignore[assignment]
+    sys.stdout = out
     try:
         yield notes
     finally:

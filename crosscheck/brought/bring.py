@@ -66,9 +66,7 @@ def _single(
     return as_model(thing, parameters=_parameters(None, home, maker)), thing
 
 
-def _pair(
-    things: list[Any], module: ModuleType, maker: Maker
-) -> tuple[Any, Callable[..., Any]]:
+def _pair(things: list[Any], module: ModuleType, maker: Maker) -> tuple[Any, Callable[..., Any]]:
     forward, backward = things[:2]
     parameters = _parameters(things[2] if len(things) == 3 else None, module, maker)
     return as_model((forward, backward), parameters=parameters), forward

@@ -101,9 +101,7 @@ class Maker:
         with seeded(self.sizes.seed):
             return function(**{parameter: configuration}, **given)
 
-    def _configuration(
-        self, parameter: inspect.Parameter, module: ModuleType
-    ) -> tuple[Any, str]:
+    def _configuration(self, parameter: inspect.Parameter, module: ModuleType) -> tuple[Any, str]:
         """Return a configuration object with the sizes in its fields, and how it was made."""
         kind = _configuration_class(parameter, module)
         if kind is None:

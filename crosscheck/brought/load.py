@@ -126,7 +126,7 @@ class Library:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:
-            self._run(target, lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
+            self._run(target, lambda: spec.loader.exec_module(module))
         except BaseException:
             sys.modules.pop(name, None)
             raise

@@ -61,9 +61,7 @@ def mask_options(
             "where a key is hidden, True where it is seen, minus infinity added. Is the mask "
             "applied before the softmax, on the axis of the keys?"
         )
-    return {}, [
-        f"{who} takes no mask, and sees what --mask {mask} hides: it runs as it is"
-    ]
+    return {}, [f"{who} takes no mask, and sees what --mask {mask} hides: it runs as it is"]
 
 
 def hidden_keys(mask: str, shape: tuple[int, ...], seed: int) -> Array:
@@ -113,7 +111,7 @@ def _ways(names: list[str], hidden: Array) -> Iterator[Wanted]:
     switches = [n for n in names if n in SWITCHES]
     if same and (hidden[0] == later).all():
         yield from ({name: True} for name in switches)
-    keys = hidden.all(axis=1)  # (B, S): hidden from everybody
+    keys: Array = np.logical_and.reduce(hidden, axis=1)  # (B, S): hidden from everybody
     per_key = [n for n in names if n in OF_KEYS] or [
         n for n in names if n in ("mask", "attention_mask")
     ]
