@@ -91,13 +91,13 @@ def _is_factory(function: Callable[..., Any], module: ModuleType, maker: Maker) 
     ]
     if required and len(required[0]) == 1 and required[0].islower():
         return False  # f(x), f(h)
-    return maker.can_make(function, module)
+    return maker.can_make(function)
 
 
 def _parameters(given: Any, module: ModuleType, maker: Maker) -> Any:
     """The parameters of a function by hand: what its maker makes, or the object that is named."""
     if given is None:
         given = next((vars(module)[name] for name in MAKERS if name in vars(module)), None)
-        if callable(given) and not maker.can_make(given, module):
+        if callable(given) and not maker.can_make(given):
             return None
     return maker.make(given, module) if callable(given) else given

@@ -32,7 +32,7 @@ class Maker:
     arguments: Arguments
     said: list[str] = field(default_factory=list)  # "Block(n_embd=64, n_head=4)"
 
-    def can_make(self, function: Callable[..., Any], module: ModuleType) -> bool:
+    def can_make(self, function: Callable[..., Any]) -> bool:
         """Whether every argument that this function requires is a size, or a configuration.
 
         So it is a factory; a forward requires its input.

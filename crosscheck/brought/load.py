@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import signal
 import sys
 import threading
@@ -23,6 +24,7 @@ from crosscheck.answers import did_you_mean
 
 IMPORT_SECONDS = 20.0  # a file that takes longer to import trains, or waits for somebody
 MAIN_GUARD = 'put what should only run as a script under `if __name__ == "__main__":`'
+BACKEND = "MPLBACKEND"  # the variable by which matplotlib is told how to draw
 LIBRARIES = "site-packages"  # a folder of this name holds no code of the user's
 OUR_FOLDER = Path(__file__).resolve().parents[1]
 
@@ -194,14 +196,20 @@ class Library:
 def user_library() -> Iterator[Library]:
     """Within this block the user's modules can be imported, and find each other.
 
-    At the end `sys.path` is as it was, and what was imported from her folders is forgotten.
+    Pictures are drawn without a window. At the end `sys.path` is as it was, and what was imported
+    from her folders is forgotten.
     """
     path, known = list(sys.path), set(sys.modules)
+    backend = os.environ.get(BACKEND)
+    os.environ[BACKEND] = "Agg"  # plt.show would wait for somebody to close the window
     library = Library()
     try:
         yield library
     finally:
         sys.path[:] = path
+        os.environ.pop(BACKEND)
+        if backend is not None:
+            os.environ[BACKEND] = backend
         for name in set(sys.modules) - known:
             file = getattr(sys.modules[name], "__file__", None)
             if file and library.is_users(file):
