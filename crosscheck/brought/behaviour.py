@@ -20,14 +20,14 @@ import numpy as np
 import torch
 from crosscheck.arrays import Array, Options, array_of, in_precision
 from crosscheck.brought.adapted import adapted
-from crosscheck.distance import relative_error
+from crosscheck.distance import largest_entry, relative_error
 from crosscheck.draws import Stream, draws
 from crosscheck.runs import Batch
 from crosscheck.sides import TORCH, Dialect, side_of
 from crosscheck.weights import get_weights, ties
 
 SAME = 1e-9  # two float64 runs that differ by more are not the same run; threads move less
-STEP = 1e-10  # an input moved by this much moves the output by a multiple of it, but for float32
+STEP = 1e-8  # a share of the input: float64 follows a step of this size, and float32 does not
 
 
 @dataclass
@@ -131,16 +131,16 @@ def _is_coarse(model: Any, batch: Batch, output: Array) -> bool:
     """Whether a step of the input, and one twice as large, move the output by unlike amounts."""
     if batch.inputs.dtype.kind != "f" or not np.isfinite(output).all():
         return False
-    way = draws(Stream.MOVES, 0).standard_normal(batch.inputs.shape) * STEP
     base = batch.inputs.astype(np.float64)
+    way = draws(Stream.MOVES, 0).standard_normal(base.shape) * STEP * largest_entry(base)
     once, twice = (
         output_of(model, base + step * way, batch.options, "float64") - output
         for step in (1.0, 2.0)
     )
     if not twice.any():  # nothing moved: it is coarse, unless nothing depends on the input
-        far = output_of(model, base + way * 1e6, batch.options, "float64")
+        far = output_of(model, base + way / STEP * 0.01, batch.options, "float64")
         return not np.array_equal(far, output)
-    return bool(np.abs(twice - 2 * once).mean() > 0.5 * np.abs(twice).mean())
+    return bool(np.abs(twice - 2 * once).mean() > 0.01 * np.abs(twice).mean())
 
 
 def output_of(model: Any, inputs: Array, options: Options, dtype: str) -> Array:

@@ -138,8 +138,8 @@ def _forms(hidden: Array) -> list[Array]:
     return [
         hidden,
         ~hidden,
-        np.where(hidden, -np.inf, 0.0),
         np.where(hidden, 0.0, 1.0),
+        np.where(hidden, -np.inf, 0.0),
         np.where(hidden, -1e9, 0.0),
     ]
 
@@ -173,9 +173,7 @@ def _shown(options: Wanted) -> str:
 
 
 def _form(array: Array) -> str:
+    first_is_seen = bool(array.flat[0] == 1)  # the first key is hidden from nobody
     if array.dtype == bool:
-        hides_last = bool(array.reshape(-1, *array.shape[-1:])[0, -1])
-        return f"{array.shape}, True where a key is {'hidden' if hides_last else 'seen'}"
-    if (array == 1).any():
-        return f"{array.shape}, 1 where a key is seen"
-    return f"{array.shape}, added to the scores"
+        return f"{array.shape}, True where a key is {'seen' if first_is_seen else 'hidden'}"
+    return f"{array.shape}, {'1 where a key is seen' if first_is_seen else 'added to the scores'}"

@@ -206,5 +206,7 @@ def test_arguments_are_literals_by_name(text: str, message: str) -> None:
 def test_an_argument_that_nothing_takes_is_told() -> None:
     arguments = Arguments.of("n_embed=64")
     Maker(SIZES, arguments).make(lambda n_embd: locals(), HERE)
-    with pytest.raises(ValueError, match=r"takes n_embed \(did you mean 'n_embd'\?\); taken are n_"):
+    with pytest.raises(
+        ValueError, match=r"takes n_embed \(did you mean 'n_embd'\?\); taken are n_"
+    ):
         arguments.require_all_taken()

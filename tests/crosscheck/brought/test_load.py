@@ -74,9 +74,7 @@ def test_a_file_is_imported_once_under_its_own_name_and_then_forgotten(tmp_path:
     assert sys.path == before
 
 
-def test_a_file_called_like_a_library_takes_no_ones_place(
-    library: Library, tmp_path: Path
-) -> None:
+def test_a_file_called_like_a_library_takes_no_ones_place(library: Library, tmp_path: Path) -> None:
     torch = sys.modules["torch"]
     path = written(tmp_path, "import torch\nclass Block(torch.nn.Module): pass\n", "torch.py")
     (block,) = load(library, path)
@@ -88,7 +86,9 @@ def test_a_name_that_is_not_there_is_told_with_those_that_are(
     library: Library, tmp_path: Path
 ) -> None:
     path = written(tmp_path, "import os\nclass Block: pass\ndef forward(x): pass\n_no = 1\n")
-    with pytest.raises(ValueError, match=r"has no Blok \(did you mean 'Block'\?\); it has Block, f"):
+    with pytest.raises(
+        ValueError, match=r"has no Blok \(did you mean 'Block'\?\); it has Block, f"
+    ):
         load(library, path, "Blok")
     with pytest.raises(ValueError, match=r"names nothing in it: write \S*:Block or \S*:forward$"):
         library.load(Target.of(str(path)))
