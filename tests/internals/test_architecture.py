@@ -179,7 +179,7 @@ CROSSCHECK_LAYERS = [
     {"arrays"},
     {"foreign"},
     {"sides"},
-    {"distance", "in_projection", "given", "corpus", "masks"},
+    {"distance", "in_projection", "given", "corpus", "masks", "movable"},
     {"slope"},
     {"runs", "judge"},
     {"weights"},
