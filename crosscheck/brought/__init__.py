@@ -1,13 +1,5 @@
 """Brought: models that people bring, of any kind, made ready to be compared."""
 
-from __future__ import annotations
+from crosscheck.brought.wrap import as_model
 
-from typing import Any
-
-from crosscheck.sides import side_of
-
-
-def as_model(thing: Any, *, parameters: Any = None) -> Any:
-    """Return what `side_of` knows as it is."""
-    side_of(thing, "compare: what was named")
-    return thing
+__all__ = ["as_model"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -115,6 +115,11 @@ class Book:
         """Let these records stand for an array that gets none of its own, such as a mask."""
         content = _content(self._numbers(array))
         self._remember(array, content, tuple(sorted(set(sources))), name)
+
+    def tie(self, gradient: Any, value: int) -> None:
+        """Say whose gradient an array is: the record that stands for it gets this `value`."""
+        for index in self.sources_of(gradient):
+            self.records[index] = replace(self.records[index], value=value)
 
     def is_known(self, array: Any) -> bool:
         """Whether records stand for this very object."""

@@ -8,16 +8,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 from crosscheck.runs import Batch
-from crosscheck.sides import INPUT, TORCH, Array, Dialect, Loss
+from crosscheck.sides import INPUT, TORCH, Array, Loss
 from crosscheck.traces.book import Book
+from crosscheck.traces.ending import Watched, ended_with
+from crosscheck.traces.lines_beside import LinesBeside
 from crosscheck.traces.of_torch_backward import Graph
 from crosscheck.traces.of_torch_forward import Functions
-from crosscheck.traces.of_torch_lines import TorchLines
 from crosscheck.traces.torch_view import torch_view
 from crosscheck.traces.trace import Trace
 from crosscheck.traces.user_frames import UserFiles
@@ -36,9 +36,9 @@ def trace_torch(model: Any, batch: Batch, loss: Loss, wanted: Collection[int] | 
     given = (batch.inputs, batch.options, "float64")
     try:
         with _as_it_was_written():
-            TORCH.differentiate(model, *given, _Watched(loss, recorder), recorder.watching)
+            TORCH.differentiate(model, *given, Watched(loss, recorder.ends_with), recorder.watching)
     except Exception as error:  # of the user's code: how far it came is what a trace can show
-        notes.append(f"The traced run ended with {type(error).__name__}: {error}")
+        notes.append(ended_with(error))
     recorder.finish()
     if recorder.output is not None and not recorder.wants_gradients:
         notes.append(FORWARD_ONLY)
@@ -66,7 +66,7 @@ class _Recorder:
         self.book = Book(torch_view, wanted)
         self.files = UserFiles(getattr(model, "_orig_mod", model))
         self.graph = Graph(self.book)
-        self.lines = TorchLines(self.book, self.files)
+        self.lines = LinesBeside(self.book, self.files)
         self.functions = Functions(self.book, self.files, self.lines, self.graph)
         self.output: int | None = None  # the record of the model's output
         self.wants_gradients = False
@@ -94,19 +94,5 @@ class _Recorder:
 
     def finish(self) -> None:
         """Write the gradients that lie in the leaves, where they are not what arrived there."""
-        self.graph.finish(self._leaves)
-
-
-@dataclass(frozen=True)
-class _Watched:
-    """A loss that tells the recorder which tensor it is of."""
-
-    loss: Loss
-    recorder: _Recorder
-
-    def of_tensor(self, side: Dialect, output: Any) -> Any:
-        self.recorder.ends_with(output)
-        return self.loss.of_tensor(side, output)
-
-    def of_array(self, output: Array) -> tuple[Array, Array]:
-        return self.loss.of_array(output)
+        for value, leaf in self._leaves.items():
+            self.graph.rest(leaf, value)
