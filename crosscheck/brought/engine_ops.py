@@ -71,12 +71,17 @@ class EngineOps:
         call = activation.op
         if not isinstance(call, _Call) or call.site is None:
             return found.name, plain
-        op, name = call.op.strip("_"), found.name
+        code, op, name = activation.frame.f_code, call.op.strip("_"), found.name
+        if code not in self._codes:
+            name = f"{code.co_name}.{name}"  # in a helper of the engine
+        elif code.co_name == "__init__":
+            name = name.replace("self.", "out.", 1)  # the tensor that the op makes
         if found.owner is not None:
             made = self._made.get(id(found.owner))
             name = call.operands.get(id(found.owner), "")
-            name = f"{name or ('out' if made and made[1] is call else found.name)}.grad"
-            name = name.replace(".grad.grad", ".grad")
+            if not name and (code.co_name == "__init__" or (made and made[1] is call)):
+                name = "out"
+            name = f"{name}.grad" if name else found.name
         engines = () if plain.place is None else (plain.place,)
         return f"{op}.{name}", replace(
             plain, place=call.site, callers=(*engines, *call.callers), op=op
@@ -84,7 +89,8 @@ class EngineOps:
 
     def _call(self, frame: FrameType, site: Place | None, callers: tuple[Place, ...]) -> _Call:
         code = frame.f_code
-        call = _Call(code.co_name, code.co_qualname, site, callers)
+        op = self._kind.__name__ if code.co_name == "__init__" else code.co_name
+        call = _Call(op, code.co_qualname, site, callers)
         for name in code.co_varnames[: code.co_argcount]:
             value = frame.f_locals.get(name)
             if isinstance(value, self._kind):
