@@ -64,11 +64,15 @@ class Source:
     lambdas: dict[int, Unit]  # by the first line of the lambda
 
 
-@lru_cache(maxsize=64)
 def source_of(file: str) -> Source:
     """Return the units of this file; none if it has no source that can be read."""
+    return _parsed("".join(linecache.getlines(file)))
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> Source:
     try:
-        tree = ast.parse("".join(linecache.getlines(file)))
+        tree = ast.parse(text)
     except SyntaxError:
         return Source({}, {})
     found = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
