@@ -10,7 +10,7 @@ from crosscheck.comparison import compare
 from crosscheck.cuts import Cuts, find_cuts
 from crosscheck.cuts.marks import Sign
 from crosscheck.draws import Stream, draws
-from crosscheck.maps import pair_weights
+from crosscheck.maps.pairing import pair_weights
 from crosscheck.mutants.foreign import subjects_numpy, subjects_torch
 from crosscheck.mutants.foreign.bug import EXAMPLES, Bug, planted
 from crosscheck.mutants.foreign.catalogue import family_of
@@ -113,12 +113,15 @@ def honest_run(seed: int) -> list[str]:
     said = [f"{who}: {report}"] if report.disagrees else []
     paired = pair_weights(model, reference, batch, weights, seed=seed)
     cuts = find_cuts(paired, batch, loss=batch.loss, seed=seed)
-    return said + [f"{who}: {mark}" for mark in _accusations(cuts)]
+    return said + [f"{who}: {accusation}" for accusation in _accusations(cuts)]
 
 
-def _accusations(cuts: Cuts) -> list[str]:
-    """Return the crosses and tildes."""
-    return [str(mark) for mark in cuts.marks if mark.sign in (Sign.BORN, Sign.FOLLOWS)]
+def _accusations(cuts: Cuts | None) -> list[str]:
+    """Return the crosses and tildes, in words."""
+    if cuts is None:
+        return ["it leaves no trace"]
+    accused = [mark for mark in cuts.marks if mark.sign in (Sign.BORN, Sign.FOLLOWS)]
+    return [f"{mark.sign} in line {mark.place.line}: {mark.text}" for mark in accused]
 
 
 def _functions_at(source: str, lines: frozenset[int]) -> set[str]:
