@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from crosscheck.draws import Stream, draws
-from crosscheck.in_projection import named_view
 from crosscheck.sides import Array, Dialect, side_of
 from crosscheck.weights import fresh_values, get_weights, randomize, set_weights
 
@@ -52,21 +51,9 @@ def redraw(model: Any, seed: int) -> None:
     give(model, {name: fresh_values(name, a.shape, generator) for name, a in floats.items()})
 
 
-def neutralise(model: Any, rows: Collection[str]) -> tuple[str, ...]:
-    """Set what adds nothing and scales by nothing: biases to 0, the weights of norms to 1.
-
-    rows: names of weights, or of parts of an in-projection. Matrices among them stay as they are.
-    Returns the rows that were set.
-    """
-    held, done = get_weights(model), []
-    for row in rows:
-        view = named_view(held, row)
-        if view.ndim == 1:
-            view[...] = 1.0 if is_gain(row) else 0.0
-            done.append(row)
-    if done:
-        give(model, held)
-    return tuple(done)
+def neutral_values(name: str, like: Array) -> Array:
+    """Return what adds nothing and scales by nothing: 1 for the weights of norms, 0 for biases."""
+    return np.full_like(like, 1.0 if is_gain(name) else 0.0)
 
 
 def is_gain(name: str) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,11 @@ import numpy as np
 from crosscheck.called_rightly import require_equal_weights
 from crosscheck.in_projection import with_parts
 from crosscheck.maps.by_value import find_by_value, is_constant
-from crosscheck.maps.copies import copy_of, give, neutralise, redraw, tie
+from crosscheck.maps.copies import copy_of, redraw, tie
 from crosscheck.maps.partners import listed, with_nearest, without_partner
+from crosscheck.maps.proposals import anatomies, proposals
+from crosscheck.maps.seats import ORDER
+from crosscheck.maps.trial import EQUAL, Score, Trials
 from crosscheck.maps.weight_map import (
     Shape,
     WeightMap,
@@ -27,9 +30,6 @@ from crosscheck.sides import Array, Dialect, side_of
 from crosscheck.weights import get_weights, ties
 
 NAME, VALUE, AUTO = WAYS = ("name", "value", "auto")
-
-# How well a map explains two models, the more the better: of the model, the reference and the map.
-Score = Callable[[Any, Any, WeightMap], float]
 
 
 @dataclass(frozen=True)
@@ -134,15 +134,84 @@ def _redrawn(
     mine: Any, theirs: Any, batch: Batch, known: Mapping[str, str], seed: int, score: Score | None
 ) -> Pairing:
     redraw(theirs, seed)
-    shapes = _shapes(get_weights(mine))
-    weight_map = completed(known, shapes, _places(theirs))
-    notes = tie_alike(mine, theirs, weight_map)
+    found = _candidates(mine, theirs, known)
+    notes = tie_alike(mine, theirs, found.first)
     if notes:  # the reference has fewer weights now
-        weight_map = WeightMap.of(weight_map.expressions, shapes, _places(theirs))
-    neutral = neutralise(theirs, weight_map.left_out)
-    give(mine, weight_map.to_model(get_weights(theirs)))
-    notes += without_partner(weight_map, shapes, neutral)
-    return Pairing(mine, theirs, weight_map, "by the map", True, notes, neutral=neutral)
+        found = _candidates(mine, theirs, known)
+    trials = Trials(mine, theirs, batch)
+    weight_map, verdict = _verified(trials, found, score)
+    neutral = trials.give(weight_map)
+    shapes = _shapes(get_weights(mine))
+    notes += verdict + without_partner(weight_map, shapes, neutral)
+    return Pairing(mine, theirs, weight_map, found.how, True, notes, neutral=neutral)
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """Maps that may be meant, the likeliest first."""
+
+    first: WeightMap
+    others: Iterator[WeightMap]
+    how: str
+    certain: bool  # whether every seat was found by name, so that only the arrangement is open
+
+
+def _candidates(mine: Any, theirs: Any, known: Mapping[str, str]) -> _Candidates:
+    ours, places = get_weights(mine), _places(theirs)
+    equal = completed(known, _shapes(ours), places)
+    if not equal.unmapped:
+        how = "by the map that was given" if known else "by equal names and shapes"
+        return _Candidates(equal, iter(()), how, True)
+    own, reference = anatomies(mine, theirs, ours, get_weights(theirs))
+    others = proposals(own, reference, places, known)
+    certain = not any(seat.found_by == ORDER for seat in own.seats.values())
+    how = f"by {own.layout} layout" if own.layout else "by the words of the names and the shapes"
+    return _Candidates(next(others), others, how if certain else f"{how}, and by order", certain)
+
+
+def _verified(
+    trials: Trials, found: _Candidates, score: Score | None
+) -> tuple[WeightMap, tuple[str, ...]]:
+    """Return the map that makes the outputs equal, or else the best; say if none does.
+
+    Raises ValueError if several do, where names do not tell them apart.
+    """
+    tried: dict[int, float] = {}
+    maps = []
+    for number, weight_map in enumerate(chain([found.first], found.others)):
+        maps.append(weight_map)
+        tried[number] = trials.distance(weight_map)
+        if found.certain and tried[number] <= EQUAL:
+            return weight_map, ()
+    equal = [maps[number] for number, distance in tried.items() if distance <= EQUAL]
+    if len(equal) > 1:
+        raise ValueError(_undecided(equal))
+    if equal:
+        return equal[0], ()
+    if len(maps) == 1:
+        return maps[0], ("under this map the outputs differ",)
+    none = f"none of {len(maps)} maps that were tried makes the outputs equal"
+    if score is None:
+        nearest = maps[min(tried, key=lambda number: tried[number])]
+        return nearest, (f"{none}; this one brings them nearest",)
+    best = trials.best(maps, score)
+    return best, (f"{none}; under this one most values on the way agree",)
+
+
+def _undecided(equal: list[WeightMap]) -> str:
+    names = [
+        name
+        for name in equal[0].expressions
+        if len({weight_map.expressions.get(name) for weight_map in equal}) > 1
+    ]
+    words = [
+        f"{name} is {' or '.join(dict.fromkeys(str(m.expressions.get(name)) for m in equal))}"
+        for name in names
+    ]
+    return (
+        f"weights: {len(equal)} maps make the outputs equal, and nothing tells them apart: "
+        f"{listed(words, '; ')}. Give a dictionary that says which is meant"
+    )
 
 
 def completed(

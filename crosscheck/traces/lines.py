@@ -15,7 +15,7 @@ are not followed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Container
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -42,9 +42,9 @@ class LineTracer:
     back. `notes` has sentences for the reader.
     """
 
-    def __init__(self, book: Book, files: Collection[str], naming: Naming | None = None) -> None:
+    def __init__(self, book: Book, files: Container[str], naming: Naming | None = None) -> None:
         self.book = book
-        self.files = frozenset(files)
+        self.files = files
         self.notes: dict[str, None] = {}
         self._naming = naming
         self._writer = Writer(book, self.files, naming)

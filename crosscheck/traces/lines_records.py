@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Protocol
@@ -72,7 +72,7 @@ class Writer:
     files: the user's own. naming: who may name records otherwise than by their line.
     """
 
-    def __init__(self, book: Book, files: Collection[str], naming: Naming | None) -> None:
+    def __init__(self, book: Book, files: Container[str], naming: Naming | None) -> None:
         self.book = book
         self._files = files
         self._naming = naming

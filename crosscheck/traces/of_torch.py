@@ -1,20 +1,21 @@
-"""The trace of a PyTorch module: each of its functions as it is called, and its graph on the way back.
+"""The trace of a PyTorch module: its functions as they are called, and its graph on the way back.
 
 Nothing is put in the place of anything, so the run is the run that would have been without.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, cast
 
 import torch
 from crosscheck.runs import Batch
-from crosscheck.sides import INPUT, TORCH, Array, Dialect, Loss
+from crosscheck.sides import INPUT, TORCH, Array, Loss
 from crosscheck.traces.book import Book
+from crosscheck.traces.ending import Watched, ended_with
+from crosscheck.traces.lines_beside import LinesBeside
 from crosscheck.traces.of_torch_backward import Graph
 from crosscheck.traces.of_torch_forward import Functions
 from crosscheck.traces.torch_view import torch_view
@@ -34,10 +35,10 @@ def trace_torch(model: Any, batch: Batch, loss: Loss, wanted: Collection[int] | 
     notes: list[str] = []
     given = (batch.inputs, batch.options, "float64")
     try:
-        with torch.compiler.set_stance("force_eager"):
-            TORCH.differentiate(model, *given, _Watched(loss, recorder), recorder.watching)
+        with _as_it_was_written():
+            TORCH.differentiate(model, *given, Watched(loss, recorder.ends_with), recorder.watching)
     except Exception as error:  # of the user's code: how far it came is what a trace can show
-        notes.append(f"The traced run ended with {type(error).__name__}: {error}")
+        notes.append(ended_with(error))
     recorder.finish()
     if recorder.output is not None and not recorder.wants_gradients:
         notes.append(FORWARD_ONLY)
@@ -45,9 +46,17 @@ def trace_torch(model: Any, batch: Batch, loss: Loss, wanted: Collection[int] | 
     def again(indices: Collection[int]) -> Mapping[int, Array]:
         return trace_torch(model, batch, loss, indices).arrays
 
+    notes += recorder.lines.notes
     return recorder.book.trace(
         recorder.output, again, files=tuple(recorder.files.seen), notes=notes
     )
+
+
+def _as_it_was_written() -> AbstractContextManager[None]:
+    """Within this block, what `torch.compile` has made runs uncompiled."""
+    if "torch._dynamo" not in sys.modules:  # then nothing is compiled, and loading it takes long
+        return nullcontext()
+    return cast(AbstractContextManager[None], torch.compiler.set_stance("force_eager"))
 
 
 class _Recorder:
@@ -57,7 +66,8 @@ class _Recorder:
         self.book = Book(torch_view, wanted)
         self.files = UserFiles(getattr(model, "_orig_mod", model))
         self.graph = Graph(self.book)
-        self.functions = Functions(self.book, self.files, self.graph)
+        self.lines = LinesBeside(self.book, self.files)
+        self.functions = Functions(self.book, self.files, self.lines, self.graph)
         self.output: int | None = None  # the record of the model's output
         self.wants_gradients = False
         self._leaves: dict[int, Any] = {}  # by the record of the value
@@ -73,7 +83,7 @@ class _Recorder:
         for name, buffer in model.named_buffers():
             if torch_view(buffer) is not None:
                 self.book.add(name, buffer, place=None, backward=False)
-        with self.functions:
+        with self.lines, self.functions:
             yield
 
     def ends_with(self, output: Any) -> None:
@@ -84,19 +94,5 @@ class _Recorder:
 
     def finish(self) -> None:
         """Write the gradients that lie in the leaves, where they are not what arrived there."""
-        self.graph.finish(self._leaves)
-
-
-@dataclass(frozen=True)
-class _Watched:
-    """A loss that tells the recorder which tensor it is of."""
-
-    loss: Loss
-    recorder: _Recorder
-
-    def of_tensor(self, side: Dialect, output: Any) -> Any:
-        self.recorder.ends_with(output)
-        return self.loss.of_tensor(side, output)
-
-    def of_array(self, output: Array) -> tuple[Array, Array]:
-        return self.loss.of_array(output)
+        for value, leaf in self._leaves.items():
+            self.graph.rest(leaf, value)

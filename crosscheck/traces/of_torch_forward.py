@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from crosscheck.traces.backflow import Made
 from crosscheck.traces.book import Book
-from crosscheck.traces.of_torch_backward import Graph, Made
+from crosscheck.traces.lines_beside import LinesBeside
+from crosscheck.traces.of_torch_backward import Graph
 from crosscheck.traces.torch_view import torch_view
 from crosscheck.traces.user_frames import UserFiles
 from torch.overrides import TorchFunctionMode
@@ -24,10 +26,10 @@ HOOKS = (torch.Tensor.register_hook, torch.Tensor.register_post_accumulate_grad_
 class Functions(TorchFunctionMode):
     """Called by PyTorch in place of each of its functions, which it calls and writes down."""
 
-    def __init__(self, book: Book, files: UserFiles, graph: Graph) -> None:
+    def __init__(self, book: Book, files: UserFiles, lines: LinesBeside, graph: Graph) -> None:
         super().__init__()
-        self.alive: list[Any] = graph.alive  # so that no identity is used twice
-        self._book, self._files, self._graph = book, files, graph
+        self.alive: list[Any] = graph.flow.alive  # so that no identity is used twice
+        self._book, self._files, self._lines, self._graph = book, files, lines, graph
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -41,6 +43,8 @@ class Functions(TorchFunctionMode):
             return self._listen_beside(func, args, kwargs, Made(places, op, ()))
         given = _distinct(_tensors((args, kwargs)))
         sources = {index for x in given for index in self._sources(x, places)}
+        if any(type(x) is float for x in (*args, *kwargs.values())):
+            sources |= self._lines.numbers()
         made = Made(places, op, tuple(sorted(sources)))
         versions = [_version(x) for x in given]
         result = func(*args, **kwargs)
@@ -66,7 +70,7 @@ class Functions(TorchFunctionMode):
         """
         edge = torch.autograd.graph.get_gradient_edge(loss)
         with self:
-            torch.autograd.backward(edge, torch.ones_like(loss))
+            torch.autograd.backward(edge)
 
     def _sources(self, tensor: Any, places: Any) -> tuple[int, ...]:
         """Return the records of what a function is given."""
@@ -81,15 +85,9 @@ class Functions(TorchFunctionMode):
         return found
 
     def _add(self, tensor: Any, made: Made, changed: bool = False) -> int:
-        if torch_view(tensor) is None:
-            return -1
-        self.alive.append(tensor)
-        index = self._book.add(
-            made.op, tensor,
-            place=made.places[0] if made.places else None, callers=made.places[1:],
-            sources=made.sources, op=made.op, changed=changed,
-        )  # fmt: skip
-        self._graph.note(tensor, index, made)
+        index = self._graph.flow.add(made.op, tensor, made, made.sources, changed=changed)
+        if index >= 0:
+            self._graph.note(tensor, index, made)
         return index
 
     def _changed(self, tensor: Any, made: Made) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import tinygrad_tf
 import torch
 from crosscheck.runs import Batch, ending
+from crosscheck.traces.of_ours import trace_ours
 from crosscheck.traces.of_torch import trace_torch
 from crosscheck.traces.trace import Trace
 
@@ -25,8 +26,10 @@ def trace_run(
         end = ending(batch, loss, seed)
         if isinstance(model, torch.nn.Module):
             return trace_torch(model, batch, end, wanted)
+        if isinstance(model, tinygrad_tf.nn.Module):
+            return trace_ours(model, batch, end, wanted)
         trace = getattr(model, "trace", None)
-        if callable(trace) and not isinstance(model, tinygrad_tf.nn.Module):
+        if callable(trace):
             made: Trace = trace(batch.inputs, end, wanted, **batch.options)
             return made
     return None
