@@ -52,9 +52,8 @@ class JaxModel:
             output, pull = jax.vjp(function, *given)
             return output, pull(dout)
 
-        dout = jax.eval_shape(function, *given)
         with jax.disable_jit(), scope_per_line(self.file, book.executed):
-            closed = jax.make_jaxpr(forward_and_back)(given, dout)
+            closed = jax.make_jaxpr(forward_and_back)(given, jax.eval_shape(function, *given))
         output = compute(closed, named(*given), loss, book, self.file)
         again = lambda indices: self.trace(inputs, loss, indices, **options).arrays  # noqa: E731
         return book.trace(output, again, files=[self.file])
@@ -68,10 +67,9 @@ class JaxModel:
 
 def named(params, *inputs):
     """Return the arrays by name: their paths in params, with dots between, and "input"."""
-    paths = [path for path, _ in jax.tree.leaves_with_path(params)]
-    names = [jax.tree_util.keystr(path, simple=True, separator=".") for path in paths]
-    arrays = [np.asarray(x) for x in (*jax.tree.leaves(params), *inputs)]
-    return dict(zip([*names, "input"], arrays, strict=False))
+    flat = jax.tree.leaves_with_path(params)
+    arrays = {jax.tree_util.keystr(p, simple=True, separator="."): np.asarray(x) for p, x in flat}
+    return arrays | dict(zip(["input"], map(np.asarray, inputs), strict=False))
 
 
 @contextmanager
