@@ -69,4 +69,4 @@ def with_arrays(options: Options, convert: Callable[[Array], Any]) -> dict[str, 
 
 def checksum(array: Array) -> int:
     """Return a number that an array with other entries, or another order, has only by chance."""
-    return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    return zlib.crc32(np.ascontiguousarray(array).data)

@@ -1,0 +1,59 @@
+"""The line tracer beside an engine's functions: what lines make without them, and their names.
+
+The backward of an `autograd.Function` may go through NumPy, and an array may be changed where no
+function of the engine is called. A name for a tensor that has a record makes no second one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+
+from crosscheck.traces.book import Book
+from crosscheck.traces.lines import LineTracer
+from crosscheck.traces.lines_records import Activation, Writer
+from crosscheck.traces.lines_values import Found
+from crosscheck.traces.user_frames import UserFiles
+
+
+class LinesBeside(LineTracer):
+    """Writes what the user's lines make beside the functions of an engine."""
+
+    def __init__(self, book: Book, files: UserFiles) -> None:
+        super().__init__(book, files)
+        self._writer = _Writer(book, files, None)
+
+    def numbers(self) -> set[int]:
+        """Return the records which the numbers without an array come from that a line reads now."""
+        activation = self.inside()
+        if activation is None or activation.unit is None:
+            return set()
+        roots = {path.root for s in activation.unit.statements for path in s.reads}
+        return set().union(*(activation.numbers.get(root, ()) for root in roots))
+
+
+class _Writer(Writer):
+    """Gives a name to what has a record, instead of a second record."""
+
+    def _assigned(
+        self, activation: Activation, found: Found, sources: set[int], in_place: bool
+    ) -> None:
+        if isinstance(found.array, np.ndarray) or not self._has_record(found):
+            super()._assigned(activation, found, sources, in_place)
+
+    def _look_at(self, activation: Activation, found: Found, sources: Collection[int]) -> None:
+        if not self._has_record(found):
+            super()._look_at(activation, found, sources)
+
+    def _has_record(self, found: Found) -> bool:
+        """Whether there is a record of this array as it is now. Name it if it has no name yet."""
+        if not self.book.is_known(found.array) or self.book.is_changed(found.array):
+            return False
+        for index in self.book.sources_of(found.array)[-1:]:
+            record = self.book.records[index]
+            if record.name == record.op:
+                name = found.name.removesuffix(".data")
+                self.book.records[index] = replace(record, name=name)
+        return True
