@@ -52,11 +52,11 @@ class JaxModel:
             output, pull = jax.vjp(function, *given)
             return output, pull(dout)
 
+        dout = jax.eval_shape(function, *given)
         with jax.disable_jit(), scope_per_line(self.file, book.executed):
-            closed = jax.make_jaxpr(forward_and_back)(given, jax.eval_shape(function, *given))
+            closed = jax.make_jaxpr(forward_and_back)(given, dout)
         output = compute(closed, named(*given), loss, book, self.file)
-        again = lambda indices: self.trace(inputs, loss, indices, **options).arrays  # noqa: E731
-        return book.trace(output, again, files=[self.file])
+        return book.trace(output, lambda again: self.trace(inputs, loss, again, **options).arrays)
 
     def _prepared(self, inputs, dtype, options):
         params = jax.tree.map(lambda x: np.asarray(x, dtype), self.params)
