@@ -36,7 +36,11 @@ def counterpart_of(
     ]
     candidates = [i for i in candidates if records[i].backward == value.backward] or candidates
     reached = _reached(value, values, graph)
-    candidates = [i for i in candidates if i in reached] or candidates
+    if reached is not None:
+        near = [i for i in candidates if i in reached]
+        if value.backward and not near:
+            return None  # the gradient is cut off
+        candidates = near or candidates
     candidates = [i for i in candidates if i not in graph.waypoints] or candidates
     if not candidates:
         return None
@@ -52,7 +56,7 @@ def _tied(value: Value, graph: Graph) -> list[int]:
     return [i for i in last.values() if not graph.is_right(i)]
 
 
-def _reached(value: Value, values: Sequence[Value], graph: Graph) -> set[int]:
+def _reached(value: Value, values: Sequence[Value], graph: Graph) -> set[int] | None:
     """The records that are computed from all parents of the value that were found."""
     reached: set[int] | None = None
     for parent in value.parents:
@@ -60,7 +64,7 @@ def _reached(value: Value, values: Sequence[Value], graph: Graph) -> set[int]:
         if held and not values[parent].given:
             after = graph.after(held)
             reached = after if reached is None else reached & after
-    return reached if reached is not None else set()
+    return reached
 
 
 def _likeness(graph: Graph, index: int, value: Value) -> float:

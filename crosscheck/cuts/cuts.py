@@ -19,7 +19,7 @@ from crosscheck.cuts.flow_graph import Graph
 from crosscheck.cuts.marks import Mark, marks_of
 from crosscheck.cuts.pairing import Pairing, pair
 from crosscheck.cuts.ranking import Suspect, rank
-from crosscheck.cuts.segment import Segment, segment_of
+from crosscheck.cuts.segment import INSTEAD, Case, Segment, segment_of
 from crosscheck.cuts.waypoints import all_waypoints
 from crosscheck.distance import gap_between, largest_gradient
 from crosscheck.judge import FLOOR
@@ -36,6 +36,7 @@ class Line:
 
     place: Place
     why: str  # the evidence, in words
+    score: float = 0.0  # how much it weighs
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -111,16 +112,17 @@ def find(
     births = births_of(values, pairing.is_found, excused) if wrong else []
     if wrong and OUTPUT not in wrong:
         births = [value for value in births if value.backward]
-    names = _names_of_leaves(values, expected)
+    calls = [call for call in tape.values() if call.path != LOSS]
+    case = Case(values, calls, graph, finder, wrong, _names_of_leaves(values, expected))
     segment, suspects = None, []
     exonerated = graph.exonerated()
     for value in births:
-        segment = segment_of(value, values, graph, finder, wrong, names)
+        segment = segment_of(value, case)
         suspects = rank(segment, values, graph, exonerated)
         if suspects:
             break
     if wrong and not suspects:
-        segment = _of_a_leaf(values, graph, finder, wrong, names, expected)
+        segment = _of_a_leaf(case, expected)
         suspects = rank(segment, values, graph, exonerated) if segment is not None else []
     said = expectation(segment, values, graph, tape) if segment is not None else ""
     first = suspects[0].place if suspects else None
@@ -129,7 +131,7 @@ def find(
     return Cuts(
         value=segment.value.name if segment is not None else "",
         expected=said,
-        between=tuple(Line(s.place, "; ".join(s.why)) for s in suspects),
+        between=tuple(Line(s.place, s.why, s.score) for s in suspects),
         marks=tuple(marks_of(graph, values, first, said, follows)),
         found=sum(v.index in pairing.found for v in values),
         lost=tuple(v.name for v in lost),
@@ -176,37 +178,31 @@ def _names_of_leaves(
     return names
 
 
-def _of_a_leaf(
-    values: Sequence[Value],
-    graph: Graph,
-    finder: Finder,
-    wrong: Mapping[str, Array | None],
-    names: Mapping[str, Sequence[str]],
-    expected: Mapping[str, Array | None],
-) -> Segment | None:
+def _of_a_leaf(case: Case, expected: Mapping[str, Array | None]) -> Segment | None:
     """The segment where every value is found, and yet something that is handed back is wrong.
 
     It is in another order, was written over, or is handed back in the place of another.
     """
-    for name, array in wrong.items():
+    graph = case.graph
+    for name, array in case.wrong.items():
         right = expected[name]
-        if right is None:
-            continue
-        value = next(
-            (v for v in values if v.size == right.size and are_equal(v.array, right)), None
-        )
+        value = None if right is None else _with(right, case.values)
         if value is None:
             continue
-        segment = segment_of(value, values, graph, finder, wrong, names)
+        segment = segment_of(value, case)
         held = [*graph.pairing.found.get(value.index, ())]
         if array is not None:
-            held = [*finder.equal(np.asarray(array))[-1:], *held]
+            held = [*case.finder.equal(np.asarray(array))[-1:], *held]
         for record in held:
-            for place in (graph.place_of(record), *graph.trace.records[record].callers[:1]):
-                if place is not None:
-                    segment.beside.setdefault(place, f"has what is handed back as {name}")
+            for depth, place in enumerate((graph.place_of(record), *graph.trace.records[record].callers[:1])):
+                segment.add(place, INSTEAD - depth, f"has what is handed back as {name}")
         return segment
     return None
+
+
+def _with(array: Array, values: Sequence[Value]) -> Value | None:
+    """The value with these entries."""
+    return next((v for v in values if v.size == array.size and are_equal(v.array, array)), None)
 
 
 def _follows(segment: Segment | None, suspects: Sequence[Suspect], graph: Graph) -> set[int]:

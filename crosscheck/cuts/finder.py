@@ -12,6 +12,7 @@ from crosscheck.traces.signature import Signature, signature
 from crosscheck.traces.trace import Trace
 
 TOLERANCE = 1e-9  # of the largest entry
+MASKING = -1e4  # no score is as low: it hides an entry from a softmax
 
 
 class Finder:
@@ -54,6 +55,25 @@ class Finder:
             return found
         expected = np.sort(array, axis=None)
         return [i for i in found if self._has(i, expected)]
+
+    def masked(self, array: Array) -> list[int]:
+        """Return the records that have a large negative number for each minus infinity in array.
+
+        All other entries are the same, in any order.
+        """
+        finite = np.sort(array[np.isfinite(array)], axis=None)
+        found = []
+        for index in self.of_size(array.size):
+            held = self.trace.arrays.get(index)
+            if held is None or not finite.size:
+                continue
+            ours = np.sort(held, axis=None)
+            hidden, seen = ours[: -finite.size], ours[-finite.size :]
+            if hidden.size and hidden.max() < MASKING and np.abs(seen - finite).max() <= (
+                TOLERANCE * np.abs(finite).max()
+            ):
+                found.append(index)
+        return found
 
     def _has(self, index: int, expected: Array) -> bool:
         if index not in self.trace.arrays:

@@ -20,6 +20,8 @@ class Graph:
     trivial: Collection[int]  # the records that hold one number
     parents: list[tuple[int, ...]] = field(default_factory=list)
     children: list[list[int]] = field(default_factory=list)
+    # Records that are computed from nothing that the run was given, such as masks.
+    constant: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.parents = [r.sources for r in self.trace.records]
@@ -28,6 +30,13 @@ class Graph:
         for index, parents in enumerate(self.parents):
             for parent in parents:
                 self.children[parent].append(index)
+
+        given = {*self.trace.given.values(), self.trace.dout}
+        for record in self.trace.records:
+            i = record.index
+            if i not in given and i not in self.pairing.right:
+                if all(parent in self.constant for parent in self.parents[i]):
+                    self.constant.add(i)
 
     def _tie_gradients(self) -> None:
         """Say what a gradient is computed from, where an engine walks back unseen.
@@ -74,7 +83,12 @@ class Graph:
 
     def is_settled(self, index: int) -> bool:
         """Whether nothing wrong can have come to a later record through this one."""
-        return self.is_right(index) or index in self.waypoints or index in self.trivial
+        return (
+            self.is_right(index)
+            or index in self.waypoints
+            or index in self.trivial
+            or index in self.constant
+        )
 
     def place_of(self, index: int) -> Place | None:
         """The line that made it; of a gradient without one, the line that made its value."""
@@ -118,6 +132,17 @@ class Graph:
                 if child not in found:
                     found.add(child)
                     todo.append(child)
+        return found
+
+    def ancestors(self, index: int) -> set[int]:
+        """All records that this one is computed from."""
+        found: set[int] = set()
+        todo = [index]
+        while todo:
+            for parent in self.parents[todo.pop()]:
+                if parent not in found:
+                    found.add(parent)
+                    todo.append(parent)
         return found
 
     def exonerated(self) -> set[int]:

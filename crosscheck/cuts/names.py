@@ -38,6 +38,10 @@ def names_of(calls: Sequence[Call]) -> dict[str, str]:
                 names.setdefault(call.key, f"{call.op} for {variable}")
             else:
                 names.setdefault(call.key, call.key)
+    last = {(key.partition("/")[0], name): key for key, name in names.items()}
+    for key, name in names.items():
+        if last[key.partition("/")[0], name] != key:  # the same variable is assigned once more
+            names[key] = f"{key.partition('/')[2].partition('#')[0]} for {name}"
     return _told_apart(names)
 
 

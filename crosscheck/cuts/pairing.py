@@ -51,6 +51,8 @@ def pair(values: Sequence[Value], finder: Finder) -> Pairing:
         if value.is_trivial:
             continue
         records = finder.equal(value.array, value.signature)
+        if not records and value.signature.not_finite[2]:
+            records = finder.masked(value.array)
         if records:
             pairing.found[value.index] = records
             for record in records:
@@ -65,7 +67,7 @@ def pair(values: Sequence[Value], finder: Finder) -> Pairing:
     for value in values:
         if pairing.is_found(value):
             continue
-        if pieces := _in_blocks(value, finder):
+        if pieces := in_blocks(value.arrays, finder):
             pairing.found[value.index] = pieces
             for record in pieces:
                 pairing.right.setdefault(record, value.index)
@@ -99,9 +101,9 @@ def blocks_of(array: Array) -> Iterator[list[Array]]:
             yield [array[b, :, h] for b in range(B) for h in range(H)]
 
 
-def _in_blocks(value: Value, finder: Finder) -> list[int]:
-    """Return the records that hold the blocks of one cutting of the value; empty if there is none."""
-    for array in value.arrays:
+def in_blocks(arrangements: Sequence[Array], finder: Finder) -> list[int]:
+    """Return the records that hold the blocks of one cutting of an array; empty if there is none."""
+    for array in arrangements:
         for blocks in blocks_of(array):
             if not finder.of_size(blocks[0].size):
                 continue

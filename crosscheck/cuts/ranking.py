@@ -9,21 +9,16 @@ from dataclasses import dataclass, field
 from crosscheck.cuts.classes import Value
 from crosscheck.cuts.flow_graph import Graph
 from crosscheck.cuts.segment import Segment
-from crosscheck.cuts.sources_of_lines import cuts_off
 from crosscheck.traces.trace import Place
 
 # How much each piece of evidence weighs.
 FRONTIER = 4.0  # all that the line was given is right
 COUNTERPART = 2.0  # it makes the array that stands in the place of the lost value
 ALL_PARENTS = 1.0  # it was given all that the lost value is computed from
-CUT = 5.0  # it cuts off a gradient
-ORDER = 3.0  # it makes the parent in another order
 INSIDE = 1.0  # it made something in the slice
 CALLED = 0.5  # it called a line of the slice
-CALLED_GOOD = 4.0  # it called a line that is right in other passes
 EXONERATED = -3.0  # something right is computed from what it made
 GOOD_ELSEWHERE = -4.0  # the line makes what is right in another pass
-DERIVED = 0.5  # it made a known inner value that the lost value was computed from
 
 
 @dataclass
@@ -32,11 +27,13 @@ class Suspect:
 
     place: Place
     score: float = 0.0
-    why: list[str] = field(default_factory=list)
+    why: str = ""
     records: list[int] = field(default_factory=list)  # of the segment, that this line made
 
 
-def rank(segment: Segment, values: Sequence[Value], graph: Graph, exonerated: set[int]) -> list[Suspect]:
+def rank(
+    segment: Segment, values: Sequence[Value], graph: Graph, exonerated: set[int]
+) -> list[Suspect]:
     """Return the lines of a segment, the likeliest first."""
     scores: dict[Place, list[tuple[float, str]]] = defaultdict(list)
     made: dict[Place, list[int]] = defaultdict(list)
@@ -44,35 +41,33 @@ def rank(segment: Segment, values: Sequence[Value], graph: Graph, exonerated: se
     good_lines = {place for place, _, _ in good}
     for index in sorted(segment.slice.inside):
         record, place = graph.trace.records[index], graph.place_of(index)
-        score, why = _of_record(index, segment, values, graph, exonerated)
+        score, why = _of_record(index, segment, graph, exonerated)
         if place is None:
             continue
         made[place].append(index)
         if (place, record.op, record.name) in good:
             for depth, caller in enumerate(record.callers):
                 if caller not in good_lines:
-                    scores[caller].append((score - 0.1 * depth + 0.05, f"{why}; its other calls are right"))
+                    scores[caller].append(
+                        (score - 0.1 * depth + 0.05, f"{why}; its other calls are right")
+                    )
                     break
             scores[place].append((score + GOOD_ELSEWHERE, why))
         else:
             scores[place].append((score, why))
             for caller in record.callers[:1]:
                 scores[caller].append((CALLED + score / 4, "calls a line of the segment"))
-    for index in segment.slice.border:
-        place = graph.place_of(index)
-        if index in graph.waypoints and index not in graph.pairing.right and place is not None:
-            scores[place].append((DERIVED, f"makes {graph.waypoints[index]}"))
-    for place, why in segment.beside.items():
-        scores[place].append((CUT if cuts_off(place) else ORDER, why))
+    for place, found in segment.beside.items():
+        scores[place].append(found)
     suspects = []
-    for place, found in scores.items():
-        best, why = max(found)
-        suspects.append(Suspect(place, best, [why], made.get(place, [])))
+    for place, evidence in scores.items():
+        best, why = max(evidence)
+        suspects.append(Suspect(place, best, why, made.get(place, [])))
     return sorted(suspects, key=lambda s: (-s.score, min(s.records, default=1 << 60)))
 
 
 def _of_record(
-    index: int, segment: Segment, values: Sequence[Value], graph: Graph, exonerated: set[int]
+    index: int, segment: Segment, graph: Graph, exonerated: set[int]
 ) -> tuple[float, str]:
     score, why = INSIDE, "follows from the first wrong line"
     sources = graph.parents[index]

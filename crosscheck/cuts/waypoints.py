@@ -56,7 +56,6 @@ def _layer_norm(call: Call, x: Array, *others: Array) -> Inner:
         "sum(x)": _sum(x), "mean(x)": mean, "x^2": x * x, "mean(x^2)": _mean(x * x),
         "x - mean": centred, "(x - mean)^2": centred * centred,
         "sum((x - mean)^2)": _sum(centred * centred), "variance": variance,
-        "variance, unbiased": variance * C / max(C - 1, 1),
         "variance + eps": variance + eps, "std": std, "1 / std": inv_std, "1 / std^2": inv_std**2,
         "1 / std^3": inv_std**3, "x_hat": x_hat, "x_hat * weight": x_hat * weight,
     }  # fmt: skip
