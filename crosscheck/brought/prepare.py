@@ -31,6 +31,7 @@ from crosscheck.masks import CAUSAL
 from crosscheck.runs import Batch
 from crosscheck.sides import Array, Dialect, side_of
 
+RUNS_MODELS = {"construct.py", "sides.py", "foreign.py"}  # our files that call the user's code
 TARGETS = ("targets", "target", "labels")  # a language model that gets them returns all logits
 
 
@@ -217,8 +218,8 @@ def _target_name(brought: Brought) -> str:
 def users_errors(library: Library) -> Iterator[None]:
     """Turn what the user's own code raises in this block into UserCodeError.
 
-    A mistake that our own code names stays as it is; what a library raises without a line of the
-    user's becomes a ValueError.
+    What our own code raises stays as it is; what a library raises when it makes or runs a model,
+    without a line of the user's, becomes a ValueError.
     """
     try:
         yield
@@ -227,9 +228,9 @@ def users_errors(library: Library) -> Iterator[None]:
     except Exception as error:
         own = library.own_frames(error)
         if not own:
-            if _is_ours(error):
-                raise
-            raise ValueError(f"{type(error).__name__}: {error}") from error
+            if _ran_a_model(error):
+                raise ValueError(f"{type(error).__name__}: {error}") from error
+            raise
         names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
         way = "its backward" if "backward" in names else own[-1].name
         file = Path(own[-1].filename).name
@@ -241,8 +242,8 @@ def users_errors(library: Library) -> Iterator[None]:
         ) from error
 
 
-def _is_ours(error: Exception) -> bool:
-    frames = traceback.extract_tb(error.__traceback__)
-    return isinstance(error, ValueError | TypeError | OSError) and Path(
-        frames[-1].filename
-    ).resolve().is_relative_to(OUR_FOLDER)
+def _ran_a_model(error: Exception) -> bool:
+    """Whether a library raised this while it made or ran a model, and none of our own code did."""
+    files = [Path(f.filename).resolve() for f in traceback.extract_tb(error.__traceback__)]
+    ours = [file.name for file in files if file.is_relative_to(OUR_FOLDER)]
+    return not files[-1].is_relative_to(OUR_FOLDER) and bool({*ours} & RUNS_MODELS)
