@@ -104,11 +104,15 @@ def _by_value(
 ) -> Pairing:
     ours, theirs, places = get_weights(model), get_weights(reference), _places(reference)
     shapes = _shapes(ours)
-    found = WeightMap.of_indices(find_by_value(ours, theirs, places), shapes, places)
-    weight_map = completed({**found.expressions, **(known or {})}, shapes, places)
-    held = weight_map.to_model(theirs)
-    wrong = [name for name in held if not _equal(held[name], ours[name])]
-    lost = [name for name in weight_map.unmapped if not is_constant(ours[name])]
+    named = _candidates(model, reference, known or {}).first
+    held = named.to_model(theirs)
+    agree = {name: named.indices[name] for name in held if _equal(held[name], ours[name])}
+    found = {**find_by_value(ours, theirs, places), **agree}
+    weight_map = WeightMap.of_indices(found, shapes, places)
+    wrong = [name for name in known or {} if name not in agree]
+    lost = [
+        name for name in weight_map.unmapped if name not in wrong and not is_constant(ours[name])
+    ]
     if wrong or lost:
         rows = _shapes(weight_map.rows)
         words = [with_nearest(name, shapes[name], rows) for name in wrong + lost]

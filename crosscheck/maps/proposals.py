@@ -69,7 +69,10 @@ def proposals(
             continue
         seen.add(key)
         found = {name: ids.places(*way, mine.shapes[name]) for name, way in ways.items()}
-        indices = {name: index for name, index in found.items() if index is not None}
+        equal = {
+            n: places[n] for n, s in mine.shapes.items() if n in places and places[n].shape == s
+        }
+        indices = {**equal, **{name: index for name, index in found.items() if index is not None}}
         made = WeightMap.of_indices({**indices, **given.indices}, mine.shapes, places)
         yield replace(made, expressions={**made.expressions, **known}), habit.is_usual
         if len(seen) == MOST:
