@@ -25,8 +25,8 @@ from crosscheck.foreign import Pullback
 from crosscheck.sides import Loss
 from crosscheck.traces.book import Book
 from crosscheck.traces.lines import LineTracer
-from crosscheck.traces.lines_files import own_files
 from crosscheck.traces.trace import Trace
+from crosscheck.traces.user_frames import UserFiles
 
 SMALLEST_OF_A_MASK = -1e8  # no parameter has entries below this
 
@@ -57,11 +57,6 @@ class ByHand:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.who})"
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """The source files that are the user's own."""
-        return own_files(*self.way.code)
 
     def state_dict(self) -> dict[str, Array]:
         """Return the parameters by the user's own names: those of containers joined by dots."""
@@ -123,7 +118,7 @@ class ByHand:
         for path, array in leaves(tree):
             if not book.is_known(array):
                 book.add(name_of(path), array, place=None, backward=False)
-        tracer = LineTracer(book, self.files)
+        tracer = LineTracer(book, UserFiles(self.way.code[0]))
         with np.errstate(all="ignore"):
             output = self._traced(tracer, tree, x, loss, options)
         tracer.read_all_again()
@@ -131,7 +126,7 @@ class ByHand:
         def again(indices: Collection[int]) -> Mapping[int, Array]:
             return self.trace(inputs, loss, indices, **options).arrays
 
-        return book.trace(output, again, files=self.files, notes=tracer.notes)
+        return book.trace(output, again, notes=tracer.notes)
 
     def _traced(
         self, tracer: LineTracer, tree: Any, x: Array, loss: Loss, options: Mapping[str, Any]

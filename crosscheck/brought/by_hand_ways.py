@@ -80,10 +80,10 @@ class Functions:
         cache = went.cache[0] if len(went.cache) == 1 else tuple(went.cache)
         if self.back is None:
             return went.cache[-1](dout)
-        roles = {Role.DOUT: dout}
+        roles: dict[Role, Any] = {Role.DOUT: dout}
         if went.cache:
             roles[Role.CACHE] = cache
-        roles |= {Role.INPUT: went.inputs}
+        roles[Role.INPUT] = went.inputs
         given, named = self._given(self.back, roles, tree, went.options)
         given |= {Role.OUTPUT: went.output}
         return call(self.back, given, named, self._called("backward"))
@@ -142,7 +142,7 @@ class OneFunction(Functions):
 
     def backward(self, tree: Any, dout: Array, went: Went) -> Any:
         """Run it with the gradient, from the beginning; return what it returns but the output."""
-        roles = {Role.INPUT: went.inputs, Role.DOUT: dout}
+        roles: dict[Role, Any] = {Role.INPUT: went.inputs, Role.DOUT: dout}
         given, named = self._given(self.run, roles, tree, went.options)
         returned = call(self.run, given, named, self.who)
         parts = list(returned) if isinstance(returned, tuple | list) else [returned]
@@ -178,7 +178,7 @@ class Methods:
 
     def backward(self, tree: Any, dout: Array, went: Went) -> Any:
         """Run backward."""
-        roles = {Role.DOUT: dout}
+        roles: dict[Role, Any] = {Role.DOUT: dout}
         if went.cache:
             roles[Role.CACHE] = went.cache[0] if len(went.cache) == 1 else tuple(went.cache)
         roles |= {Role.INPUT: went.inputs, Role.OUTPUT: went.output}

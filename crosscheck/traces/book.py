@@ -166,10 +166,15 @@ class Book:
         output: int | None,
         again: Again,
         *,
-        files: Collection[str] = (),
+        files: Collection[str] | None = None,
         notes: Collection[str] = (),
     ) -> Trace:
-        """Return what was written. again: runs once more, and returns the arrays of records."""
+        """Return what was written.
+
+        again: runs once more, and returns the arrays of records. files: the user's own; if None,
+        those in which a line ran.
+        """
+        files = dict.fromkeys(place.file for place in self.executed) if files is None else files
         return Trace(
             tuple(self.records), dict(self.given), self.dout, output, self._kept, again,
             tuple(self.executed), tuple(files), tuple(notes),
