@@ -13,6 +13,7 @@ from crosscheck.sides import Array
 
 TOLERANCE = 1e-9  # of the largest entry
 LARGE = 1 << 20  # entries; above it, only a part of the entries is compared first
+MASKING = -1e4  # no score is as low: it hides an entry from a softmax
 AXES = 6  # at most so many axes are permuted
 
 
@@ -32,6 +33,8 @@ def order_of(array: Array, arrangements: Sequence[Array]) -> Order:
 
     All have the same entries, in some order.
     """
+    if np.isneginf(arrangements[0]).any():  # a large negative number masks as well
+        array = np.where(array < MASKING, -np.inf, array)
     finest = max(arrangements, key=lambda a: (sum(n > 1 for n in a.shape)))
     finest = finest.reshape([n for n in finest.shape if n > 1] or [1])
     for other in arrangements:

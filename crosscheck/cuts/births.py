@@ -27,8 +27,13 @@ def births_of(
     values: Sequence[Value], is_found: Callable[[Value], bool], excused: set[int]
 ) -> list[Value]:
     """Return the values at which something went wrong: forward ones first, each in order."""
+    right = {v.index for v in values if is_found(v)} | excused
+    for value in values:
+        if value.is_whole and value.parents <= right:
+            right.add(value.index)
+
     def is_right(index: int) -> bool:
-        return is_found(values[index]) or index in excused
+        return index in right
 
     lost = [v for v in values if not is_right(v.index)]
     born = [v for v in lost if all(is_right(p) for p in v.parents)]

@@ -53,6 +53,7 @@ class Value:
     given: bool = False  # the input, a parameter, dout: right from the start
     is_trivial: bool = False  # all its entries are the same number: it would pair with anything
     parameter: str = ""  # of which parameter this is the gradient, or INPUT's origin
+    is_whole: bool = False  # its parents are its parts: it is right if they are
     forward: int | None = None  # for a gradient: the value that it is the gradient of
     keys: list[Key] = field(default_factory=list)
     parents: set[int] = field(default_factory=set)
@@ -77,6 +78,7 @@ class _Node:
     call: Call | None
     given: bool = False
     parameter: str = ""
+    is_whole: bool = False
 
 
 def values_of(tape: Mapping[str, Call]) -> list[Value]:
@@ -101,6 +103,7 @@ def values_of(tape: Mapping[str, Call]) -> list[Value]:
         if node.key[0] == "g" and value.keys and value.keys[0][0] == "u":
             value.name = node.name  # it is all that arrives there
         value.given |= node.given
+        value.is_whole |= node.is_whole
         value.parameter = value.parameter or node.parameter
         value.keys.append(node.key)
         of_key[node.key] = value
@@ -175,7 +178,8 @@ def _forward(calls: list[Call]) -> Iterator[_Node]:
                 array = np.split(call.output, len(LETTERS), axis=-1)[i]
                 yield _Node(("f", call.key, letter), letter, array, of_part, call)
             parents = [("f", call.key, letter) for letter in LETTERS]
-        yield _Node(("f", call.key), names[call.key], call.output, parents, call)
+        whole = _is_in_projection(call)
+        yield _Node(("f", call.key), names[call.key], call.output, parents, call, is_whole=whole)
 
 
 def _is_in_projection(call: Call) -> bool:
@@ -192,7 +196,10 @@ def _backward(calls: list[Call]) -> Iterator[_Node]:
             continue
         name = f"d {names[call.key]}"
         arriving: list[Key] = [key for key, _ in sent.get(call.key, [])]
-        yield _Node(("g", call.key), name, call.dout, arriving, call, given=place == 0)
+        whole = _is_in_projection(call)
+        yield _Node(
+            ("g", call.key), name, call.dout, arriving, call, given=place == 0, is_whole=whole
+        )
         if _is_in_projection(call):
             for letter, part in zip(LETTERS, np.split(call.dout, 3, axis=-1), strict=True):
                 yield _Node(("g", call.key, letter), f"d {letter}", part, [("g", call.key)], call)
@@ -215,7 +222,10 @@ def _backward(calls: list[Call]) -> Iterator[_Node]:
                         call, parameter=f"{source.origin}[{letter}]",
                     )  # fmt: skip
                 parents = [("g", source.origin, letter) for letter in LETTERS]
-            yield _Node(key, f"d {what} from {sender}", dinput, parents, call)
+            whole = is_stacked(source.origin) and _is_in_projection(call)
+            yield _Node(
+                key, f"d {what} from {sender}", dinput, parents, call, is_whole=whole
+            )  # fmt: skip
             sent.setdefault(source.origin, []).append((key, dinput))
     for origin, arrived in sent.items():
         arrays = [array for _, array in arrived if array is not None]
@@ -226,7 +236,7 @@ def _backward(calls: list[Call]) -> Iterator[_Node]:
         users = [c for c in calls if any(s.origin == origin for s in c.inputs)]
         yield _Node(
             ("g", origin), f"d {what}", total, [key for key, _ in arrived], users[0],
-            parameter=what,
+            parameter=what, is_whole=is_stacked(origin),
         )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ def counterpart_of(
     records = graph.trace.records
     tied = _tied(value, graph)
     if tied:
-        return max(tied, key=lambda i: (_likeness(graph, i, value), i))
+        return max(tied, key=lambda i: (round(_likeness(graph, i, value), 9), -i))
     candidates = [
         i
         for i in finder.of_size(value.size)

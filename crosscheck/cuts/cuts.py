@@ -194,7 +194,7 @@ def _of_a_leaf(case: Case, expected: Mapping[str, Array | None]) -> Segment | No
         if array is not None:
             held = [*case.finder.equal(np.asarray(array))[-1:], *held]
         for record in held:
-            for depth, place in enumerate((graph.place_of(record), *graph.trace.records[record].callers[:1])):
+            for depth, place in enumerate((graph.place_of(record), *graph.callers_of(record)[:1])):
                 segment.add(place, INSTEAD - depth, f"has what is handed back as {name}")
         return segment
     return None

@@ -6,13 +6,13 @@ from collections import defaultdict
 
 import numpy as np
 
+from crosscheck.cuts.arrangement import MASKING
 from crosscheck.cuts.classes import SORTED_UP_TO
 from crosscheck.sides import Array
 from crosscheck.traces.signature import Signature, signature
 from crosscheck.traces.trace import Trace
 
 TOLERANCE = 1e-9  # of the largest entry
-MASKING = -1e4  # no score is as low: it hides an entry from a softmax
 
 
 class Finder:

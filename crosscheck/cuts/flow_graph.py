@@ -94,8 +94,17 @@ class Graph:
         """The line that made it; of a gradient without one, the line that made its value."""
         record = self.trace.records[index]
         if record.place is None and record.value is not None:
-            return self.trace.records[record.value].place
-        return record.place
+            record = self.trace.records[record.value]
+        return record.place if self.is_of_user(record.place) else None
+
+    def is_of_user(self, place: Place | None) -> bool:
+        """Whether a line stands in one of the user's files."""
+        files = self.trace.files
+        return place is not None and (not files or place.file in files)
+
+    def callers_of(self, index: int) -> list[Place]:
+        """The lines of the user's that called, innermost first."""
+        return [p for p in self.trace.records[index].callers if self.is_of_user(p)]
 
     def back(self, starts: Iterable[int]) -> Slice:
         """What the records of `starts` were computed from, as far back as what is settled."""

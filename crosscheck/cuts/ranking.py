@@ -46,7 +46,7 @@ def rank(
             continue
         made[place].append(index)
         if (place, record.op, record.name) in good:
-            for depth, caller in enumerate(record.callers):
+            for depth, caller in enumerate(graph.callers_of(index)):
                 if caller not in good_lines:
                     scores[caller].append(
                         (score - 0.1 * depth + 0.05, f"{why}; its other calls are right")
@@ -55,7 +55,7 @@ def rank(
             scores[place].append((score + GOOD_ELSEWHERE, why))
         else:
             scores[place].append((score, why))
-            for caller in record.callers[:1]:
+            for caller in graph.callers_of(index)[:1]:
                 scores[caller].append((CALLED + score / 4, "calls a line of the segment"))
     for place, found in segment.beside.items():
         scores[place].append(found)

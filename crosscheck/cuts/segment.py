@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,19 +11,24 @@ from crosscheck.cuts.classes import Value
 from crosscheck.cuts.counterpart import counterpart_of
 from crosscheck.cuts.finder import Finder
 from crosscheck.cuts.flow_graph import Graph, Slice
-from crosscheck.cuts.sources_of_lines import cuts_off, reads, same_function, setters_of
-from crosscheck.cuts.stand_in import stand_in_of
+from crosscheck.cuts.sources_of_lines import cuts_off, keeps, lines_around, reads, setters_of
+from crosscheck.cuts.stand_in import stand_in_of, taken_instead
+from crosscheck.cuts.wiring import INSTEAD as INSTEAD
+from crosscheck.cuts.wiring import wiring_lines
 from crosscheck.sides import Array
 from crosscheck.tape.call import Call
 from crosscheck.traces.trace import Place
 
 # How much it weighs that a line stands beside the slice for one of these reasons.
-INSTEAD = 9.0  # it makes what is used in the place of the lost value
-CUT = 9.0  # it makes the value that the gradient belongs to anew, cut off from its gradient
+CUT = 10.0  # it makes the value that the gradient belongs to anew, cut off from its gradient
 CUT_NEAR = 6.0  # it is near, and cuts off a gradient
-ORDER = 8.0  # it makes a parent in another order
+ORDER = 9.0  # it makes a parent in another order
+FRONTIER_OF_ORDER = 3.0  # it calls the line that does
 CHAIN = 2.0  # it hands on what that was made from
 SETS = 1.5  # it sets a number that a line of the slice reads
+COMMON = 6.0  # several first wrong lines read what it sets
+KEEPS = 4.0  # it keeps something for the way back that may be something else
+CHANGES = 6.0  # it changes in place what is read later
 BORDER = 0.5  # it makes the last value that agrees
 USES = 2.0  # it uses the value forward, whose gradient does not come back
 
@@ -76,6 +82,10 @@ def segment_of(value: Value, case: Case) -> Segment:
         else:
             part = graph.back(_sinks(value, case))
         segment = Segment(value, counterpart, part)
+        instead = taken_instead(value, case.values, graph, case.finder)
+        if instead is not None:
+            for place, weight, why in wiring_lines(*instead, False, graph):
+                segment.add(place, weight, why)
     _add_other_orders(segment, case)
     _add_border(segment, graph)
     if value.backward:
@@ -91,19 +101,9 @@ def _of_stand_in(value: Value, record: int, shown: int, graph: Graph) -> Segment
     if not graph.is_right(record):
         return Segment(value, record, graph.back([record]), is_shown=True)
     segment = Segment(value, None, Slice(set(), {record}), is_shown=True)
-    records = graph.trace.records
-    held = graph.pairing.right.get(record)
-    before = graph.ancestors(shown)
-    same = [i for i in before if held is not None and graph.pairing.right.get(i) == held]
-    record = max([record, *same])
-    why = f"has what is used in the place of {value.name}"
-    segment.add(graph.place_of(record), INSTEAD, why)
-    shared = set(records[record].callers) & set(records[shown].callers)
-    for depth, place in enumerate(records[record].callers):
-        segment.add(place, INSTEAD - 0.5 - 0.1 * depth - (place in shared), f"calls what {why}")
-    for depth, place in enumerate(records[shown].callers):
-        segment.add(place, INSTEAD - 0.6 - 0.1 * depth, f"hands on what is used in the place of {value.name}")
-    segment.add(graph.place_of(shown), INSTEAD - 2, f"uses something in the place of {value.name}")
+    is_sum = value.call is not None and value.call.op == "add"
+    for place, weight, why in wiring_lines(record, shown, is_sum, graph):
+        segment.add(place, weight, why)
     return segment
 
 
@@ -135,13 +135,19 @@ def _add_other_orders(segment: Segment, case: Case) -> None:
         for record in held:
             order = graph.pairing.orders.get(record)
             taken = segment.slice.inside | segment.slice.border
-            if order in (Order.TRANSPOSED, Order.SCRAMBLED) and record in taken:
+            before = {graph.pairing.orders.get(p) for p in graph.parents[record]}
+            handed_on = order in before and order == Order.SCRAMBLED
+            if order in (Order.TRANSPOSED, Order.SCRAMBLED) and record in taken and not handed_on:
                 why = f"{case.values[parent].name} is in another order here"
                 segment.add(graph.place_of(record), ORDER, why)
-                for caller in graph.trace.records[record].callers[:1]:
-                    segment.add(caller, ORDER - 0.5, why)
+                for caller in graph.callers_of(record)[:1]:
+                    segment.add(caller, FRONTIER_OF_ORDER, why)
                 for source in _chain(record, graph):
-                    segment.add(graph.place_of(source), CHAIN, f"hands on what {case.values[parent].name} is made from")
+                    turned = graph.pairing.orders.get(source) == Order.PERMUTED
+                    segment.add(
+                        graph.place_of(source), ORDER - 0.3 if turned else CHAIN,
+                        f"hands on what {case.values[parent].name} is made from",
+                    )  # fmt: skip
 
 
 def _chain(record: int, graph: Graph) -> Iterator[int]:
@@ -153,8 +159,9 @@ def _chain(record: int, graph: Graph) -> Iterator[int]:
         yield source
         value = graph.pairing.right.get(source)
         for earlier in graph.parents[source]:
-            alike = graph.pairing.right.get(earlier) == value
-            if value is not None and alike and earlier not in seen:
+            alike = value is not None and graph.pairing.right.get(earlier) == value
+            alike |= graph.place_of(source) == graph.place_of(record)
+            if alike and earlier not in seen and not graph.is_given(earlier):
                 seen.add(earlier)
                 todo.append(earlier)
 
@@ -173,24 +180,45 @@ def _near_parents(value: Value, case: Case) -> set[int]:
 
 
 def _add_border(segment: Segment, graph: Graph) -> None:
+    """The lines that make what is read in the slice, and is no value of the reference."""
+    records = graph.trace.records
     for record in segment.slice.border:
-        name = graph.waypoints.get(record)
-        if record in graph.pairing.right and record not in graph.constant:
-            continue
-        if name is not None:
-            segment.add(graph.place_of(record), BORDER, f"makes {name}")
-        elif record in graph.constant and not graph.is_given(record):
-            segment.add(graph.place_of(record), BORDER, "makes a constant that is read")
+        place, name = graph.place_of(record), graph.waypoints.get(record)
+        if record in graph.constant and not graph.is_given(record):
+            segment.add(place, BORDER, "makes a constant that is read")
+        elif name is not None and record not in graph.pairing.right:
+            changed = records[record].changed
+            why = f"makes {name}" + (", in the place of what was there" if changed else "")
+            segment.add(place, CHANGES if changed else BORDER, why)
+            if segment.value.backward and not records[record].backward and place is not None:
+                for line in lines_around(place):
+                    if line.line > place.line and keeps(line, records[record].name):
+                        segment.add(line, KEEPS, f"keeps {name} for the way back")
+        for source in graph.parents[record]:
+            if source in graph.waypoints and source not in graph.pairing.right:
+                segment.add(graph.place_of(source), BORDER, f"makes {graph.waypoints[source]}")
 
 
 def _add_setters(segment: Segment, graph: Graph) -> None:
     """The lines that set a number, such as a scale, that a line of the slice reads."""
     with_records = {r.place for r in graph.trace.records}
     places = {graph.place_of(i) for i in segment.slice.inside}
+    frontier = {
+        graph.place_of(i)
+        for i in segment.slice.inside
+        if all(graph.is_settled(s) for s in graph.parents[i])
+    }
+    read: Counter[Place] = Counter()
     for place in [p for p in places if p is not None]:
         for setter in setters_of(place):
-            if setter not in with_records and setter in graph.trace.executed:
-                segment.add(setter, SETS, "sets a number that is read in the segment")
+            if setter not in with_records:
+                read[setter] += place in frontier
+    for setter, count in read.items():
+        common = count >= 2
+        segment.add(
+            setter, COMMON if common else SETS,
+            "sets what several first wrong lines read" if common else "sets what the segment reads",
+        )  # fmt: skip
 
 
 def _add_forward_lines(segment: Segment, case: Case) -> None:
@@ -214,15 +242,22 @@ def _add_forward_lines(segment: Segment, case: Case) -> None:
         if place is not None and cuts_off(place):
             segment.add(place, CUT if record in holders else CUT_NEAR, why)
     names = {records[i].name for i in holders}
-    for place in graph.trace.executed:
-        if not cuts_off(place):
-            continue
-        if any(reads(place, name) for name in names) and any(
-            p is not None and same_function(p, place) for p in around
-        ):
-            segment.add(place, CUT_NEAR + 1, why)
-        elif any(p is not None and same_function(p, place) and -1 <= p.line - place.line <= 2 for p in around):
-            segment.add(place, CUT_NEAR, why)
+    nearby = {line for p in around if p is not None for line in lines_around(p)}
+    close = {p.line + step for p in around if p is not None for step in (0, -1, -2)}
+    for place in nearby:
+        if cuts_off(place):
+            if any(reads(place, name) for name in names):
+                segment.add(place, CUT_NEAR + 1, why)
+            elif place.line in close:
+                segment.add(place, CUT_NEAR, why)
+    for parent in value.parents:
+        for holder in graph.pairing.found.get(parent, ()):
+            for child in graph.children[holder]:
+                if records[child].changed and not records[child].backward:
+                    segment.add(
+                        graph.place_of(child), CHANGES,
+                        f"changes {case.values[parent].name} in place, which the way back reads",
+                    )  # fmt: skip
     if segment.counterpart is None:
         for record in sorted(holders | users):
             segment.add(graph.place_of(record), USES, f"uses {case.values[forward].name}, whose gradient is lost")

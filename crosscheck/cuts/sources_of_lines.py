@@ -39,6 +39,20 @@ def same_function(a: Place, b: Place) -> bool:
     return a.file == b.file and _function(a) == _function(b)
 
 
+def keeps(place: Place, name: str) -> bool:
+    """Whether a line keeps, or hands back, what has this name, for the way back."""
+    text = text_of(place)
+    kept = re.search(r"\b(save_for_backward|cache\w*|saved|return|ctx|self)\b", text)
+    return kept is not None and reads(place, name)
+
+
+def lines_around(place: Place) -> Iterator[Place]:
+    """All lines of the function that has this one."""
+    first, last = _function(place)
+    for line in range(first, min(last, len(linecache.getlines(place.file))) + 1):
+        yield Place(place.file, line)
+
+
 def setters_of(place: Place) -> Iterator[Place]:
     """The lines of the same function that assign to a name which this line reads."""
     names = set(NAME.findall(text_of(place)))

@@ -17,6 +17,7 @@ from crosscheck.cuts.counterpart import aligned
 from crosscheck.cuts.finder import Finder
 from crosscheck.cuts.flow_graph import Graph
 from crosscheck.cuts.pairing import in_blocks
+from crosscheck.in_projection import LETTERS
 from crosscheck.sides import Array
 from crosscheck.tape.call import Call
 
@@ -45,6 +46,45 @@ def stand_in_of(
                 shown = _shown(call, made, value, record, graph, finder)
                 if shown is not None:
                     return record, shown
+    return None
+
+
+def taken_instead(
+    value: Value, values: Sequence[Value], graph: Graph, finder: Finder
+) -> tuple[int, int] | None:
+    """Return the record that the op of a value was given in the place of one of its inputs.
+
+    And the record that shows it. None if no other value of the reference explains anything.
+    """
+    call = value.call
+    if value.size > LARGE or call is None or call.again is None or value.backward:
+        return None
+    inputs = [s.array for s in call.inputs if s.array is not None]
+    if len(inputs) != len(call.inputs) or call.op in SHAPING:
+        return None
+    part = next((LETTERS.index(k[2]) for k in value.keys if len(k) == 3), None)
+    for i, right in enumerate(inputs):
+        for other in values:
+            held = graph.pairing.found.get(other.index)
+            if other.backward or other.size != right.size or (not held and not other.given):
+                continue
+            for array in other.arrays:
+                if array.shape != right.shape or array is right:
+                    continue
+                try:
+                    made = call.again([*inputs[:i], array, *inputs[i + 1 :]], None).output
+                except (RuntimeError, ValueError, IndexError):
+                    continue
+                if part is not None and made.shape[-1] % len(LETTERS) == 0:
+                    made = np.split(made, len(LETTERS), axis=-1)[part]
+                found = finder.equal(made) or in_blocks([made], finder)
+                shown = next((x for x in found if not graph.is_settled(x)), None)
+                given = [graph.trace.given[n] for n in other.keys[0][1:2] if n in graph.trace.given]
+                before = graph.ancestors(shown) if shown is not None else set()
+                taken = [x for x in (held or given or ()) if x in before]
+                if shown is not None and (taken or other.given):
+                    inputs_of = [x for x in before if graph.is_given(x)]
+                    return (taken or inputs_of or [shown])[-1], shown
     return None
 
 
@@ -111,7 +151,10 @@ def _shown(
     call: Call, made: Array, value: Value, record: int, graph: Graph, finder: Finder
 ) -> int | None:
     """The record that holds what was made; None if there is none that shows anything."""
-    found = finder.equal(made) or in_blocks([made], finder)
+    found = finder.equal(made)
+    if not found and np.isneginf(made).any():
+        found = finder.masked(made)
+    found = found or in_blocks([made], finder)
     after = graph.after([record])
     for index in found:
         if index != record and index in after and index not in graph.trivial:

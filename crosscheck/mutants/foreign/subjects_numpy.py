@@ -8,7 +8,9 @@ from typing import Any
 
 from crosscheck.brought import as_model
 from crosscheck.mutants.foreign.engine import ENGINE
-from crosscheck.mutants.foreign.numpy_by_hand import CACHES, FLAT, LAYERS
+from crosscheck.mutants.foreign.numpy_caches import CACHES
+from crosscheck.mutants.foreign.numpy_flat import FLAT
+from crosscheck.mutants.foreign.numpy_layers import LAYERS
 from crosscheck.mutants.foreign.subject import Sizes, Subject
 
 IN_PROJECTION = {"w": "self_attn.in_proj_weight", "b": "self_attn.in_proj_bias"}

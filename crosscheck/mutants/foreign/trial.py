@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from crosscheck.choices import DTYPES
@@ -10,7 +11,7 @@ from crosscheck.comparison import compare
 from crosscheck.cuts import Cuts, find_cuts
 from crosscheck.cuts.marks import Sign
 from crosscheck.draws import Stream, draws
-from crosscheck.maps import pair_weights
+from crosscheck.maps.pairing import pair_weights
 from crosscheck.mutants.foreign import subjects_numpy, subjects_torch
 from crosscheck.mutants.foreign.bug import EXAMPLES, Bug, planted
 from crosscheck.mutants.foreign.catalogue import family_of
@@ -20,6 +21,7 @@ from crosscheck.report import Report
 SUBJECTS: dict[str, Subject] = {
     subject.file: subject for subject in (*subjects_numpy.SUBJECTS, *subjects_torch.SUBJECTS)
 }
+TENSOR = "Tensor"  # the name of a tensor class in the examples
 FIRST = 3  # how many lines of a segment a reader looks at
 
 # Of the honest runs. Whatever is special about sizes is here.
@@ -59,23 +61,15 @@ class Result:
 def judge_bug(bug: Bug, seed: int = 0) -> Result:
     """Plant one bug, compare, and hold the lines that are named against the lines to blame."""
     source, to_blame = planted(bug)
-    subject = SUBJECTS[bug.file]
-    ops = _functions_at(source, to_blame)
     report: Report | None = None
     error = ""
     try:
-        model, reference, batch, weights = subject.build(source, Sizes(), seed)
+        model, reference, batch, weights = SUBJECTS[bug.file].build(source, Sizes(), seed)
         report = compare(model, reference, batch, weights=weights, seed=seed)
     except Exception as raised:  # a planted bug may raise anything
         error = f"{type(raised).__name__}: {raised}"
-    path = str(EXAMPLES / bug.file)
-    suspects = [] if report is None else [report.first, *report.between]
-    hits: dict[int, bool] = {}  # by line, the likeliest first: whether it is to blame
-    for suspect in suspects:
-        if suspect is not None and suspect.place is not None and suspect.place.file == path:
-            right = suspect.place.line in to_blame or suspect.op.strip("_") in ops
-            hits[suspect.place.line] = hits.get(suspect.place.line, False) or right
-    first = next((suspect for suspect in suspects if suspect is not None), None)
+    first = None if report is None else report.first
+    hits = {} if report is None else _hits(report, bug, to_blame, _ops_at(source, to_blame))
     ranked = list(hits.values())
     return Result(
         id=bug.id,
@@ -89,10 +83,53 @@ def judge_bug(bug: Bug, seed: int = 0) -> Result:
         lines=len(ranked),
         to_blame=tuple(sorted(to_blame)),
         named=tuple(hits),
-        op=first.op if first is not None else "",
-        operand=first.operand if first is not None else "",
+        op="" if first is None else first.op,
+        operand="" if first is None else first.operand,
         error=error,
     )
+
+
+def _hits(report: Report, bug: Bug, to_blame: frozenset[int], ops: set[str]) -> dict[int, bool]:
+    """Return each line of the segment, the likeliest first, and whether it is rightly named."""
+    hits: dict[int, bool] = {}
+    for suspect in (report.first, *report.between):
+        if suspect is not None and suspect.place.file == str(EXAMPLES / bug.file):
+            line = suspect.place.line
+            right = line in to_blame or suspect.op.strip("_") in ops
+            hits[line] = hits.get(line, False) or right
+    return hits
+
+
+def _ops_at(source: str, lines: frozenset[int]) -> set[str]:
+    """Return the ops of a tensor class in which these lines stand, without underscores.
+
+    An engine's finding names the op and its call site in the place of a line of the engine. A
+    function outside of the class belongs to each op that calls it.
+    """
+    tree = ast.parse(source)
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    methods = [
+        node
+        for one in classes
+        if one.name == TENSOR
+        for node in one.body
+        if isinstance(node, ast.FunctionDef)
+    ]
+    helpers = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    called = {helper.name for helper in helpers if _spans(helper, lines)}
+    return {
+        method.name.strip("_")
+        for method in methods
+        if _spans(method, lines) or called & {name.id for name in _names(method)}
+    }
+
+
+def _spans(node: ast.FunctionDef, lines: frozenset[int]) -> bool:
+    return any(node.lineno <= line <= (node.end_lineno or 0) for line in lines)
+
+
+def _names(node: ast.AST) -> Iterator[ast.Name]:
+    return (child for child in ast.walk(node) if isinstance(child, ast.Name))
 
 
 def honest_run(seed: int) -> list[str]:
@@ -113,26 +150,12 @@ def honest_run(seed: int) -> list[str]:
     said = [f"{who}: {report}"] if report.disagrees else []
     paired = pair_weights(model, reference, batch, weights, seed=seed)
     cuts = find_cuts(paired, batch, loss=batch.loss, seed=seed)
-    return said + [f"{who}: {mark}" for mark in _accusations(cuts)]
+    return said + [f"{who}: {accusation}" for accusation in _accusations(cuts)]
 
 
-def _accusations(cuts: Cuts) -> list[str]:
-    """Return the crosses and tildes."""
-    return [str(mark) for mark in cuts.marks if mark.sign in (Sign.BORN, Sign.FOLLOWS)]
-
-
-def _functions_at(source: str, lines: frozenset[int]) -> set[str]:
-    """Return the methods of a tensor class in which these lines stand, without underscores.
-
-    An engine's finding may name the op in the place of its line. What all ops share, such as the
-    walk back, has no op of its own.
-    """
-    found = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ClassDef) and node.name == "Tensor":
-            for method in node.body:
-                if isinstance(method, ast.FunctionDef) and any(
-                    method.lineno <= line <= (method.end_lineno or 0) for line in lines
-                ):
-                    found.add(method.name.strip("_"))
-    return found
+def _accusations(cuts: Cuts | None) -> list[str]:
+    """Return the crosses and tildes, in words."""
+    if cuts is None:
+        return ["it leaves no trace"]
+    accused = [mark for mark in cuts.marks if mark.sign in (Sign.BORN, Sign.FOLLOWS)]
+    return [f"{mark.sign} in line {mark.place.line}: {mark.text}" for mark in accused]
