@@ -77,8 +77,13 @@ BUGS = (
     Bug(
         id="jax-total-stopped",
         file=FILE,
-        old="probs = exponentials / exponentials.sum(axis=-1, keepdims=True)",
-        new="probs = exponentials / jax.lax.stop_gradient(exponentials.sum(axis=-1, keepdims=True))",
+        old="""\
+    probs = exponentials / exponentials.sum(axis=-1, keepdims=True)
+""",
+        new="""\
+    total = jax.lax.stop_gradient(exponentials.sum(axis=-1, keepdims=True))
+    probs = exponentials / total
+""",
         why="the total is taken for a constant, as the maximum was",
     ),
     Bug(
