@@ -26,11 +26,12 @@ from crosscheck.brought.load import OUR_FOLDER, Library, Target, UserCodeError, 
 from crosscheck.brought.masked import ARRAYS, OF_KEYS, mask_options
 from crosscheck.brought.reference import Shared, choose_reference
 from crosscheck.brought.sizes import Sizes
-from crosscheck.maps.pairing import AUTO, NAME, VALUE, Pairing, pair_weights
+from crosscheck.maps.pairing import AUTO, NAME, VALUE
 from crosscheck.masks import CAUSAL
 from crosscheck.runs import Batch
 from crosscheck.sides import Array, Dialect, side_of
 
+RUNS_MODELS = {"construct.py", "sides.py", "foreign.py"}  # our files that call the user's code
 TARGETS = ("targets", "target", "labels")  # a language model that gets them returns all logits
 
 
@@ -66,12 +67,12 @@ class Prepared:
     mine: Any
     reference: Any
     batch: Batch
-    weights: Any  # what `compare` is given: the map that was found, or "name" or "value"
-    pairing: Pairing
+    weights: Any  # what `compare` is given: the map that was found, or what was asked for
+    how: str  # how that map was found, in words; empty if `compare` is to say it
     dtype: str
-    called: list[str]  # "called Block(n_embd=64, n_head=4)", for each of the two
+    called: list[str]  # such as "Block(n_embd=64, n_head=4)"
     reference_said: str  # which reference it is, and why
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # sentences, without a full stop
 
 
 @contextmanager
@@ -114,24 +115,27 @@ def _prepare(
     inputs = choose_input(model, sizes) if given is None else given
     model, dtype, notes = _ready(model, mine, inputs, request, request.dtype, request.output)
     batch = Batch(inputs)
-    if theirs is None:
-        judged = "float32" if dtype == "float32" else "float64"
-        choice = choose_reference(
-            model, batch, sizes, mask=request.mask, weights=request.weights, dtype=judged,
-            shared=shared, who=mine.who, given=request.given,
-        )  # fmt: skip
-        reference, pairing, said = choice.reference, choice.pairing, choice.said
-    else:
-        reference, dtype, more = _ready(_without_masks(theirs), theirs, inputs, request, dtype)
-        notes += more
-        pairing = pair_weights(model, reference, batch, request.weights, seed=request.seed)
-        said = theirs.who
     if request.weights in (NAME, VALUE):
         require_finite_weights(model, mine.who)
-    called = [*mine.called, *(theirs.called if theirs else [])]
-    weights = pairing.map.to_dict() if pairing.redrawn else request.weights
+    if theirs is not None:
+        reference, dtype, more = _ready(_without_masks(theirs), theirs, inputs, request, dtype)
+        called = mine.called + theirs.called
+        return Prepared(
+            model, reference, batch, request.weights, "", dtype, called, theirs.who, notes + more
+        )
+    choice = choose_reference(
+        model, batch, sizes, mask=request.mask, weights=request.weights,
+        dtype="float32" if dtype == "float32" else "float64",
+        shared=shared, who=mine.who, given=request.given,
+    )  # fmt: skip
+    pairing = choice.pairing
     notes += pairing.notes
-    return Prepared(model, reference, batch, weights, pairing, dtype, called, said, notes)
+    weights, how = request.weights, ""
+    if pairing.redrawn:
+        weights, how = pairing.map.to_dict(), pairing.how
+    return Prepared(
+        model, choice.reference, batch, weights, how, dtype, mine.called, choice.said, notes
+    )
 
 
 def _ready(
@@ -214,8 +218,8 @@ def _target_name(brought: Brought) -> str:
 def users_errors(library: Library) -> Iterator[None]:
     """Turn what the user's own code raises in this block into UserCodeError.
 
-    A mistake that our own code names stays as it is; what a library raises without a line of the
-    user's becomes a ValueError.
+    What our own code raises stays as it is; what a library raises when it makes or runs a model,
+    without a line of the user's, becomes a ValueError.
     """
     try:
         yield
@@ -224,9 +228,9 @@ def users_errors(library: Library) -> Iterator[None]:
     except Exception as error:
         own = library.own_frames(error)
         if not own:
-            if _is_ours(error):
-                raise
-            raise ValueError(f"{type(error).__name__}: {error}") from error
+            if _ran_a_model(error):
+                raise ValueError(f"{type(error).__name__}: {error}") from error
+            raise
         names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
         way = "its backward" if "backward" in names else own[-1].name
         file = Path(own[-1].filename).name
@@ -238,8 +242,8 @@ def users_errors(library: Library) -> Iterator[None]:
         ) from error
 
 
-def _is_ours(error: Exception) -> bool:
-    frames = traceback.extract_tb(error.__traceback__)
-    return isinstance(error, ValueError | TypeError | OSError) and Path(
-        frames[-1].filename
-    ).resolve().is_relative_to(OUR_FOLDER)
+def _ran_a_model(error: Exception) -> bool:
+    """Whether a library raised this while it made or ran a model, and none of our own code did."""
+    files = [Path(f.filename).resolve() for f in traceback.extract_tb(error.__traceback__)]
+    ours = [file.name for file in files if file.is_relative_to(OUR_FOLDER)]
+    return not files[-1].is_relative_to(OUR_FOLDER) and bool({*ours} & RUNS_MODELS)

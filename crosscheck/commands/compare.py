@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,13 @@ from crosscheck.commands.common import (
     threads_option,
     user_mistakes,
 )
-from crosscheck.printing import hanging, make_console, print_sections, two_columns
+from crosscheck.printing import make_console
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from crosscheck.brought.prepare import Prepared, Request
+    from crosscheck.report import Report
 
 
 def _shape(
@@ -118,44 +120,38 @@ def compare_command(
 def _compare(request: Request, console: Console, save: Any, save_map: Path | None) -> bool:
     from crosscheck.brought.prepare import prepared
     from crosscheck.comparison import compare
-    from crosscheck.files import require_writable
+    from crosscheck.render_compare import print_comparison
 
-    if save_map is not None:
-        require_writable(save_map)
-    with prepared(request) as ready:
-        if save_map is not None:
-            ready.pairing.map.save(save_map)
+    with prepared(request) as ready, saving(save_map) as save_weights:
         report = compare(
             ready.mine, ready.reference, ready.batch,
             weights=ready.weights, dtype=ready.dtype, seed=request.seed,
         )  # fmt: skip
-    _print_head(request, ready, console)
-    console.print(str(report))
+        if report.map is not None:
+            save_weights(report.map)
+    said = tuple(f"Note: {note}." for note in ready.notes)
+    report = replace(report, notes=(*said, *report.notes), weights=ready.how or report.weights)
+    print_comparison(report, console, _heading(request, ready, report))
     save(_as_json(request, ready, report))
     return report.agrees
 
 
-def _print_head(request: Request, ready: Prepared, console: Console) -> None:
-    """Print what was called, the input, and the map of the weights."""
-    from rich.text import Text
-
+def _heading(request: Request, ready: Prepared, report: Report) -> dict[str, str]:
+    """What was called, the input, and the map of the weights."""
     inputs = ready.batch.inputs
     kind = "floats" if inputs.dtype.kind == "f" else "tokens"
     source = f"from {request.input}" if request.input else f"seed {request.seed}"
-    head = {
-        "Mine": request.mine,
-        "Reference": ready.reference_said,
-        **({"Called": "; ".join(ready.called)} if ready.called else {}),
-        "Input": f"{kind} {'x'.join(map(str, inputs.shape))}, {source}",
-        "Weights": ready.pairing.how,
+    pairs = (report.map or {}).items()
+    return {
+        "mine": request.mine,
+        "reference": ready.reference_said,
+        **({"called": "\n".join(ready.called)} if ready.called else {}),
+        "input": f"{kind} {'x'.join(map(str, inputs.shape))}, {source}",
+        "weights": "\n".join([report.weights, *(f"{mine} = {theirs}" for mine, theirs in pairs)]),
     }
-    sections = [two_columns(head, "bold"), two_columns(ready.pairing.map.to_dict(), "dim")]
-    print_sections(sections, console)
-    for note in ready.notes:
-        console.print(Text(hanging(f"Note: {note}.", console.width)))
 
 
-def _as_json(request: Request, ready: Prepared, report: Any) -> dict[str, Any]:
+def _as_json(request: Request, ready: Prepared, report: Report) -> dict[str, Any]:
     from crosscheck.check import SCHEMA
 
     return {
@@ -165,8 +161,6 @@ def _as_json(request: Request, ready: Prepared, report: Any) -> dict[str, Any]:
         "reference": ready.reference_said,
         "called": ready.called,
         "input": list(ready.batch.inputs.shape),
-        "map": ready.pairing.map.to_dict(),
-        "notes": ready.notes,
         "report": report.to_dict(),
     }
 

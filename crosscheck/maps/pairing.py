@@ -104,11 +104,15 @@ def _by_value(
 ) -> Pairing:
     ours, theirs, places = get_weights(model), get_weights(reference), _places(reference)
     shapes = _shapes(ours)
-    found = WeightMap.of_indices(find_by_value(ours, theirs, places), shapes, places)
-    weight_map = completed({**found.expressions, **(known or {})}, shapes, places)
-    held = weight_map.to_model(theirs)
-    wrong = [name for name in held if not _equal(held[name], ours[name])]
-    lost = [name for name in weight_map.unmapped if not is_constant(ours[name])]
+    named = _candidates(model, reference, known or {}).first
+    held = named.to_model(theirs)
+    agree = {name: named.indices[name] for name in held if _equal(held[name], ours[name])}
+    found = {**find_by_value(ours, theirs, places), **agree}
+    weight_map = WeightMap.of_indices(found, shapes, places)
+    wrong = [name for name in known or {} if name not in agree]
+    lost = [
+        name for name in weight_map.unmapped if name not in wrong and not is_constant(ours[name])
+    ]
     if wrong or lost:
         rows = _shapes(weight_map.rows)
         words = [with_nearest(name, shapes[name], rows) for name in wrong + lost]
@@ -151,7 +155,7 @@ class _Candidates:
     """Maps that may be meant, the likeliest first."""
 
     first: WeightMap
-    others: Iterator[WeightMap]
+    others: Iterator[tuple[WeightMap, bool]]  # with whether it is a usual one
     how: str
     certain: bool  # whether every seat was found by name, so that only the arrangement is open
 
@@ -166,7 +170,7 @@ def _candidates(mine: Any, theirs: Any, known: Mapping[str, str]) -> _Candidates
     others = proposals(own, reference, places, known)
     certain = not any(seat.found_by == ORDER for seat in own.seats.values())
     how = f"by {own.layout} layout" if own.layout else "by the words of the names and the shapes"
-    return _Candidates(next(others), others, how if certain else f"{how}, and by order", certain)
+    return _Candidates(next(others)[0], others, how if certain else f"{how}, and by order", certain)
 
 
 def _verified(
@@ -176,25 +180,23 @@ def _verified(
 
     Raises ValueError if several do, where names do not tell them apart.
     """
-    tried: dict[int, float] = {}
-    maps = []
-    for number, weight_map in enumerate(chain([found.first], found.others)):
-        maps.append(weight_map)
-        tried[number] = trials.distance(weight_map)
-        if found.certain and tried[number] <= EQUAL:
+    tried: list[tuple[float, WeightMap, bool]] = []
+    for weight_map, is_usual in chain([(found.first, True)], found.others):
+        tried.append((trials.distance(weight_map), weight_map, is_usual))
+        if found.certain and tried[-1][0] <= EQUAL:
             return weight_map, ()
-    equal = [maps[number] for number, distance in tried.items() if distance <= EQUAL]
+    equal = [weight_map for distance, weight_map, _ in tried if distance <= EQUAL]
     if len(equal) > 1:
         raise ValueError(_undecided(equal))
     if equal:
         return equal[0], ()
-    if len(maps) == 1:
-        return maps[0], ("under this map the outputs differ",)
-    none = f"none of {len(maps)} maps that were tried makes the outputs equal"
+    if len(tried) == 1:
+        return found.first, ("under this map the outputs differ",)
+    none = f"none of {len(tried)} maps that were tried makes the outputs equal"
     if score is None:
-        nearest = maps[min(tried, key=lambda number: tried[number])]
-        return nearest, (f"{none}; this one brings them nearest",)
-    best = trials.best(maps, score)
+        _, nearest, _ = min((t for t in tried if t[2]), key=lambda t: t[0])
+        return nearest, (f"{none}; this one is the nearest of the usual ones",)
+    best = trials.best([weight_map for _, weight_map, _ in tried], score)
     return best, (f"{none}; under this one most values on the way agree",)
 
 

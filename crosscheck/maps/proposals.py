@@ -14,7 +14,7 @@ import tinygrad_tf
 import torch
 from crosscheck.maps.layouts import IN_OUT, OUT_IN, SPELLINGS
 from crosscheck.maps.seats import ORDER, Anatomy, Seat, anatomy
-from crosscheck.maps.spelling import arranged, atoms, order, orientation, shape_of
+from crosscheck.maps.spelling import Sizes, arranged, atoms, order, orientation, shape_of
 from crosscheck.maps.weight_map import Shape, WeightMap
 from crosscheck.sides import Array, Dialect, side_of
 
@@ -32,6 +32,11 @@ class Habit:
     heads: str = "HK"  # how the channels of heads are ordered
     turn: int = 0  # which of several ways of a weight with one matrix for each head
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether only its matrices may be unlike PyTorch's."""
+        return self == Habit(self.matrices)
+
 
 def anatomies(
     model: Any, reference: Any, ours: Mapping[str, Array], theirs: Mapping[str, Array]
@@ -44,10 +49,11 @@ def anatomies(
 
 def proposals(
     mine: Anatomy, theirs: Anatomy, places: Mapping[str, Array], known: Mapping[str, str]
-) -> Iterator[WeightMap]:
-    """Yield maps that differ, at most MOST, the likelier first.
+) -> Iterator[tuple[WeightMap, bool]]:
+    """Yield maps that differ, at most MOST, the likelier first, and whether each is usual.
 
-    places: of the reference's weights. known: expressions that are given, by the model's names.
+    One that is not usual is to be believed only if it makes the outputs equal. places: of the
+    reference's weights. known: expressions that are given, by the model's names.
     """
     ids = _Ids(theirs, places)
     given = WeightMap.of(known, mine.shapes, places)
@@ -63,9 +69,12 @@ def proposals(
             continue
         seen.add(key)
         found = {name: ids.places(*way, mine.shapes[name]) for name, way in ways.items()}
-        indices = {name: index for name, index in found.items() if index is not None}
+        equal = {
+            n: places[n] for n, s in mine.shapes.items() if n in places and places[n].shape == s
+        }
+        indices = {**equal, **{name: index for name, index in found.items() if index is not None}}
         made = WeightMap.of_indices({**indices, **given.indices}, mine.shapes, places)
-        yield replace(made, expressions={**made.expressions, **known})
+        yield replace(made, expressions={**made.expressions, **known}), habit.is_usual
         if len(seen) == MOST:
             return
 
@@ -150,8 +159,9 @@ def _habits(mine: Anatomy) -> list[Habit]:
         shown |= lies if len(lies) == 1 else set()
     likely = IN_OUT if any(not name.endswith("weight") for name in free) else OUT_IN
     matrices = list(shown) if len(shown) == 1 else [likely, IN_OUT if likely == OUT_IN else OUT_IN]
-    every = itertools.product(("HK", "KH"), ("3HK", "H3K", "HK3"), range(3), matrices)
-    return [Habit(lies, fused, heads, turn) for heads, fused, turn, lies in every]
+    unlike = [("HK", "3HK", 0), ("HK", "H3K", 0), ("HK", "HK3", 0), ("KH", "3HK", 0)]
+    unlike += [("HK", "3HK", turn) for turn in (1, 2)]
+    return [Habit(lies, fused, heads, turn) for heads, fused, turn in unlike for lies in matrices]
 
 
 def _assignments(mine: Anatomy) -> Iterator[dict[str, Seat]]:

@@ -77,7 +77,8 @@ def anatomy(
     seats = _by_words(best, numbers, matrices, like)
     style = best.layout if 2 * len(best.seats) > len(seats) else ""
     sizes = like.sizes if like else sizes_of(seats, shapes, heads)
-    return Anatomy(shapes, seats, sizes, style)
+    fit = {name: seat for name, seat in seats.items() if seat.spellings(shapes[name], sizes)}
+    return Anatomy(shapes, fit, sizes, style)
 
 
 def sizes_of(seats: Mapping[str, Seat], shapes: Mapping[str, Shape], heads: int) -> dict[str, int]:

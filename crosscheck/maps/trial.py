@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from crosscheck.sides import Array, side_of
 from crosscheck.weights import get_weights
 
 EQUAL = 1e-5  # outputs that are nearer are equal: a model may round to float32 inside
+MARGIN = 0.02  # by how much a score must be better than that of the likeliest map
 
 # How well a map explains two models, the more the better: of the model, the reference and the map.
 Score = Callable[[Any, Any, WeightMap], float]
@@ -64,17 +65,14 @@ class Trials:
         apart = relative_error(output, expected) if output.shape == expected.shape else np.inf
         return apart if np.isfinite(apart) else np.inf
 
-    def best(self, maps: Iterable[WeightMap], score: Score) -> WeightMap:
-        """Return the map with the best score; the first of several."""
-        best, most = None, -np.inf
+    def best(self, maps: Sequence[WeightMap], score: Score) -> WeightMap:
+        """Return the map with the best score: the first, unless one is better by MARGIN."""
+        scores = []
         for weight_map in maps:
             self.give(weight_map)
-            value = score(self.model, self.reference, weight_map)
-            if best is None or value > most:
-                best, most = weight_map, value
-        if best is None:
-            raise ValueError("weights: there is no map to choose from")
-        return best
+            scores.append(score(self.model, self.reference, weight_map))
+        best = int(np.argmax(scores))
+        return maps[best if scores[best] > scores[0] + MARGIN else 0]
 
 
 def _output(model: Any, batch: Batch, shape: tuple[int, ...] | None) -> Array:
