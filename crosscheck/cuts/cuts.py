@@ -20,6 +20,7 @@ from crosscheck.cuts.marks import Mark, marks_of
 from crosscheck.cuts.pairing import Pairing, pair
 from crosscheck.cuts.ranking import Suspect, rank
 from crosscheck.cuts.segment import INSTEAD, Case, Segment, segment_of
+from crosscheck.cuts.sources_of_lines import hands_back, lines_around, names_set
 from crosscheck.cuts.waypoints import all_waypoints
 from crosscheck.distance import gap_between, largest_gradient
 from crosscheck.judge import FLOOR
@@ -28,6 +29,8 @@ from crosscheck.tape.call import LOSS, Call
 from crosscheck.traces.trace import Place, Trace
 
 OUTPUT = "output"
+TRIED = 5  # births whose evidence is weighed
+BETTER = 0.5  # by so much the evidence of a later birth must be better
 
 
 @dataclass(frozen=True)
@@ -116,11 +119,12 @@ def find(
     case = Case(values, calls, graph, finder, wrong, _names_of_leaves(values, expected))
     segment, suspects = None, []
     exonerated = graph.exonerated()
-    for value in births:
-        segment = segment_of(value, case)
-        suspects = rank(segment, values, graph, exonerated)
-        if suspects:
-            break
+    for value in births[:TRIED]:
+        tried = segment_of(value, case)
+        ranked = rank(tried, values, graph, exonerated)
+        # The first birth, unless a later one has better evidence: its way there is shown.
+        if ranked and (not suspects or ranked[0].score > suspects[0].score + BETTER):
+            segment, suspects = tried, ranked
     if wrong and not suspects:
         segment = _of_a_leaf(case, expected)
         suspects = rank(segment, values, graph, exonerated) if segment is not None else []
@@ -196,6 +200,11 @@ def _of_a_leaf(case: Case, expected: Mapping[str, Array | None]) -> Segment | No
         for record in held:
             for depth, place in enumerate((graph.place_of(record), *graph.callers_of(record)[:1])):
                 segment.add(place, INSTEAD - depth, f"has what is handed back as {name}")
+                if place is None or depth:
+                    continue
+                for line in lines_around(place):
+                    if line.line > place.line and any(hands_back(line, n) for n in names_set(place)):
+                        segment.add(line, INSTEAD + 0.5, f"hands back {name}")
         return segment
     return None
 
