@@ -40,10 +40,20 @@ class Line:
     place: Place
     why: str  # the evidence, in words
     score: float = 0.0  # how much it weighs
+    # What made the array there, and what it is called, where the trace knows: of an engine, whose
+    # lines serve all ops, they say more than the line.
+    op: str = ""
+    operand: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {"file": self.place.file, "line": self.place.line, "why": self.why}
+        return {
+            "file": self.place.file,
+            "line": self.place.line,
+            "why": self.why,
+            "op": self.op,
+            "operand": self.operand,
+        }
 
 
 @dataclass(frozen=True)
@@ -70,10 +80,7 @@ class Cuts:
             "value": self.value,
             "expected": self.expected,
             "between": [line.to_dict() for line in self.between],
-            "marks": [
-                {"file": m.place.file, "line": m.place.line, "mark": str(m.sign), "text": m.text}
-                for m in self.marks
-            ],
+            "marks": [mark.to_dict() for mark in self.marks],
             "found": self.found,
             "lost": list(self.lost),
             "births": list(self.births),
@@ -135,13 +142,19 @@ def find(
     return Cuts(
         value=segment.value.name if segment is not None else "",
         expected=said,
-        between=tuple(Line(s.place, s.why, s.score) for s in suspects),
+        between=tuple(_line(suspect, graph) for suspect in suspects),
         marks=tuple(marks_of(graph, values, first, said, follows)),
         found=sum(v.index in pairing.found for v in values),
         lost=tuple(v.name for v in lost),
         births=tuple(v.name for v in births),
         notes=trace.notes,
     )
+
+
+def _line(suspect: Suspect, graph: Graph) -> Line:
+    made = [graph.trace.records[i] for i in suspect.records[:1]]
+    op, operand = (made[0].op, made[0].name) if made else ("", "")
+    return Line(suspect.place, suspect.why, suspect.score, op, operand)
 
 
 def wrong_among(
