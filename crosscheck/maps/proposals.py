@@ -101,9 +101,9 @@ class _Ids:
         self.sizes = theirs.sizes
         self.starts: dict[tuple[int, str], int] = {}
         self.stop = 0
-        pairs = []
+        habit, pairs = _habits(theirs)[0], []
         for name, seat in theirs.seats.items():
-            way = _chosen(seat, theirs.shapes[name], self.sizes, Habit())
+            way = _chosen(seat, theirs.shapes[name], self.sizes, habit)
             ids = self._ids(seat.block, seat.job)
             pairs.append(
                 (arranged(ids, seat.job, way, self.sizes, places[name].shape), places[name])

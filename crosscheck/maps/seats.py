@@ -171,27 +171,36 @@ def _by_words(
     """Add seats for names of no layout: first those whose words leave one seat, then by order."""
     seats = dict(known.seats)
     wanted = _with_parts({(s.block, s.job) for s in like.seats.values()}) if like else None
-    for found_by in (WORDS, ORDER):
-        for name, shape in known.shapes.items():
-            if name in seats:
-                continue
-            taken = _with_parts({(seat.block, seat.job) for seat in seats.values()})
-            allowed = [
-                seat
-                for seat in _meant(name, shape, numbers, matrices, found_by == ORDER)
-                if (seat.block, seat.job) not in taken
-                and (wanted is None or (seat.block, seat.job) in wanted)
-                and seat.spellings(shape, known.sizes)
-            ]
-            mates = [seats[mate].job for mate in seats if _are_mates(mate, name)]
-            allowed = [
-                s for s in allowed if not mates or _part(s.job) == _part(mates[0])
-            ] or allowed
-            if len(allowed) == 1 or (allowed and found_by == ORDER):
-                # Of two seats that words allow, the numbers of a Sequential say which is which.
-                certain = len(allowed) == 2 and re.search(r"\.\d+\.", name)
-                said = allowed[0].found_by if certain else found_by
-                seats[name] = replace(allowed[0], found_by=said)
+
+    def allowed(name: str, any_job: bool) -> list[Seat]:
+        """Return the free seats that a weight may have; those of its module, if that is known."""
+        shape = known.shapes[name]
+        taken = _with_parts({(seat.block, seat.job) for seat in seats.values()})
+        free = [
+            seat
+            for seat in _meant(name, shape, numbers, matrices, any_job)
+            if (seat.block, seat.job) not in taken
+            and (wanted is None or (seat.block, seat.job) in wanted)
+            and seat.spellings(shape, known.sizes)
+        ]
+        mates = {_part(seat.job) for mate, seat in seats.items() if _are_mates(mate, name)}
+        return [seat for seat in free if _part(seat.job) in mates] or free
+
+    missing = [name for name in known.shapes if name not in seats]
+    while missing:
+        only = {n: free[0] for n in missing if len(free := allowed(n, any_job=False)) == 1}
+        for name, seat in only.items():
+            if seat in allowed(name, any_job=False):  # another may have taken it
+                seats[name] = seat
+        missing = [name for name in missing if name not in seats]
+        if not only:
+            break
+    for name in missing:
+        free = allowed(name, any_job=True)
+        if free:
+            # Of two seats that words allow, the numbers of a Sequential say which is which.
+            certain = len(free) == 2 and re.search(r"\.\d+\.", name)
+            seats[name] = replace(free[0], found_by=free[0].found_by if certain else ORDER)
     return seats
 
 
