@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+
 import tinygrad_tf
 import torch_impl
 from crosscheck.distance import gap_between
