@@ -118,14 +118,18 @@ def _drawn(name: str, parameter: Any, side: Dialect, generator: np.random.Genera
     held = side.array(parameter)
     if held.dtype.kind != "f":
         return held
-    if held.ndim >= 2:
-        values = generator.standard_normal(held.shape) / np.sqrt(held.shape[-1])
+    return side.as_held(parameter, fresh_values(name, held.shape, generator))
+
+
+def fresh_values(name: str, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+    """Draw the values of one parameter as `randomize` says: float32, exact in both precisions."""
+    if len(shape) >= 2:
+        values = generator.standard_normal(shape) / np.sqrt(shape[-1])
     elif name.endswith("weight"):
-        values = generator.uniform(0.5, 1.5, held.shape)
+        values = generator.uniform(0.5, 1.5, shape)
     else:
-        signs = generator.choice([-1.0, 1.0], held.shape)
-        values = signs * generator.uniform(0.05, 0.25, held.shape)
-    return side.as_held(parameter, values.astype(np.float32))  # exact in both precisions
+        values = generator.choice([-1.0, 1.0], shape) * generator.uniform(0.05, 0.25, shape)
+    return np.asarray(values, np.float32)
 
 
 def save_weights(model: Any, path: Path | str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -116,6 +116,11 @@ class Book:
         content = _content(self._numbers(array))
         self._remember(array, content, tuple(sorted(set(sources))), name)
 
+    def tie(self, gradient: Any, value: int) -> None:
+        """Say whose gradient an array is: the record that stands for it gets this `value`."""
+        for index in self.sources_of(gradient):
+            self.records[index] = replace(self.records[index], value=value)
+
     def is_known(self, array: Any) -> bool:
         """Whether records stand for this very object."""
         return self._found(array) is not None
@@ -161,10 +166,15 @@ class Book:
         output: int | None,
         again: Again,
         *,
-        files: Collection[str] = (),
+        files: Collection[str] | None = None,
         notes: Collection[str] = (),
     ) -> Trace:
-        """Return what was written. again: runs once more, and returns the arrays of records."""
+        """Return what was written.
+
+        again: runs once more, and returns the arrays of records. files: the user's own; if None,
+        those in which a line ran.
+        """
+        files = dict.fromkeys(place.file for place in self.executed) if files is None else files
         return Trace(
             tuple(self.records), dict(self.given), self.dout, output, self._kept, again,
             tuple(self.executed), tuple(files), tuple(notes),

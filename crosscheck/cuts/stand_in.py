@@ -1,0 +1,163 @@
+"""Which record the user's run took for a value that is lost: known where the next op shows it.
+
+The reference's next op is made once more with a record of the user's in the place of the lost
+value. If the user's run holds just what comes out, that record is what was taken for the value.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from crosscheck.cuts.arrangement import is_merged
+from crosscheck.cuts.classes import Value
+from crosscheck.cuts.counterpart import aligned
+from crosscheck.cuts.finder import Finder
+from crosscheck.cuts.flow_graph import Graph
+from crosscheck.cuts.pairing import in_blocks
+from crosscheck.in_projection import LETTERS
+from crosscheck.sides import Array
+from crosscheck.tape.call import Call
+
+TRIED = 60  # records, at most, for one value
+LARGE = 1 << 18  # entries; above it, nothing is tried
+# These make what they are given, in another shape: they show nothing.
+SHAPING = {"reshape", "permute", "transpose", "swapaxes", "getitem", "expand", "cast", "clone"}
+
+
+def stand_in_of(
+    value: Value,
+    values: Sequence[Value],
+    calls: Sequence[Call],
+    graph: Graph,
+    finder: Finder,
+) -> tuple[int, int] | None:
+    """Return the record in the place of a value, and the record that shows it; None if none does."""
+    if value.size > LARGE:
+        return None
+    users = list(_users(value, calls))
+    if not users:
+        return None
+    for record in _candidates(value, graph, finder):
+        for array in _fitted(graph.trace.array(record), value):
+            for call, made in _made(users, value, array):
+                shown = _shown(call, made, value, record, graph, finder)
+                if shown is not None:
+                    return record, shown
+    return None
+
+
+def taken_instead(
+    value: Value, values: Sequence[Value], graph: Graph, finder: Finder
+) -> tuple[int, int] | None:
+    """Return the record that the op of a value was given in the place of one of its inputs.
+
+    And the record that shows it. None if no other value of the reference explains anything.
+    """
+    call = value.call
+    if value.size > LARGE or call is None or call.again is None or value.backward:
+        return None
+    inputs = [s.array for s in call.inputs if s.array is not None]
+    if len(inputs) != len(call.inputs) or call.op in SHAPING:
+        return None
+    part = next((LETTERS.index(k[2]) for k in value.keys if len(k) == 3), None)
+    for i, right in enumerate(inputs):
+        for other in values:
+            held = graph.pairing.found.get(other.index)
+            if other.backward or other.size != right.size or (not held and not other.given):
+                continue
+            for array in other.arrays:
+                if array.shape != right.shape or array is right:
+                    continue
+                try:
+                    made = call.again([*inputs[:i], array, *inputs[i + 1 :]], None).output
+                except (RuntimeError, ValueError, IndexError):
+                    continue
+                if part is not None and made.shape[-1] % len(LETTERS) == 0:
+                    made = np.split(made, len(LETTERS), axis=-1)[part]
+                found = finder.equal(made) or in_blocks([made], finder)
+                shown = next((x for x in found if not graph.is_settled(x)), None)
+                given = [graph.trace.given[n] for n in other.keys[0][1:2] if n in graph.trace.given]
+                before = graph.ancestors(shown) if shown is not None else set()
+                taken = [x for x in (held or given or ()) if x in before]
+                if shown is not None and (taken or other.given):
+                    inputs_of = [x for x in before if graph.is_given(x)]
+                    return (taken or inputs_of or [shown])[-1], shown
+    return None
+
+
+def _candidates(value: Value, graph: Graph, finder: Finder) -> list[int]:
+    """The records of the value's size, those first of which least is known."""
+    records = [i for i in finder.of_size(value.size) if i not in graph.trivial]
+
+    def rank(index: int) -> tuple[int, int]:
+        record = graph.trace.records[index]
+        kind = 2 if graph.is_right(index) else 1 if index in graph.waypoints else 0
+        return kind + 3 * (record.backward != value.backward), index
+
+    return sorted(records, key=rank)[:TRIED]
+
+
+def _fitted(array: Array, value: Value) -> Iterator[Array]:
+    """The array in the shape of the value, in each order of axes that its own shape allows."""
+    array = np.asarray(array, np.float64)
+    for form in value.arrays:
+        if is_merged(array.shape, form.shape) or array.shape == form.shape:
+            yield array.reshape(form.shape)
+        if array.ndim == form.ndim and array.shape != form.shape:
+            for axes in itertools.permutations(range(form.ndim)):
+                if tuple(array.shape[i] for i in axes) == form.shape:
+                    yield array.transpose(axes)
+    yield aligned(array, value)
+
+
+def _users(value: Value, calls: Sequence[Call]) -> Iterator[tuple[Call, int | None]]:
+    """The calls that are given the value: as an input (which one), or as their dout (None)."""
+    forward = {key[1] for key in value.keys if key[0] == "f" and len(key) == 2}
+    backward = {key[1] for key in value.keys if key[0] == "g" and len(key) == 2}
+    for call in calls:
+        if call.again is None or call.op in SHAPING or call.output is None:
+            continue
+        if not value.backward:
+            for i, source in enumerate(call.inputs):
+                if source.origin in forward and source.array is not None:
+                    yield call, i
+        elif call.key in backward and call.dout is not None:
+            yield call, None
+
+
+def _made(
+    users: Sequence[tuple[Call, int | None]], value: Value, array: Array
+) -> Iterator[tuple[Call, Array]]:
+    """What these calls make of the array, in the place of the value."""
+    for call, i in users:
+        inputs = [s.array for s in call.inputs if s.array is not None]
+        if len(inputs) != len(call.inputs) or call.again is None or call.output is None:
+            continue
+        try:
+            if i is not None:
+                given = [a if j != i else array.reshape(a.shape) for j, a in enumerate(inputs)]
+                yield call, call.again(given, None).output
+            elif call.op not in ("add", "sub"):
+                made = call.again(inputs, array.reshape(call.output.shape).copy())
+                yield from ((call, d) for d in made.dinputs if d is not None and d.size > 1)
+        except (RuntimeError, ValueError, IndexError):
+            continue  # the array does not fit there
+
+
+def _shown(
+    call: Call, made: Array, value: Value, record: int, graph: Graph, finder: Finder
+) -> int | None:
+    """The record that holds what was made; None if there is none that shows anything."""
+    found = finder.equal(made)
+    if not found and np.isneginf(made).any():
+        found = finder.masked(made)
+    found = found or in_blocks([made], finder)
+    after = graph.after([record])
+    for index in found:
+        if index != record and index in after and index not in graph.trivial:
+            if not graph.is_right(index):
+                return index
+    return None

@@ -1,0 +1,198 @@
+"""Proposals: maps between two models that are likely, the likeliest first."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+import tinygrad_tf
+import torch
+from crosscheck.maps.layouts import IN_OUT, OUT_IN, SPELLINGS
+from crosscheck.maps.seats import ORDER, Anatomy, Seat, anatomy
+from crosscheck.maps.spelling import Sizes, arranged, atoms, order, orientation, shape_of
+from crosscheck.maps.weight_map import Shape, WeightMap
+from crosscheck.sides import Array, Dialect, side_of
+
+MOST = 48  # proposals
+_HEADS = ("num_heads", "nhead", "n_head", "n_heads", "heads", "num_attention_heads", "n_head", "h")
+_LINEAR = (torch.nn.Linear, torch.nn.Embedding, tinygrad_tf.nn.Linear, tinygrad_tf.nn.Embedding)
+
+
+@dataclass(frozen=True)
+class Habit:
+    """How entries lie where neither a layout nor a shape says so."""
+
+    matrices: str = OUT_IN  # of matrices that no module owns
+    fused: str = "3HK"  # how a stacked projection is ordered
+    heads: str = "HK"  # how the channels of heads are ordered
+    turn: int = 0  # which of several ways of a weight with one matrix for each head
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether only its matrices may be unlike PyTorch's."""
+        return self == Habit(self.matrices)
+
+
+def anatomies(
+    model: Any, reference: Any, ours: Mapping[str, Array], theirs: Mapping[str, Array]
+) -> tuple[Anatomy, Anatomy]:
+    """Return the anatomy of both models, whose weights these are."""
+    heads = heads_of(reference) or heads_of(model)
+    of_reference = anatomy(_shapes(theirs), heads, _matrices(reference))
+    return anatomy(_shapes(ours), heads, _matrices(model), of_reference), of_reference
+
+
+def proposals(
+    mine: Anatomy, theirs: Anatomy, places: Mapping[str, Array], known: Mapping[str, str]
+) -> Iterator[tuple[WeightMap, bool]]:
+    """Yield maps that differ, at most MOST, the likelier first, and whether each is usual.
+
+    One that is not usual is to be believed only if it makes the outputs equal. places: of the
+    reference's weights. known: expressions that are given, by the model's names.
+    """
+    ids = _Ids(theirs, places)
+    given = WeightMap.of(known, mine.shapes, places)
+    seen, made_before = set(), set()
+    for seats, habit in itertools.product(_assignments(mine), _habits(mine)):
+        ways = {
+            name: (seat.block, seat.job, _chosen(seat, mine.shapes[name], mine.sizes, habit))
+            for name, seat in seats.items()
+            if name not in known
+        }
+        key = tuple(sorted(ways.items()))
+        if key in seen:
+            continue
+        seen.add(key)
+        found = {name: ids.places(*way, mine.shapes[name]) for name, way in ways.items()}
+        equal = {
+            n: places[n] for n, s in mine.shapes.items() if n in places and places[n].shape == s
+        }
+        indices = {**equal, **{name: index for name, index in found.items() if index is not None}}
+        made = WeightMap.of_indices({**indices, **given.indices}, mine.shapes, places)
+        text = tuple(sorted(made.expressions.items()))
+        if text not in made_before:
+            made_before.add(text)
+            yield replace(made, expressions={**made.expressions, **known}), habit.is_usual
+        if len(made_before) == MOST:
+            return
+
+
+def heads_of(model: Any) -> int:
+    """Return the number of attention heads that a model says it has; 0 if it says nothing."""
+    modules = list(model.modules()) if isinstance(side_of(model), Dialect) else [model]
+    for module in modules:
+        for holder in (module, getattr(module, "config", None)):
+            for name in _HEADS:
+                value = getattr(holder, name, None)
+                if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                    return value
+    return 0
+
+
+class _Ids:
+    """Numbers for all entries of a Transformer, whatever it is made of: where each one lies."""
+
+    def __init__(self, theirs: Anatomy, places: Mapping[str, Array]) -> None:
+        self.sizes = theirs.sizes
+        self.starts: dict[tuple[int, str], int] = {}
+        self.stop = 0
+        pairs = []
+        for name, seat in theirs.seats.items():
+            way = _chosen(seat, theirs.shapes[name], self.sizes, Habit())
+            ids = self._ids(seat.block, seat.job)
+            pairs.append(
+                (arranged(ids, seat.job, way, self.sizes, places[name].shape), places[name])
+            )
+        self.place = np.full(self.stop, -1)
+        for ids, place in pairs:
+            self.place[ids] = place
+
+    def places(self, block: int, job: str, way: str, shape: Shape) -> Array | None:
+        """Return the places in the reference of a weight's entries; None if it has not all."""
+        ids = arranged(self._ids(block, job), job, way, self.sizes, shape)
+        if ids.max() >= len(self.place) or (self.place[ids] < 0).any():
+            return None
+        return self.place[ids]
+
+    def _ids(self, block: int, job: str) -> Array:
+        """Return the ids of a seat, as they lie in PyTorch. q, k and v are thirds of one."""
+        part, _, kind = job.partition(".")
+        whole = f"qkv.{kind}" if part in "qkv" else job
+        size = math.prod(shape_of(SPELLINGS[whole][0], self.sizes))
+        if (block, whole) not in self.starts:
+            self.starts[block, whole] = self.stop
+            self.stop += size
+        ids = self.starts[block, whole] + np.arange(size)
+        return ids if whole == job else np.split(ids, 3)["qkv".index(part)]
+
+
+def _chosen(seat: Seat, shape: Shape, sizes: Sizes, habit: Habit) -> str:
+    """Return the spelling that goes with a habit best."""
+    ways = seat.spellings(shape, sizes)
+    if seat.spelling in ways:
+        return seat.spelling
+    if len(atoms(ways[0])) > 2:
+        turn = habit.turn % len(ways)
+        ways = ways[turn:] + ways[:turn]
+
+    def strange(way: str) -> int:
+        ordered = order(way)
+        wanted = habit.fused if "3" in ordered else habit.heads
+        lies = orientation(seat.job, way)
+        return 2 * (lies not in ("", habit.matrices)) + ("H" in ordered and ordered != wanted)
+
+    return min(ways, key=strange)
+
+
+def _habits(mine: Anatomy) -> list[Habit]:
+    """Return the habits to be tried, the likeliest first."""
+    free = {
+        name: seat
+        for name, seat in mine.seats.items()
+        if not seat.matrices and len(mine.shapes[name]) == 2 and seat.job.endswith("weight")
+    }
+    shown = set()
+    for name, seat in free.items():
+        lies = {orientation(seat.job, way) for way in seat.spellings(mine.shapes[name], mine.sizes)}
+        shown |= lies if len(lies) == 1 else set()
+    likely = IN_OUT if any(not name.endswith("weight") for name in free) else OUT_IN
+    matrices = list(shown) if len(shown) == 1 else [likely, IN_OUT if likely == OUT_IN else OUT_IN]
+    unlike = [("HK", "3HK", 0), ("HK", "H3K", 0), ("HK", "HK3", 0), ("KH", "3HK", 0)]
+    unlike += [("HK", "3HK", turn) for turn in (1, 2)]
+    return [Habit(lies, fused, heads, turn) for heads, fused, turn in unlike for lies in matrices]
+
+
+def _assignments(mine: Anatomy) -> Iterator[dict[str, Seat]]:
+    """Yield the seats as found; then with those exchanged that were given by order alone."""
+    yield dict(mine.seats)
+    units: dict[str, list[str]] = {}
+    for name, seat in mine.seats.items():
+        if seat.found_by == ORDER:
+            module, _, leaf = name.rpartition(".")
+            units.setdefault(module if leaf in ("weight", "bias") else name, []).append(name)
+    for one, other in itertools.combinations(units.values(), 2):
+        if [mine.shapes[n] for n in one] == [mine.shapes[n] for n in other]:
+            seats = dict(mine.seats)
+            for a, b in zip(one, other, strict=True):
+                seats[a], seats[b] = seats[b], seats[a]
+            yield seats
+
+
+def _matrices(model: Any) -> dict[str, str]:
+    """Return OUT_IN for each weight of a linear layer: there is no question how it lies."""
+    if not isinstance(side_of(model), Dialect):
+        return {}
+    return {
+        f"{name}.weight" if name else "weight": OUT_IN
+        for name, module in model.named_modules()
+        if isinstance(module, _LINEAR)
+    }
+
+
+def _shapes(arrays: Mapping[str, Array]) -> dict[str, Shape]:
+    return {name: array.shape for name, array in arrays.items()}

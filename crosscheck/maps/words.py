@@ -1,0 +1,114 @@
+"""What the words of a weight's name say about its seat, where no layout knows the name."""
+
+from __future__ import annotations
+
+import re
+
+ATTENTION = {"attn", "attention", "att", "mha", "msa", "mhsa", "sa", "self"}
+NETWORK = {"mlp", "ffn", "ff", "feed", "forward", "feedforward", "ffwd", "fcn"}
+QUERY, KEY, VALUE = {"q", "query", "queries"}, {"k", "key", "keys"}, {"v", "value", "values", "val"}
+FUSED = {"qkv", "inproj"}
+MERGE = {"o", "unify", "unifyheads", "merge", "combine", "outproj", "oproj"}
+LAST = {"out", "output", "proj", "projection", "dense", "fc", "linear", "mix"}
+WIDEN = {"up", "inner", "expand", "intermediate", "hidden", "in"}
+NARROW = {"down", "contract", "shrink", "outer"}
+LAYER = {"fc", "w", "b", "linear", "lin", "dense", "layer", "l", "proj", "ff", "mlp", "conv"}
+TOKENS = {"wte", "tok", "token", "tokens", "embed", "embedding", "embeddings", "emb", "word", "e"}
+POSITIONS = {"wpe", "pos", "position", "positions", "positional", "p"}
+HEAD = {"head", "lm", "unembed", "logits", "decoder", "generator", "classifier", "vocab", "u"}
+NORM = ("norm", "ln", "layernorm", "rms")
+GAIN, SHIFT = {"gamma", "g", "gain", "scale", "a"}, {"beta", "shift"}
+BIAS = {"bias", "b"}
+
+
+def plain(name: str) -> str:
+    """Return a name with dots for brackets: `layers[0]['Wq']` is `layers.0.Wq`."""
+    return re.sub(r"\.+", ".", re.sub(r"[\[\]'\"/]+", ".", name)).strip(".")
+
+
+def words_of(name: str) -> list[str]:
+    """Return the words and numbers of a name: `attn.W_Q` is attn, w, q, and `bq` is b, q."""
+    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", plain(name))
+    words = re.findall(r"[a-z]+|\d+", spaced.lower())
+    return [part for word in words for part in _apart(word)]
+
+
+def jobs_meant(name: str, is_matrix: bool, outside: bool) -> list[str]:
+    """Return the jobs that a name may stand for, the likelier first; none if it says nothing.
+
+    is_matrix: whether the weight has more than one axis. outside: whether it may be one that stands
+    outside of the blocks.
+    """
+    words = words_of(name)
+    leaf = words_of(plain(name).rpartition(".")[2])
+    parts = _parts_outside(words) if outside else _parts(words)
+    if any(part.startswith("norm") for part in parts):
+        kind = "bias" if SHIFT.intersection(words) or BIAS.intersection(leaf) else "weight"
+        return [] if is_matrix else [f"{part}.{kind}" for part in parts]
+    kind = "bias" if not is_matrix or BIAS.intersection(leaf) else "weight"
+    return [f"{part}.{kind}" for part in parts]
+
+
+def _apart(word: str) -> list[str]:
+    if word[0] in "wb" and word[1:] in QUERY | KEY | VALUE | FUSED | MERGE | WIDEN | NARROW | {
+        "out"
+    }:
+        return [word[0], word[1:]]
+    return [word]
+
+
+def _is_norm(words: list[str]) -> bool:
+    return any(word.startswith(NORM) for word in words) or bool(
+        (GAIN | SHIFT).intersection(words) - {"a"}
+    )
+
+
+def _parts_outside(words: list[str]) -> list[str]:
+    said = set(words)
+    if said & POSITIONS - {"p"}:
+        return ["positions"]
+    if said & HEAD - {"u"}:
+        return ["head"]
+    if said & TOKENS - {"e"}:
+        return ["tokens"]
+    if _is_norm(words):
+        return ["norm"]
+    return []
+
+
+def _parts(words: list[str]) -> list[str]:
+    said = set(words)
+    if _is_norm(words):
+        return _norms(words)
+    asked = [part for part, names in zip("qkv", (QUERY, KEY, VALUE), strict=True) if said & names]
+    if said & FUSED or len(asked) == 3 or ({"c", "attn"} <= said and "proj" not in said):
+        return ["qkv"]
+    if len(asked) == 1 and not said & NETWORK:
+        return asked
+    if said & MERGE and not said & NETWORK:
+        return ["out"]
+    return _layers(words)
+
+
+def _norms(words: list[str]) -> list[str]:
+    said = set(words)
+    if "1" in said or said & {"input", "pre", "first"} or (said & ATTENTION and not said & NETWORK):
+        return ["norm1"]
+    if "2" in said or said & {"post", "second", "final"} or said & NETWORK:
+        return ["norm2"]
+    return ["norm1", "norm2"]
+
+
+def _layers(words: list[str]) -> list[str]:
+    said = set(words)
+    if said & ATTENTION and not said & NETWORK:
+        return ["out"] if said & LAST else []
+    if said & NARROW:
+        return ["fc2"]
+    if said & WIDEN:
+        return ["fc1"]
+    if said & LAYER and said & {"1", "2"}:
+        return ["fc1"] if "1" in said else ["fc2"]
+    if said & NETWORK:
+        return ["fc2"] if said & LAST - {"fc", "linear", "dense"} else ["fc1", "fc2"]
+    return ["out"] if said & LAST else []
