@@ -6,15 +6,17 @@ function of the engine is called. A name for a tensor that has a record makes no
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from crosscheck.traces.book import Book
 from crosscheck.traces.lines import LineTracer
 from crosscheck.traces.lines_records import Activation, Writer
-from crosscheck.traces.lines_values import Found
+from crosscheck.traces.lines_source import Path, Statement, Unit
+from crosscheck.traces.lines_values import Found, Names
 from crosscheck.traces.user_frames import UserFiles
 
 
@@ -23,7 +25,7 @@ class LinesBeside(LineTracer):
 
     def __init__(self, book: Book, files: UserFiles) -> None:
         super().__init__(book, files)
-        self._writer = _Writer(book, files, None)
+        self._writer = _Writer(book, files)
 
     def numbers(self) -> set[int]:
         """Return the records which the numbers without an array come from that a line reads now."""
@@ -35,7 +37,33 @@ class LinesBeside(LineTracer):
 
 
 class _Writer(Writer):
-    """Gives a name to what has a record, instead of a second record."""
+    """Gives a name to what has a record, instead of a second record.
+
+    What a line makes by itself may come of all that the engine's functions have made in it.
+    """
+
+    def __init__(self, book: Book, files: Container[str]) -> None:
+        super().__init__(book, files, None)
+        # How many records there were when the line began that a function runs now.
+        self._begun: WeakKeyDictionary[Activation, int] = WeakKeyDictionary()
+
+    def begin(self, activation: Activation, unit: Unit | None) -> None:
+        """A line is about to run: see what it is given."""
+        super().begin(activation, unit)
+        self._begun[activation] = len(self.book.records)
+
+    def _written(
+        self,
+        activation: Activation,
+        statement: Statement,
+        path: Path,
+        sources: set[int],
+        names: Names,
+    ) -> None:
+        made = self.book.records[self._begun[activation] :]
+        here = activation.place, activation.callers
+        own = {record.index for record in made if (record.place, record.callers) == here}
+        super()._written(activation, statement, path, sources | own, names)
 
     def _assigned(
         self, activation: Activation, found: Found, sources: set[int], in_place: bool

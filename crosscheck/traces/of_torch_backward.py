@@ -34,7 +34,8 @@ class Graph:
 
     def is_unknown(self, tensor: Any) -> bool:
         """Whether a node that no call has been seen to make has made this tensor."""
-        return tensor.grad_fn is not None and id(tensor.grad_fn) not in self._nodes
+        node = getattr(tensor, "grad_fn", None)
+        return node is not None and id(node) not in self._nodes
 
     def note(self, tensor: Any, index: int, made: Made) -> None:
         """Say that this call made the nodes, unknown so far, that lead to this tensor."""
