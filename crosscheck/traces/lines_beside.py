@@ -6,8 +6,11 @@ function of the engine is called. A name for a tensor that has a record makes no
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection, Container
 from dataclasses import replace
+from types import CodeType
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,6 +20,7 @@ from crosscheck.traces.lines import LineTracer
 from crosscheck.traces.lines_records import Activation, Writer
 from crosscheck.traces.lines_source import Path, Statement, Unit
 from crosscheck.traces.lines_values import Found, Names
+from crosscheck.traces.trace import Place
 from crosscheck.traces.user_frames import UserFiles
 
 
@@ -25,7 +29,12 @@ class LinesBeside(LineTracer):
 
     def __init__(self, book: Book, files: UserFiles) -> None:
         super().__init__(book, files)
-        self._writer = _Writer(book, files)
+        self._beside = self._writer = _Writer(book, files)
+
+    def left_at(self, function: Any) -> tuple[Place, ...]:
+        """Return the line from which this function of the user's returned last, and its callers."""
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        return self._beside.left.get(code, ())
 
     def numbers(self) -> set[int]:
         """Return the records which the numbers without an array come from that a line reads now."""
@@ -44,6 +53,7 @@ class _Writer(Writer):
 
     def __init__(self, book: Book, files: Container[str]) -> None:
         super().__init__(book, files, None)
+        self.left: dict[CodeType | None, tuple[Place, ...]] = {}  # where functions returned last
         # How many records there were when the line began that a function runs now.
         self._begun: WeakKeyDictionary[Activation, int] = WeakKeyDictionary()
 
@@ -51,6 +61,13 @@ class _Writer(Writer):
         """A line is about to run: see what it is given."""
         super().begin(activation, unit)
         self._begun[activation] = len(self.book.records)
+
+    def take_result(self, activation: Activation, returned: Any) -> None:
+        """A function returns this."""
+        super().take_result(activation, returned)
+        code = activation.frame.f_code
+        line = Place(code.co_filename, activation.frame.f_lineno)
+        self.left[code] = line, *activation.callers
 
     def _written(
         self,
@@ -61,8 +78,7 @@ class _Writer(Writer):
         names: Names,
     ) -> None:
         made = self.book.records[self._begun[activation] :]
-        here = activation.place, activation.callers
-        own = {record.index for record in made if (record.place, record.callers) == here}
+        own = {r.index for r in made if len(r.callers) == len(activation.callers)}
         super()._written(activation, statement, path, sources | own, names)
 
     def _assigned(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,8 @@ from torch.overrides import TorchFunctionMode
 
 # Those that ask for a function to be called on the way back.
 HOOKS = (torch.Tensor.register_hook, torch.Tensor.register_post_accumulate_grad_hook)
+
+_APPLY = torch.autograd.Function.apply.__func__.__code__  # type: ignore[attr-defined]
 
 
 class Functions(TorchFunctionMode):
@@ -55,7 +59,9 @@ class Functions(TorchFunctionMode):
                 self._changed(x, made)
         for x in _distinct(_arrays(result)):
             if not any(x is y for y in given) and not self._book.is_known(x):
-                self._add(x, made)
+                index = self._add(x, made)
+                if _is_cut_off(x, given):
+                    self._book.records[index] = replace(self._book.records[index], stops=True)
         return result
 
     def record_of(self, tensor: Any, name: str) -> int:
@@ -130,6 +136,22 @@ def _arrays(value: Any) -> Iterator[Any]:
 
 def _distinct(arrays: Iterator[Any]) -> list[Any]:
     return list({id(x): x for x in arrays}.values())
+
+
+def _is_cut_off(result: Any, given: list[Any]) -> bool:
+    """Whether no gradient comes back through a result to what a function was given.
+
+    In the forward of an `autograd.Function`, and on the way back, that is as it should be.
+    """
+    if not isinstance(result, torch.Tensor) or not result.is_floating_point():
+        return False
+    wanted = any(isinstance(x, torch.Tensor) and x.requires_grad for x in given)
+    if result.requires_grad or not wanted:
+        return False
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_code is not _APPLY:
+        frame = frame.f_back
+    return frame is None
 
 
 def _version(tensor: Any) -> int:

@@ -114,9 +114,11 @@ def test_the_lines_of_an_own_function_have_records_both_ways() -> None:
         assert at(trace, text, backward=True), text
     (dweight,) = at(trace, "dweight =", name="dweight")
     whole = gradient_of(trace, "gain")
-    (other,) = set(whole.sources) - {dweight.index, trace.given["gain"]}
+    (returned,) = [i for i in whole.sources if dweight.index in trace.records[i].sources]
+    (other,) = set(whole.sources) - {returned, trace.given["gain"]}
     total = trace.array(dweight.index) + trace.array(other)
     np.testing.assert_array_equal(trace.array(whole.index), total)
+    assert trace.records[returned] in at(trace, "return dx, dweight")
 
 
 def test_what_arrives_at_an_own_function_is_a_source_of_its_lines() -> None:
@@ -183,6 +185,7 @@ def test_the_line_that_registers_a_hook_has_a_record_of_what_it_leaves() -> None
 
 def test_what_passes_through_a_number_or_is_cut_off_has_its_sources() -> None:
     trace = traced(strange_blocks.Cut)
+    assert [record.op for record in trace.records if record.stops] == ["std", "detach", "data"]
     (end,) = at(trace, "h / scale + kept", name="h")
     assert {line_of("scale = h.std()"), line_of("kept = h.clone()")} <= behind(trace, end)
 
