@@ -7,13 +7,13 @@ output depends on a token that is hidden from it, and some output depends on one
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from crosscheck.brought.behaviour import output_of
+from crosscheck.brought.construct import parameters_of
 from crosscheck.distance import largest_entry
 from crosscheck.masks import CAUSAL, PADDED, biases, padding
 from crosscheck.sides import Array
@@ -37,7 +37,7 @@ def mask_options(
     """
     if mask is None:
         return {}, []
-    names = _names(forward)
+    names = list(parameters_of(forward))
     if mask == "none":
         switches = [name for name in names if name in SWITCHES]
         return dict.fromkeys(switches, False), []
@@ -142,13 +142,6 @@ def _forms(hidden: Array) -> list[Array]:
         np.where(hidden, -np.inf, 0.0),
         np.where(hidden, -1e9, 0.0),
     ]
-
-
-def _names(forward: Callable[..., Any]) -> list[str]:
-    try:
-        return list(inspect.signature(forward).parameters)
-    except (TypeError, ValueError):
-        return []
 
 
 def _places(tokens: int) -> list[int]:

@@ -83,6 +83,7 @@ def choose_reference(
         reference = candidate.make()
         try:
             pair = pairings.pair_weights(model, reference, batch, weights, seed=sizes.seed)
+            _require_matrices(pair)
         except ValueError as error:
             refused = refused or error
             continue
@@ -122,6 +123,14 @@ def _nearest(
             f"values with it{second}"
         )
     return Choice(best.reference, best.pairing, said)
+
+
+def _require_matrices(pair: pairings.Pairing) -> None:
+    """Raise ValueError if the model has no partner for half of the reference's matrices."""
+    matrices = [row for row, places in pair.map.rows.items() if places.ndim > 1]
+    lacking = [row for row in matrices if row in pair.map.left_out]
+    if 2 * len(lacking) >= len(matrices):
+        raise ValueError(f"weights: it has no {', '.join(lacking[:2])}")
 
 
 def _form(choice: Choice) -> str:
@@ -166,7 +175,7 @@ def _candidates(model: Any, inputs: Array, sizes: Sizes, mask: str | None) -> It
         for hides_future, norm_first, activation in product(causal, (True, False), ACTIVATIONS):
             form = {"norm_first": norm_first, "activation": activation, "causal": hides_future}
             words = "pre-norm" if norm_first else "post-norm"
-            make = partial(_layer, sizes, inputs, mask, {**form, "batch_first": False})
+            make = partial(_layer, sizes, inputs, mask, {**form, "tokens_first": True})
             yield Candidate(
                 make, f"{words}, {activation}, with the tokens on the first axis: (T, B, C)"
             )
@@ -182,7 +191,7 @@ def _likely_causal(model: Any, inputs: Array) -> list[bool]:
 
 def _layer(sizes: Sizes, inputs: Array, mask: str | None, form: dict[str, Any]) -> Any:
     """Make PyTorch's layer, which is given its mask by itself."""
-    batch_first = form.get("batch_first", True)
+    tokens_first = form.get("tokens_first", False)
     layer = torch.nn.TransformerEncoderLayer(
         sizes.width,
         sizes.heads,
@@ -190,13 +199,15 @@ def _layer(sizes: Sizes, inputs: Array, mask: str | None, form: dict[str, Any]) 
         dropout=0.0,
         activation=ACTIVATIONS[form["activation"]],
         norm_first=form["norm_first"],
-        batch_first=batch_first,
+        batch_first=True,
     )
-    shape = inputs.shape[:2] if batch_first else inputs.shape[1::-1]
+    shape = inputs.shape[1::-1] if tokens_first else inputs.shape[:2]
     options = layer_masks(mask, shape, sizes.seed) if mask is not None else {}
     if form["causal"] and "src_mask" not in options:
         options = {**options, "src_mask": hidden_keys("causal", shape, 0)[0]}
-    return adapted(layer, options=options) if options else layer
+    if not options and not tokens_first:
+        return layer
+    return adapted(layer, options=options, tokens_first=tokens_first)
 
 
 def _language_model(sizes: Sizes, inputs: Array, mask: str | None, form: dict[str, Any]) -> Any:
