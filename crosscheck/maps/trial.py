@@ -16,6 +16,7 @@ from crosscheck.runs import Batch
 from crosscheck.sides import Array, side_of
 from crosscheck.weights import get_weights
 
+EXACT = 1e-10  # relative distance of outputs that are equal beyond doubt
 EQUAL = 1e-5  # outputs that are nearer are equal: a model may round to float32 inside
 MARGIN = 0.02  # by how much a score must be better than that of the likeliest map
 
@@ -26,10 +27,12 @@ Score = Callable[[Any, Any, WeightMap], float]
 class Trials:
     """Tries maps on two copies, whose reference has the weights that all trials begin with."""
 
-    def __init__(self, model: Any, reference: Any, batch: Batch) -> None:
+    def __init__(self, model: Any, reference: Any, batch: Batch, *, is_fixed: bool = False) -> None:
+        """is_fixed: whether the model keeps its weights, and the reference takes them over."""
         self.model = model
         self.reference = reference
         self.batch = batch
+        self.is_fixed = is_fixed
         self.drawn = get_weights(reference)
         self.outputs: dict[tuple[str, ...], Array] = {}  # the reference's, by the neutral rows
 
@@ -40,6 +43,10 @@ class Trials:
         vectors that only the model has.
         """
         weights = {name: array.copy() for name, array in self.drawn.items()}
+        own = get_weights(self.model)
+        if self.is_fixed:
+            taken = weight_map.taken_from(own)
+            weights = {n: np.where(np.isnan(taken[n]), x, taken[n]) for n, x in weights.items()}
         neutral = []
         for row in weight_map.left_out:
             view = named_view(weights, row)
@@ -47,15 +54,15 @@ class Trials:
                 view[...] = neutral_values(row, view)
                 neutral.append(row)
         give(self.reference, weights)
-        own = get_weights(self.model)
-        alone = {n: neutral_values(n, own[n]) for n in weight_map.unmapped if own[n].ndim == 1}
-        give(self.model, {**alone, **weight_map.to_model(weights)})
+        if not self.is_fixed:
+            alone = {n: neutral_values(n, own[n]) for n in weight_map.unmapped if own[n].ndim == 1}
+            give(self.model, {**alone, **weight_map.to_model(weights)})
         return tuple(neutral)
 
     def distance(self, weight_map: WeightMap) -> float:
         """Return how far the outputs are apart, relative; infinite if the model cannot be run."""
         neutral = self.give(weight_map)
-        if neutral not in self.outputs:
+        if self.is_fixed or neutral not in self.outputs:
             self.outputs[neutral] = _output(self.reference, self.batch, None)
         expected = self.outputs[neutral]
         try:

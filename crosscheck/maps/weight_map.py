@@ -137,6 +137,13 @@ class WeightMap:
             flat[place] = arrays[name]
         return {name: flat[index] for name, index in self.indices.items()}
 
+    def taken_from(self, weights: Mapping[str, Array]) -> dict[str, Array]:
+        """Return what the reference's weights are, given the model's: NaN where nothing says so."""
+        flat = np.full(self.size, np.nan)
+        for name, index in self.indices.items():
+            flat[index] = weights[name]
+        return {name: flat[place] for name, place in self.places.items()}
+
     def to_reference(self, gradients: Gradients) -> Gradients:
         """Return gradients of the model's weights under the names of the reference's.
 
