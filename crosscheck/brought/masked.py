@@ -104,6 +104,20 @@ def is_causal(model: Any, inputs: Array, options: Wanted) -> bool:
     return hides(model, options, inputs, hidden_keys("causal", inputs.shape, 0))
 
 
+def mixes_sequences(model: Any, inputs: Array) -> bool:
+    """Whether the outputs of one sequence depend on another: its first axis is no batch, but T."""
+    if inputs.shape[0] < 2:
+        return False
+    try:
+        base = output_of(model, inputs, {}, "float64")
+        moved = np.array(inputs)
+        moved[0] = -0.7 * moved[0] + 0.3
+        change = np.abs(output_of(model, moved, {}, "float64") - base)[1:]
+    except Exception:  # a model of floats alone has such an axis
+        return False
+    return bool(largest_entry(change) > UNSEEN * largest_entry(base))
+
+
 def _ways(names: list[str], hidden: Array) -> Iterator[Wanted]:
     """Yield the keywords under which a forward of these names may take the mask."""
     same = bool((hidden == hidden[:1]).all())
