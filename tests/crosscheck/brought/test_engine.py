@@ -161,7 +161,7 @@ def line_of(code: Any, text: str) -> int:
 @pytest.mark.parametrize("kind", WAYS)
 def test_a_trace_names_op_call_site_and_operand(kind: Any) -> None:
     trace = as_model(Model(kind)).trace(X, InnerProduct(0))
-    assert trace.notes == (f"dL/d(output) was sent in by {WAYS[kind]}.",)
+    assert trace.notes == (f"dL/d(output) is sent in by {WAYS[kind]}.",)
     assert set(trace.given) == {"input", "layers.0.weight", "layers.1.weight"}
     assert trace.output is not None
     back = {(r.name, r.place.line): r for r in trace.records if r.backward and r.place is not None}
