@@ -11,6 +11,7 @@ from types import FrameType
 import crosscheck
 import tinygrad_tf
 import torch
+from crosscheck.traces.lines import OF_THE_LINE
 from crosscheck.traces.trace import Place
 
 _CROSSCHECK = str(Path(crosscheck.__file__).parent)
@@ -60,12 +61,15 @@ class UserFiles:
         return found
 
     def _places(self, frame: FrameType | None) -> Iterator[Place]:
+        inside = False  # a comprehension, whose statement is that of the function around it
         while frame is not None:
-            file = frame.f_code.co_filename
-            if file.startswith(_CROSSCHECK):
+            code = frame.f_code
+            if code.co_filename.startswith(_CROSSCHECK):
                 return
-            if file in self:
-                yield Place(file, frame.f_lineno)
+            if code.co_filename in self:
+                if not inside:
+                    yield Place(code.co_filename, frame.f_lineno)
+                inside = code.co_name in OF_THE_LINE
             frame = frame.f_back
 
 
