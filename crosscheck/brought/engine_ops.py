@@ -16,6 +16,8 @@ from crosscheck.traces.lines_records import Activation, Said
 from crosscheck.traces.lines_values import Found
 from crosscheck.traces.trace import Place
 
+BACKWARD = "backward"  # the method of a tensor that goes back from it
+
 
 @dataclass(eq=False)
 class _Call:
@@ -45,17 +47,28 @@ class EngineOps:
         if frame.f_code not in self._codes:
             # A helper that the engine calls belongs to the op; the model's own functions do not.
             return above
+        name = frame.f_code.co_name
         if "<locals>" in frame.f_code.co_qualname:
             return self._tied(frame) or above
-        name = frame.f_code.co_name
-        if above is not None:
-            is_op = not name.startswith("_") or (name.startswith("__") and name != "__init__")
-            if not is_op:
-                return above
-            return self._call(frame, above.site, above.callers)
-        if parent is None or parent.frame.f_code in self._codes:
-            return self._tied(frame)  # the walk back, and what it calls
-        return self._call(frame, parent.place, parent.callers)
+        if parent is not None and self._goes_back(parent):
+            is_walk = above is None or above.op == BACKWARD
+            same = frame.f_locals.get("self") is parent.frame.f_locals.get("self")
+            return (self._tied(frame) or above) if is_walk and not same else above
+        if parent is None or above is None:
+            site, callers = (None, ()) if parent is None else (parent.place, parent.callers)
+            return self._call(frame, site, callers)
+        if name == "__init__" or (name.startswith("_") and not name.startswith("__")):
+            return above  # what helps the op that called it
+        return self._call(frame, above.site, above.callers)
+
+    def _goes_back(self, activation: Activation | None) -> bool:
+        """Whether `backward` is running."""
+        while activation is not None:
+            code = activation.frame.f_code
+            if code.co_name == BACKWARD and code in self._codes:
+                return True
+            activation = activation.parent
+        return False
 
     def leaves(self, activation: Activation, returned: Any) -> None:
         """Remember which call made this tensor."""

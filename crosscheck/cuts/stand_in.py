@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from crosscheck.cuts.arrangement import is_merged
-from crosscheck.cuts.classes import Value
+from crosscheck.cuts.classes import Value, needs_of
 from crosscheck.cuts.counterpart import aligned
 from crosscheck.cuts.finder import Finder
 from crosscheck.cuts.flow_graph import Graph
@@ -120,12 +120,12 @@ def _made_instead(value: Value, call: Call, other: Value) -> Iterator[Array]:
 
 
 def _candidates(value: Value, graph: Graph, finder: Finder) -> list[int]:
-    """The records of the value's size, those first of which least is known."""
+    """The records of the value's size, known values first: what follows forgives a shift."""
     records = [i for i in finder.of_size(value.size) if i not in graph.trivial]
 
     def rank(index: int) -> tuple[int, int]:
         record = graph.trace.records[index]
-        kind = 2 if graph.is_right(index) else 1 if index in graph.waypoints else 0
+        kind = 0 if graph.is_right(index) else 1 if index in graph.waypoints else 2
         return kind + 3 * (record.backward != value.backward), index
 
     return sorted(records, key=rank)[:TRIED]
@@ -173,7 +173,10 @@ def _made(
                 yield call, call.again(given, None).output
             elif call.op not in ("add", "sub"):
                 made = call.again(inputs, array.reshape(call.output.shape).copy())
-                yield from ((call, d) for d in made.dinputs if d is not None and d.size > 1)
+                for j, dinput in enumerate(made.dinputs):
+                    # A bias has the sum of dout, whatever the op is: that shows nothing.
+                    if dinput is not None and dinput.size > 1 and needs_of(call, j):
+                        yield call, dinput
         except (RuntimeError, ValueError, IndexError):
             continue  # the array does not fit there
 
