@@ -15,7 +15,6 @@ import numpy as np
 
 from crosscheck.answers import did_you_mean, in_words
 from crosscheck.arrays import Array, is_tensor, with_arrays
-from crosscheck.foreign import ForeignModel
 from crosscheck.sides import Dialect, side_of
 
 
@@ -108,16 +107,6 @@ def parts_of(output: Any) -> dict[str, Any]:
     return {name: v for name, v in values.items() if is_tensor(v) and not name.startswith("_")}
 
 
-def logits_of(output: Any) -> Any:
-    """Return the only part of a tuple that has axes, as of (logits, loss); else the output."""
-    if isinstance(output, tuple | list):
-        with_axes = [x for x in output if is_tensor(x) and x.ndim > 0]
-        others = [x for x in output if x is not None and not (is_tensor(x) and x.ndim == 0)]
-        if len(with_axes) == 1 and len(others) == 1:
-            return with_axes[0]
-    return output
-
-
 def output_named(name: str, who: str) -> Callable[[Any], Any]:
     """Return what takes the part of this name out of an output. It raises ValueError if none is."""
 
@@ -134,14 +123,15 @@ def output_named(name: str, who: str) -> Callable[[Any], Any]:
 
 
 def require_one_tensor(output: Any, who: str) -> None:
-    """Raise ValueError with the names of the parts if an output is not one tensor or array."""
-    parts = {
-        name: value
-        for name, value in parts_of(output).items()
-        if is_tensor(value) or isinstance(value, np.ndarray)
-    }
+    """Raise ValueError unless an output is one tensor, or a tuple of which one part has axes.
+
+    The message has the names of the parts, of which `--output` can take one.
+    """
+    parts = {name: value for name, value in parts_of(output).items() if getattr(value, "ndim", 0)}
+    if isinstance(output, tuple | list) and len(parts) == 1:
+        return
     if parts:
-        listed = ", ".join(f"{n} {tuple(value.shape)}" for n, value in parts.items())
+        listed = ", ".join(f"{name} {tuple(value.shape)}" for name, value in parts.items())
         raise ValueError(
             f"compare: {who} returns {_kind(output)} with {listed}: say which is compared by "
             f"--output {next(iter(parts))}"
@@ -156,8 +146,3 @@ def require_one_tensor(output: Any, who: str) -> None:
 def _kind(output: Any) -> str:
     name = type(output).__name__
     return f"an {name}" if name[0] in "AEIOU" else f"a {name}"
-
-
-def is_foreign(model: Any) -> bool:
-    """Whether this model runs on no side of PyTorch's dialect."""
-    return isinstance(model, ForeignModel) and not isinstance(side_of(model), Dialect)

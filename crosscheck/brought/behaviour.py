@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 import torch
+from crosscheck.answers import only_tensor
 from crosscheck.arrays import Array, Options, array_of, in_precision
 from crosscheck.brought.adapted import adapted
 from crosscheck.distance import largest_entry, relative_error
@@ -145,12 +146,11 @@ def _is_coarse(model: Any, batch: Batch, output: Array) -> bool:
 
 def output_of(model: Any, inputs: Array, options: Options, dtype: str) -> Array:
     """Run forward only; return the output as an array. Raises what the model raises."""
-    answer = raw_output_of(model, inputs, options, dtype)
-    if not isinstance(side_of(model), Dialect):
-        answer = answer[0] if isinstance(answer, tuple | list) else answer
-    if isinstance(answer, tuple | list):
-        given = [x for x in answer if x is not None]
-        answer = given[0] if len(given) == 1 else answer
+    answer, side = raw_output_of(model, inputs, options, dtype), side_of(model)
+    if isinstance(side, Dialect):
+        answer = only_tensor(answer, side.library.Tensor, f"the model {type(model).__name__}")
+    elif isinstance(answer, tuple | list):
+        answer = answer[0]  # and not the way back
     return np.array(array_of(answer))
 
 

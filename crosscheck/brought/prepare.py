@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crosscheck.arrays import array_of
-from crosscheck.brought.adapted import adapted, logits_of, output_named, require_one_tensor
+from crosscheck.answers import is_wrong_call
+from crosscheck.brought.adapted import adapted, output_named, require_one_tensor
 from crosscheck.brought.arguments import Arguments
 from crosscheck.brought.behaviour import (
     examine,
     noticing,
+    output_of,
     raw_output_of,
     require_finite_weights,
 )
@@ -175,23 +176,15 @@ def _one_output(model: Any, brought: Brought, inputs: Array, name: str | None, d
             )
         return model
     precision = _precision(model, inputs, dtype)
-    raw = raw_output_of(model, inputs, {}, precision)
-    if inputs.dtype.kind in "iu" and (wanted := _target_name(brought)):
-        logits = logits_of(raw[0] if isinstance(raw, tuple) else raw)
-        if getattr(logits, "ndim", 0) == 3 and logits.shape[1] != inputs.shape[1]:
-            drawn = tokens(inputs.shape, logits.shape[-1], 0)
-            model = adapted(model, options={wanted: drawn})
-            raw = raw_output_of(model, inputs, {}, precision)
     if name is not None:
-        take = output_named(name, brought.who)
-        require_one_tensor(take(raw), f"{brought.who} under {name}")
-        return adapted(model, pick=take)
-    taken = logits_of(raw)
-    if taken is not raw:
-        return adapted(model, pick=logits_of)
-    given = [x for x in raw if x is not None] if isinstance(raw, tuple | list) else [raw]
-    require_one_tensor(given[0] if len(given) == 1 else raw, brought.who)
-    array_of(given[0])
+        model = adapted(model, pick=output_named(name, brought.who))
+    require_one_tensor(raw_output_of(model, inputs, {}, precision), brought.who)
+    wanted = _target_name(brought) if inputs.dtype.kind in "iu" else ""
+    if wanted:
+        shape = output_of(model, inputs, {}, precision).shape
+        if shape[:-1] != inputs.shape:  # without targets some return the last logits alone
+            drawn = tokens(inputs.shape, shape[-1], 0)
+            model = adapted(model, options={wanted: drawn})
     return model
 
 
@@ -230,6 +223,8 @@ def users_errors(library: Library) -> Iterator[None]:
         if not own:
             if _ran_a_model(error):
                 raise ValueError(f"{type(error).__name__}: {error}") from error
+            if isinstance(error, TypeError) and is_wrong_call(error):
+                raise ValueError(str(error)) from error
             raise
         names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
         way = "its backward" if "backward" in names else own[-1].name

@@ -228,8 +228,11 @@ def _language_forms(
         "num_layers": _blocks(shapes, sizes),
         "tie_weights": bool(ties(model)),
         "position": "learned" if learned else "sinusoidal",
+        "head_bias": (vocabulary,) in shapes,
     }
-    yield settled, [f"{settled['position']} positions"]
+    for scale in (True, False):
+        words = [f"{settled['position']} positions", "embeddings scaled by sqrt(C)"]
+        yield {**settled, "scale_embedding": scale}, words if scale else words[:1]
 
 
 def _blocks(shapes: list[tuple[int, ...]], sizes: Sizes) -> int:

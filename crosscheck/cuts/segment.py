@@ -11,7 +11,7 @@ from crosscheck.cuts.classes import Value
 from crosscheck.cuts.counterpart import counterpart_of
 from crosscheck.cuts.finder import Finder
 from crosscheck.cuts.flow_graph import Graph, Slice
-from crosscheck.cuts.sources_of_lines import cuts_off, keeps, lines_around, reads, setters_of
+from crosscheck.cuts.sources_of_lines import cuts_off, keeps, lines_around, names_set, reads, setters_of
 from crosscheck.cuts.stand_in import stand_in_of, taken_instead
 from crosscheck.cuts.wiring import INSTEAD as INSTEAD
 from crosscheck.cuts.wiring import wiring_lines
@@ -26,6 +26,7 @@ ORDER = 9.0  # it makes a parent in another order
 FRONTIER_OF_ORDER = 3.0  # it calls the line that does
 CHAIN = 2.0  # it hands on what that was made from
 SETS = 1.5  # it sets a number that a line of the slice reads
+NEAREST = 2  # so many lines that set what a line reads
 COMMON = 6.0  # several first wrong lines read what it sets
 KEEPS = 4.0  # it keeps something for the way back that may be something else
 CHANGES = 6.0  # it changes in place what is read later
@@ -192,7 +193,7 @@ def _add_border(segment: Segment, graph: Graph) -> None:
             segment.add(place, CHANGES if changed else BORDER, why)
             if segment.value.backward and not records[record].backward and place is not None:
                 for line in lines_around(place):
-                    if line.line > place.line and keeps(line, records[record].name):
+                    if line.line > place.line and any(keeps(line, n) for n in names_set(place)):
                         segment.add(line, KEEPS, f"keeps {name} for the way back")
         for source in graph.parents[record]:
             if source in graph.waypoints and source not in graph.pairing.right:
@@ -200,19 +201,17 @@ def _add_border(segment: Segment, graph: Graph) -> None:
 
 
 def _add_setters(segment: Segment, graph: Graph) -> None:
-    """The lines that set a number, such as a scale, that a line of the slice reads."""
+    """The lines that set a number, such as a scale, that the first wrong lines read."""
     with_records = {r.place for r in graph.trace.records}
-    places = {graph.place_of(i) for i in segment.slice.inside}
     frontier = {
         graph.place_of(i)
         for i in segment.slice.inside
         if all(graph.is_settled(s) for s in graph.parents[i])
     }
     read: Counter[Place] = Counter()
-    for place in [p for p in places if p is not None]:
-        for setter in setters_of(place):
-            if setter not in with_records:
-                read[setter] += place in frontier
+    for place in [p for p in frontier if p is not None]:
+        setters = [p for p in setters_of(place) if p not in with_records and p.line < place.line]
+        read.update(setters[-NEAREST:])
     for setter, count in read.items():
         common = count >= 2
         segment.add(

@@ -46,6 +46,11 @@ def keeps(place: Place, name: str) -> bool:
     return kept is not None and reads(place, name)
 
 
+def names_set(place: Place) -> set[str]:
+    """The names that a line assigns to."""
+    return _assigned(place.file, _source(place.file)).get(place.line, set())
+
+
 def lines_around(place: Place) -> Iterator[Place]:
     """All lines of the function that has this one."""
     first, last = _function(place)
@@ -57,7 +62,7 @@ def setters_of(place: Place) -> Iterator[Place]:
     """The lines of the same function that assign to a name which this line reads."""
     names = set(NAME.findall(text_of(place)))
     first, last = _function(place)
-    for line, targets in _assigned(place.file, _source(place.file)).items():
+    for line, targets in sorted(_assigned(place.file, _source(place.file)).items()):
         if first <= line <= last and line != place.line and targets & names:
             yield Place(place.file, line)
 

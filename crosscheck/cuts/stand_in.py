@@ -95,7 +95,7 @@ def _candidates(value: Value, graph: Graph, finder: Finder) -> list[int]:
     def rank(index: int) -> tuple[int, int]:
         record = graph.trace.records[index]
         kind = 2 if graph.is_right(index) else 1 if index in graph.waypoints else 0
-        return kind + 3 * (record.backward != value.backward), -index
+        return kind + 3 * (record.backward != value.backward), index
 
     return sorted(records, key=rank)[:TRIED]
 

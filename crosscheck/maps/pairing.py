@@ -17,7 +17,7 @@ from crosscheck.maps.copies import copy_of, redraw, tie
 from crosscheck.maps.partners import listed, with_nearest, without_partner
 from crosscheck.maps.proposals import anatomies, proposals
 from crosscheck.maps.seats import ORDER
-from crosscheck.maps.trial import EQUAL, Score, Trials
+from crosscheck.maps.trial import EQUAL, EXACT, Score, Trials
 from crosscheck.maps.weight_map import (
     Shape,
     WeightMap,
@@ -183,10 +183,11 @@ def _verified(
     tried: list[tuple[float, WeightMap, bool]] = []
     for weight_map, is_usual in chain([(found.first, True)], found.others):
         tried.append((trials.distance(weight_map), weight_map, is_usual))
-        if found.certain and tried[-1][0] <= EQUAL:
+        if found.certain and tried[-1][0] <= EXACT:
             return weight_map, ()
-    equal = [weight_map for distance, weight_map, _ in tried if distance <= EQUAL]
-    if len(equal) > 1:
+    equal = [weight_map for distance, weight_map, _ in tried if distance <= EXACT]
+    equal = equal or [weight_map for distance, weight_map, _ in tried if distance <= EQUAL]
+    if len(equal) > 1 and not found.certain:
         raise ValueError(_undecided(equal))
     if equal:
         return equal[0], ()

@@ -57,7 +57,7 @@ def proposals(
     """
     ids = _Ids(theirs, places)
     given = WeightMap.of(known, mine.shapes, places)
-    seen = set()
+    seen, made_before = set(), set()
     for seats, habit in itertools.product(_assignments(mine), _habits(mine)):
         ways = {
             name: (seat.block, seat.job, _chosen(seat, mine.shapes[name], mine.sizes, habit))
@@ -74,8 +74,11 @@ def proposals(
         }
         indices = {**equal, **{name: index for name, index in found.items() if index is not None}}
         made = WeightMap.of_indices({**indices, **given.indices}, mine.shapes, places)
-        yield replace(made, expressions={**made.expressions, **known}), habit.is_usual
-        if len(seen) == MOST:
+        text = tuple(sorted(made.expressions.items()))
+        if text not in made_before:
+            made_before.add(text)
+            yield replace(made, expressions={**made.expressions, **known}), habit.is_usual
+        if len(made_before) == MOST:
             return
 
 

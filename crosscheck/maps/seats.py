@@ -170,12 +170,12 @@ def _by_words(
 ) -> dict[str, Seat]:
     """Add seats for names of no layout: first those whose words leave one seat, then by order."""
     seats = dict(known.seats)
-    wanted = _free_seats(like)
+    wanted = _with_parts({(s.block, s.job) for s in like.seats.values()}) if like else None
     for found_by in (WORDS, ORDER):
         for name, shape in known.shapes.items():
             if name in seats:
                 continue
-            taken = {(seat.block, seat.job) for seat in seats.values()}
+            taken = _with_parts({(seat.block, seat.job) for seat in seats.values()})
             allowed = [
                 seat
                 for seat in _meant(name, shape, numbers, matrices, found_by == ORDER)
@@ -187,23 +187,27 @@ def _by_words(
             allowed = [
                 s for s in allowed if not mates or _part(s.job) == _part(mates[0])
             ] or allowed
-            if allowed and (found_by == ORDER or len(allowed) == 1):
-                seats[name] = replace(allowed[0], found_by=found_by)
+            if len(allowed) == 1 or (allowed and found_by == ORDER):
+                # Of two seats that words allow, the numbers of a Sequential say which is which.
+                certain = len(allowed) == 2 and re.search(r"\.\d+\.", name)
+                said = allowed[0].found_by if certain else found_by
+                seats[name] = replace(allowed[0], found_by=said)
     return seats
 
 
-def _free_seats(like: Anatomy | None) -> set[tuple[int, str]] | None:
-    """Return the seats that the reference has, with q, k and v beside what is stacked."""
-    if like is None:
-        return None
-    seats = {(seat.block, seat.job) for seat in like.seats.values()}
-    for block, job in list(seats):
-        part, _, kind = job.partition(".")
-        if part == "qkv":
-            seats |= {(block, f"{letter}.{kind}") for letter in "qkv"}
-        elif part in "qkv":
-            seats.add((block, f"qkv.{kind}"))
-    return seats
+def _with_parts(seats: set[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Add q, k and v where they are stacked, and the stacked one where they are not."""
+    parts = {
+        (block, f"{letter}.{job[4:]}")
+        for block, job in seats
+        if job[:3] == "qkv"
+        for letter in "qkv"
+    }
+    return (
+        seats
+        | parts
+        | {(block, f"qkv.{job[2:]}") for block, job in seats if job[:2] in ("q.", "k.", "v.")}
+    )
 
 
 def _meant(
@@ -215,11 +219,11 @@ def _meant(
     for outside in (False, True):
         if numbers and outside == (name in numbers):
             continue
-        jobs = jobs_meant(name, is_matrix, outside)
+        jobs, said = jobs_meant(name, is_matrix, outside), WORDS
         if not jobs and any_job:
-            jobs = [job for job in SPELLINGS if (_part(job) in _WHOLE) == outside]
+            jobs, said = [job for job in SPELLINGS if (_part(job) in _WHOLE) == outside], ORDER
         block = OUTSIDE if outside else numbers.get(name, 0)
-        seats += [Seat(block, job, ORDER, matrices.get(name, "")) for job in jobs]
+        seats += [Seat(block, job, said, matrices.get(name, "")) for job in jobs]
     return seats
 
 

@@ -16,6 +16,7 @@ from crosscheck.runs import Batch
 from crosscheck.sides import Array, side_of
 from crosscheck.weights import get_weights
 
+EXACT = 1e-10  # relative distance of outputs that are equal beyond doubt
 EQUAL = 1e-5  # outputs that are nearer are equal: a model may round to float32 inside
 MARGIN = 0.02  # by how much a score must be better than that of the likeliest map
 

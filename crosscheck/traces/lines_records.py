@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from crosscheck.traces.book import Book
-from crosscheck.traces.lines_source import Path, Source, Statement, Unit
+from crosscheck.traces.lines_source import OF_THE_SHAPE, Path, Source, Statement, Unit
 from crosscheck.traces.lines_values import Found, Names, Reached, arrays_in, reach
 from crosscheck.traces.trace import Place
 
@@ -94,10 +94,12 @@ class Writer:
         """Give the arguments that have no name with the caller, such as `x * 2`, a record."""
         parent, local = activation.parent, activation.frame.f_locals
         sources: Collection[int] = () if parent is None else parent.sources
+        defaults = activation.source.defaults.get(activation.frame.f_code.co_firstlineno, {})
         for name in _arguments(activation.frame):
-            if _is_number(local.get(name)):
+            value = local.get(name)
+            if _is_number(value) and defaults.get(name) != value:
                 activation.numbers[name] = set(sources)
-            for found in arrays_in(local.get(name), name, self.book.view):
+            for found in arrays_in(value, name, self.book.view):
                 if self.book.is_known(found.array):
                     continue
                 given = sources or self.book.sources_of(found.array)
@@ -157,7 +159,7 @@ class Writer:
         sources: set[int] = set()
         for path in statement.reads:
             reached = reach(path, names, self.book.view)
-            if reached is None:
+            if reached is None or reached.step in OF_THE_SHAPE:
                 continue
             for found in self._behind(path, reached):
                 if not self.book.is_known(found.array):

@@ -11,6 +11,13 @@ from types import CodeType
 
 Target = ast.Name | ast.Attribute | ast.Subscript
 
+# What these say of an array does not depend on its numbers.
+OF_THE_SHAPE = ("shape", "ndim", "size", "dtype", "itemsize", "nbytes", "strides", "device")
+_ASK_FOR_THE_SHAPE = (
+    "zeros_like", "ones_like", "empty_like", "new_zeros", "new_ones", "new_empty", "len",
+    "isinstance", "shape", "ndim",
+)  # fmt: skip
+
 # What an index may consist of, so that evaluating it once more runs nothing of the user's.
 _OF_PLAIN_INDICES = (
     ast.Constant, ast.Name, ast.UnaryOp, ast.BinOp, ast.JoinedStr, ast.FormattedValue, ast.Tuple,
@@ -62,6 +69,8 @@ class Source:
 
     by_line: dict[int, Unit]
     lambdas: dict[int, Unit]  # by the first line of the lambda
+    # The numbers that are defaults of arguments, by the first line of their function and their name
+    defaults: dict[int, dict[str, float]]
 
 
 def source_of(file: str) -> Source:
@@ -74,7 +83,7 @@ def _parsed(text: str) -> Source:
     try:
         tree = ast.parse(text)
     except SyntaxError:
-        return Source({}, {})
+        return Source({}, {}, {})
     found = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
     by_line: dict[int, Unit] = {}
     group: list[ast.stmt] = []
@@ -86,7 +95,7 @@ def _parsed(text: str) -> Source:
         group.append(node)
         last = max(last, _last_line(node))
     by_line.update(_unit(group, last))
-    return Source(by_line, dict(_lambdas(tree)))
+    return Source(by_line, dict(_lambdas(tree)), dict(_defaults(tree)))
 
 
 def _unit(group: Sequence[ast.stmt], last: int) -> dict[int, Unit]:
@@ -116,6 +125,23 @@ def _lambdas(tree: ast.AST) -> Iterator[tuple[int, Unit]]:
             found.setdefault(node.lineno, []).append(made)
     for line, statements in found.items():
         yield line, Unit(line, tuple(statements))
+
+
+def _defaults(tree: ast.AST) -> Iterator[tuple[int, dict[str, float]]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            given = node.args
+            plain = [*given.posonlyargs, *given.args]
+            pairs = [
+                *zip(reversed(plain), reversed(given.defaults), strict=False),
+                *zip(given.kwonlyargs, given.kw_defaults, strict=True),
+            ]
+            numbers = {
+                argument.arg: default.value
+                for argument, default in pairs
+                if isinstance(default, ast.Constant) and isinstance(default.value, float)
+            }
+            yield min(part.lineno for part in (node, *node.decorator_list)), numbers
 
 
 def _statement(node: ast.stmt) -> Statement:
@@ -200,6 +226,8 @@ def _read(node: ast.AST, is_called: bool) -> Iterator[Path]:
             inner = inner.value
         yield from _read(inner, is_called=False)
     elif isinstance(node, ast.Call):
+        if getattr(node.func, "attr", getattr(node.func, "id", "")) in _ASK_FOR_THE_SHAPE:
+            return
         yield from _read(node.func, is_called=True)
         for argument in (*node.args, *node.keywords):
             yield from _read(argument, is_called=False)

@@ -15,7 +15,6 @@ from torch.nn import functional as F
 
 from crosscheck.brought.adapted import (
     adapted,
-    logits_of,
     output_named,
     parts_of,
     require_one_tensor,
@@ -204,12 +203,12 @@ def test_an_output_of_several_tensors_is_told_with_their_names() -> None:
         output_named("hiden", "Block")(answer)
 
 
-def test_the_logits_stand_beside_a_loss() -> None:
-    logits, loss = torch.ones(2, 3), torch.tensor(1.0)
-    assert logits_of((logits, loss)) is logits
-    assert logits_of((logits, None)) is logits
-    both = (logits, logits)
-    assert logits_of(both) is both
+def test_of_a_tuple_the_only_part_with_axes_is_meant() -> None:
+    hidden = torch.ones(2, 3)
+    require_one_tensor((hidden, torch.tensor(1.0)), "Block")
+    require_one_tensor((hidden, None), "Block")
+    with pytest.raises(ValueError, match=r"a tuple with 0 \(2, 3\), 1 \(2, 3\): .* --output 0$"):
+        require_one_tensor((hidden, hidden), "Block")
 
 
 class Gives(Layer):
