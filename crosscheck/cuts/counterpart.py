@@ -11,9 +11,11 @@ from crosscheck.cuts.arrangement import views
 from crosscheck.cuts.classes import Value
 from crosscheck.cuts.finder import Finder
 from crosscheck.cuts.flow_graph import Graph
+from crosscheck.cuts.pairing import blocks_of
 from crosscheck.distance import norm
 from crosscheck.sides import Array
 
+MORE = 0.05  # by so much a block must look more like the value than a whole array does
 LARGE = 1 << 18  # entries; above it, only a few orders of axes are tried
 
 
@@ -38,13 +40,41 @@ def counterpart_of(
     reached = _reached(value, values, graph)
     if reached is not None:
         near = [i for i in candidates if i in reached]
-        if value.backward and not near:
-            return None  # the gradient is cut off
-        candidates = near or candidates
+        candidates = near if value.backward else near or candidates
     candidates = [i for i in candidates if i not in graph.waypoints] or candidates
+    of_blocks = _block(value, graph, finder, reached)
     if not candidates:
-        return None
+        return None if of_blocks is None else of_blocks[1]
+    if of_blocks is not None:
+        best = max(_likeness(graph, i, value) for i in candidates)
+        if of_blocks[0] > best + MORE:
+            return of_blocks[1]
     return max(candidates, key=lambda i: (round(_likeness(graph, i, value), 9), -i))
+
+
+def _block(
+    value: Value, graph: Graph, finder: Finder, reached: set[int] | None
+) -> tuple[float, int] | None:
+    """The record that most looks like a block of the value, and how much it does."""
+    best: tuple[float, int] | None = None
+    if value.size > LARGE:
+        return None
+    for array in value.arrays:
+        for blocks in blocks_of(array):
+            size = blocks[0].size
+            if size < 2:
+                continue
+            for i in finder.of_size(size):
+                if graph.is_settled(i) or (reached is not None and i not in reached):
+                    continue
+                if graph.trace.records[i].backward != value.backward:
+                    continue
+                alike = max(
+                    likeness_of(graph.trace.array(i), [block]) for block in blocks[:1]
+                )
+                if best is None or alike > best[0] + 1e-9:
+                    best = alike, i
+    return best
 
 
 def _tied(value: Value, graph: Graph) -> list[int]:
@@ -73,19 +103,24 @@ def _likeness(graph: Graph, index: int, value: Value) -> float:
 
 def likeness(array: Array, value: Value) -> float:
     """Return how much an array looks like the value, from 0 to 1, in whatever order of axes."""
+    return likeness_of(array, value.arrays)
+
+
+def likeness_of(array: Array, arrangements: Sequence[Array]) -> float:
+    """Return how much an array looks like another, of which these are arrangements."""
     flat = _finite(array).reshape(-1)
-    if flat.size != value.size:
+    if flat.size != arrangements[0].size:
         return 0.0
     size = norm(flat)
     best = 0.0
-    for i, view in enumerate(views(value.arrays)):
-        if i > len(value.arrays) and value.size > LARGE:
+    for i, view in enumerate(views(arrangements)):
+        if i > len(arrangements) and flat.size > LARGE:
             break
         expected = _finite(view).reshape(-1)
         both = size * norm(expected)
         if both:
             best = max(best, abs(float(np.vdot(flat, expected))) / both)
-    ours, theirs = np.sort(flat), np.sort(_finite(value.array), axis=None)
+    ours, theirs = np.sort(flat), np.sort(_finite(arrangements[0]), axis=None)
     both = size + norm(theirs)
     close = 1 - norm(ours - theirs) / both if both else 0.0
     return max(best, close * close)

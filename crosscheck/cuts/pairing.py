@@ -8,7 +8,7 @@ where a larger record contains it (queries, keys and values side by side).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,7 @@ from crosscheck.traces.trace import Trace
 
 BLOCKS = 64  # a value is cut into at most so many blocks along one axis
 MERGED = 4096  # and into so many along merged leading axes
+LARGE = 1 << 18  # entries; the blocks of a larger value are looked for only if it is lost
 PACKED = 12  # a record may hold at most so many arrays like the value
 
 
@@ -68,14 +69,43 @@ def pair(values: Sequence[Value], finder: Finder) -> Pairing:
         if pairing.is_found(value):
             continue
         if pieces := in_blocks(value.arrays, finder):
-            pairing.found[value.index] = pieces
-            for record in pieces:
-                pairing.right.setdefault(record, value.index)
-                pairing.blocks.add(record)
+            pairing.found[value.index] = sorted(pieces)
+            _note_blocks(pairing, value, pieces, trace)
         elif (larger := _in_larger(value, finder)) is not None:
             pairing.found[value.index] = [larger]
             pairing.contained.add(value.index)
+    for value in values:
+        _note_more_blocks(pairing, value, finder)
     return pairing
+
+
+def _note_blocks(
+    pairing: Pairing, value: Value, pieces: Mapping[int, Array], trace: Trace
+) -> None:
+    """These records hold blocks of a value; those in a strange order do not count as right."""
+    for record, block in pieces.items():
+        if record in pairing.right or record in pairing.orders:
+            continue
+        held = trace.arrays.get(record)
+        order = Order.SAME if held is None else order_of(held, [block])
+        pairing.orders[record] = order
+        if order != Order.SCRAMBLED:
+            pairing.right[record] = value.index
+            pairing.blocks.add(record)
+
+
+def _note_more_blocks(pairing: Pairing, value: Value, finder: Finder) -> None:
+    """Note the records that hold a block of a value which is found whole: a loop's own view."""
+    if value.is_trivial or value.size > LARGE or not pairing.is_found(value):
+        return
+    for array in value.arrays:
+        for blocks in blocks_of(array):
+            unknown = [i for i in finder.of_size(blocks[0].size) if i not in pairing.right]
+            if not unknown or blocks[0].size < 2:
+                continue
+            for block in blocks:
+                found = {i: block for i in finder.equal(block) if i not in finder.trivial}
+                _note_blocks(pairing, value, found, finder.trace)
 
 
 def _order(trace: Trace, record: int, value: Value) -> Order:
@@ -101,23 +131,26 @@ def blocks_of(array: Array) -> Iterator[list[Array]]:
             yield [array[b, :, h] for b in range(B) for h in range(H)]
 
 
-def in_blocks(arrangements: Sequence[Array], finder: Finder) -> list[int]:
-    """Return the records that hold the blocks of one cutting of an array; empty if there is none."""
+def in_blocks(arrangements: Sequence[Array], finder: Finder) -> dict[int, Array]:
+    """Return the records that hold the blocks of one cutting of an array, with their blocks.
+
+    Empty if there is no such cutting.
+    """
     for array in arrangements:
         for blocks in blocks_of(array):
             if not finder.of_size(blocks[0].size):
                 continue
-            found: set[int] = set()
+            found: dict[int, Array] = {}
             for block in blocks:
                 records = finder.equal(block)
                 if not records:
                     break
-                found |= set(records)
+                found |= dict.fromkeys(records, block)
             else:
-                whole = [i for i in sorted(found) if i not in finder.trivial]
+                whole = {i: block for i, block in found.items() if i not in finder.trivial}
                 if whole:
                     return whole
-    return []
+    return {}
 
 
 def _in_larger(value: Value, finder: Finder) -> int | None:

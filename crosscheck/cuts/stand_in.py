@@ -21,7 +21,7 @@ from crosscheck.in_projection import LETTERS
 from crosscheck.sides import Array
 from crosscheck.tape.call import Call
 
-TRIED = 60  # records, at most, for one value
+TRIED = 200  # records, at most, for one value
 LARGE = 1 << 18  # entries; above it, nothing is tried
 # These make what they are given, in another shape: they show nothing.
 SHAPING = {"reshape", "permute", "transpose", "swapaxes", "getitem", "expand", "cast", "clone"}
@@ -57,35 +57,66 @@ def taken_instead(
     And the record that shows it. None if no other value of the reference explains anything.
     """
     call = value.call
-    if value.size > LARGE or call is None or call.again is None or value.backward:
+    if value.size > LARGE or call is None or call.again is None or call.op in SHAPING:
         return None
-    inputs = [s.array for s in call.inputs if s.array is not None]
-    if len(inputs) != len(call.inputs) or call.op in SHAPING:
+    if any(s.array is None for s in call.inputs):
         return None
-    part = next((LETTERS.index(k[2]) for k in value.keys if len(k) == 3), None)
-    for i, right in enumerate(inputs):
-        for other in values:
-            held = graph.pairing.found.get(other.index)
-            if other.backward or other.size != right.size or (not held and not other.given):
-                continue
-            for array in other.arrays:
-                if array.shape != right.shape or array is right:
+    for other in values:
+        held = graph.pairing.found.get(other.index, [])
+        given = [graph.trace.given[k[1]] for k in other.keys if k[-1] in graph.trace.given]
+        if other.given and "input" in graph.trace.given and other.name == "input":
+            given = [graph.trace.given["input"]]
+        if other.index == value.index or other.is_trivial or not (held or given):
+            continue
+        for made in _made_instead(value, call, other):
+            found = finder.equal(made) or list(in_blocks([made], finder))
+            for shown in found:
+                if graph.is_settled(shown):
                     continue
-                try:
-                    made = call.again([*inputs[:i], array, *inputs[i + 1 :]], None).output
-                except (RuntimeError, ValueError, IndexError):
-                    continue
-                if part is not None and made.shape[-1] % len(LETTERS) == 0:
-                    made = np.split(made, len(LETTERS), axis=-1)[part]
-                found = finder.equal(made) or in_blocks([made], finder)
-                shown = next((x for x in found if not graph.is_settled(x)), None)
-                given = [graph.trace.given[n] for n in other.keys[0][1:2] if n in graph.trace.given]
-                before = graph.ancestors(shown) if shown is not None else set()
-                taken = [x for x in (held or given or ()) if x in before]
-                if shown is not None and (taken or other.given):
-                    inputs_of = [x for x in before if graph.is_given(x)]
-                    return (taken or inputs_of or [shown])[-1], shown
+                before = graph.ancestors(shown)
+                taken = [x for x in (held or given) if x in before]
+                if taken:
+                    return taken[-1], shown
     return None
+
+
+def _made_instead(value: Value, call: Call, other: Value) -> Iterator[Array]:
+    """What the op of a value makes if another value takes the place of one of its inputs."""
+    assert call.again is not None
+    inputs = [s.array for s in call.inputs if s.array is not None]
+    dout = call.dout if value.backward else None
+    part = next((LETTERS.index(k[2]) for k in value.keys if k[-1] in LETTERS), None)
+    position = next((int(k[2]) for k in value.keys if k[0] == "u" and k[1] == call.key), None)
+    if value.backward and position is None and part is None:
+        return
+    if part is not None and value.backward:
+        position = next((i for i, x in enumerate(inputs) if x.size == 3 * value.size), None)
+    for array in other.arrays:
+        trials: list[tuple[list[Array], Array | None]] = []
+        if other.backward:
+            if dout is None or array is dout:
+                continue
+            if array.shape == dout.shape:
+                trials.append((inputs, array))
+            elif part is not None and array.shape == (*dout.shape[:-1], dout.shape[-1] // 3):
+                pieces = np.split(dout, len(LETTERS), axis=-1)
+                pieces[part] = array
+                trials.append((inputs, np.concatenate(pieces, axis=-1)))
+        else:
+            for i, right in enumerate(inputs):
+                if array.shape == right.shape and array is not right:
+                    trials.append(([*inputs[:i], array, *inputs[i + 1 :]], dout))
+        for given, arriving in trials:
+            try:
+                out, dinputs = call.again(given, None if arriving is None else arriving.copy())
+            except (RuntimeError, ValueError, IndexError):
+                continue
+            made = dinputs[position] if value.backward and position is not None else out
+            if made is None or made.size < 2:
+                continue
+            if part is not None and made.size == 3 * value.size:
+                made = np.split(made, len(LETTERS), axis=0 if value.backward else -1)[part]
+            yield made
 
 
 def _candidates(value: Value, graph: Graph, finder: Finder) -> list[int]:
@@ -154,7 +185,7 @@ def _shown(
     found = finder.equal(made)
     if not found and np.isneginf(made).any():
         found = finder.masked(made)
-    found = found or in_blocks([made], finder)
+    found = found or list(in_blocks([made], finder))
     after = graph.after([record])
     for index in found:
         if index != record and index in after and index not in graph.trivial:

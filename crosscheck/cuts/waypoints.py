@@ -6,6 +6,7 @@ may stop there where it should go on.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
+from crosscheck.in_projection import LETTERS, is_stacked, split
 from crosscheck.sides import Array
 from crosscheck.tape.call import Call
 
@@ -176,6 +178,19 @@ def _scaled_inputs(call: Call) -> Iterator[tuple[str, bool, Array]]:
                 yield f"its gradient times what undoes {name}", True, dinput / times
 
 
+def _shares(call: Call) -> Iterator[tuple[str, bool, Array]]:
+    """What queries, keys and values alone send back to what they are projected from."""
+    weight = call.inputs[1].array
+    if call.dout is None or weight is None:
+        return
+    pieces = np.split(call.dout, len(LETTERS), axis=-1)
+    shares = dict(zip(LETTERS, (d @ w for d, w in zip(pieces, split(weight).values(), strict=True)), strict=True))
+    for letter, share in shares.items():
+        yield f"the share of d{letter}", True, share
+    for a, b in itertools.combinations(LETTERS, 2):
+        yield f"the shares of d{a} and d{b}", True, shares[a] + shares[b]
+
+
 INNER: dict[str, Callable[..., Inner]] = {
     "layer_norm": _layer_norm,
     "softmax": _softmax,
@@ -190,5 +205,7 @@ def all_waypoints(calls: list[Call]) -> Iterator[tuple[str, bool, Array]]:
     """Yield the waypoints of all ops: (name, whether it is backward, array)."""
     for call in calls:
         yield from waypoints_of(call)
+        if call.op == "linear" and is_stacked(call.inputs[1].origin):
+            yield from _shares(call)
         if call.op == "matmul" and len(call.inputs) == 2:
             yield from _scaled_inputs(call)
