@@ -190,6 +190,6 @@ def test_the_trace_holds_what_the_plain_run_returns(half: Any) -> None:
 
 
 def assert_close(mine: Any, theirs: Any, tolerance: float = 1e-12) -> None:
-    """Equal to this share of the largest entry."""
+    """Equal to this share of the largest entry, or of 1: some gradients are zero by rights."""
     assert mine.shape == theirs.shape
-    assert np.abs(np.asarray(mine) - theirs).max() <= tolerance * np.abs(theirs).max()
+    assert np.abs(np.asarray(mine) - theirs).max() <= tolerance * max(1, np.abs(theirs).max())
