@@ -14,7 +14,6 @@ from crosscheck.cuts.flow_graph import Graph, Slice
 from crosscheck.cuts.sources_of_lines import (
     cuts_off,
     defaults_of,
-    hands_back,
     is_alias,
     keeps,
     lines_around,
@@ -321,7 +320,11 @@ def _add_forward_lines(segment: Segment, case: Case) -> None:
                     )  # fmt: skip
     if segment.counterpart is None and not segment.is_shown:
         for record in sorted(holders | users):
-            segment.add(graph.place_of(record), USES, f"uses {case.values[forward].name}, whose gradient is lost")
+            segment.add(
+                graph.place_of(record),
+                USES,
+                f"uses {case.values[forward].name}, whose gradient is lost",
+            )
 
 
 def _region(value: Value, forward: int, holders: set[int], case: Case) -> set[int]:
