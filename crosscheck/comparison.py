@@ -18,11 +18,11 @@ from crosscheck.forms import are_fast_forms_on
 from crosscheck.four_runs import Quartet, Rows, gradient_names
 from crosscheck.judge import FLOOR
 from crosscheck.located import located, located_exception
-from crosscheck.maps import Pairing, pair_weights
+from crosscheck.maps.pairing import NAME, Pairing, pair_weights
 from crosscheck.report import Report
 from crosscheck.row import Comparison
 from crosscheck.runs import COTANGENT, CROSS_ENTROPY, Batch, Run, run
-from crosscheck.sides import INPUT, NUMPY, side_of
+from crosscheck.sides import NUMPY, side_of
 from crosscheck.tape import is_of_engine
 from crosscheck.zeros import Zeros
 
@@ -74,10 +74,10 @@ def compare(
         (),
         fast=side_of(paired.model) is NUMPY and are_fast_forms_on(),
         weights=paired.how,
-        map=paired.map.to_dict() if paired.map is not None else None,
+        map=paired.map.to_dict(),
         notes=paired.notes,
     )
-    runs = _Runs(paired, batch, dtype, seed)
+    runs = _Runs(paired, batch, dtype, seed, by_name=weights == NAME)
     try:
         zeros = Zeros(paired.reference, batch, seed)
         comparisons = tuple(runs.compared(loss, zeros) for loss in losses)
@@ -105,6 +105,7 @@ class _Runs:
     batch: Batch
     dtype: str  # "both", "float64" or "float32"
     seed: int  # of the cotangent
+    by_name: bool  # whether both models call their weights alike
     forward_only: bool = False  # whether the model turned out to have no way back
     # The largest |difference| of an entry of the two outputs, by precision.
     differences: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -168,12 +169,9 @@ class _Runs:
             # What the reference cannot run either is no fault of ours.
             self._one(self.paired.reference, dtype, loss)
             raise _OursRaisedError(error) from error
-        if self.paired.map is None:
+        if self.by_name or not made.gradients:
             return made
-        gradients = self.paired.map.to_reference(made.gradients)
-        if INPUT in made.gradients:
-            gradients[INPUT] = made.gradients[INPUT]
-        return dataclasses.replace(made, gradients=gradients if made.gradients else {})
+        return dataclasses.replace(made, gradients=self.paired.map.to_reference(made.gradients))
 
     def _one(self, model: Any, dtype: str, loss: str) -> Run:
         return run(model, self.batch, dtype=dtype, loss=loss, seed=self.seed)

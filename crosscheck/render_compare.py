@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from crosscheck.conclusion import conclusion, summary
-from crosscheck.cuts import annotated_text
+from crosscheck.cuts.annotated import annotated_text
 from crosscheck.judge import Verdict
 from crosscheck.printing import hanging, print_sections, two_columns
 from crosscheck.report import Report

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from crosscheck.cuts import Cuts, Suspect, annotated
+from crosscheck.cuts import Cuts
+from crosscheck.cuts.annotated import annotated
+from crosscheck.cuts.cuts import Line
 from crosscheck.judge import Verdict
 from crosscheck.printing import plain_table, plural, printed
 from crosscheck.row import Comparison, Row
@@ -61,12 +63,12 @@ class Report:
         return self._those(lambda verdict: verdict.unproved)
 
     @property
-    def first(self) -> Suspect | None:
+    def first(self) -> Line | None:
         """The line of the model's source that is blamed; None if none was searched or found."""
         return None if self.cuts is None else self.cuts.first
 
     @property
-    def between(self) -> tuple[Suspect, ...]:
+    def between(self) -> tuple[Line, ...]:
         """The lines among which the mistake stands, the likeliest first."""
         return () if self.cuts is None else self.cuts.between
 

@@ -18,9 +18,9 @@ from crosscheck.brought.by_hand_tree import (
     is_float_array,
     leaves,
     name_of,
-    put,
 )
 from crosscheck.brought.by_hand_ways import Way, Went
+from crosscheck.brought.by_hand_weights import Weights
 from crosscheck.foreign import Pullback
 from crosscheck.sides import Loss
 from crosscheck.traces.book import Book
@@ -31,7 +31,7 @@ from crosscheck.traces.user_frames import UserFiles
 SMALLEST_OF_A_MASK = -1e8  # no parameter has entries below this
 
 
-class ByHand:
+class ByHand(Weights):
     """A `ForeignModel` of code in NumPy.
 
     way: how the code is called. tree: the parameters, or the object that has them; it is copied, so
@@ -43,47 +43,18 @@ class ByHand:
 
     def __init__(self, way: Way, tree: Any, who: str, names: Collection[str] | None = None) -> None:
         self.way = way
-        self.who = who
-        self._tree = copied(tree, who)
-        self._paths = {
+        tree = copied(tree, who)
+        paths = {
             name_of(path): path
-            for path, array in leaves(self._tree)
+            for path, array in leaves(tree)
             if (name_of(path) in names if names is not None else _is_parameter(path, array, tree))
         }
-        lacking = [name for name in names or () if name not in self._paths]
+        super().__init__(tree, paths, who)
+        lacking = [name for name in names or () if name not in paths]
         if lacking:
-            words = ", ".join(repr(name) + did_you_mean(name, self._all()) for name in lacking)
+            every = [name_of(path) for path, _ in leaves(tree)]
+            words = ", ".join(repr(name) + did_you_mean(name, every) for name in lacking)
             raise ValueError(f"compare: {who} has no parameter {words}")
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.who})"
-
-    def state_dict(self) -> dict[str, Array]:
-        """Return the parameters by the user's own names: those of containers joined by dots."""
-        return self._parameters(self._tree)
-
-    def load_state_dict(self, weights: Mapping[str, Array]) -> None:
-        """Take these values, by the user's own names, for all parameters.
-
-        Raises ValueError for names and shapes that are not the model's.
-        """
-        own = self.state_dict()
-        for name in weights:
-            if name not in own:
-                raise ValueError(
-                    f"compare: {self.who} has no parameter {name!r}{did_you_mean(name, own)}"
-                )
-        for name, array in own.items():
-            if name not in weights:
-                raise ValueError(f"compare: the weights for {self.who} lack {name!r}")
-            given = np.asarray(weights[name])
-            if given.shape != array.shape:
-                raise ValueError(
-                    f"compare: the weights for {self.who} have {name!r} of shape {given.shape}, "
-                    f"expected {array.shape}"
-                )
-        for name, path in self._paths.items():
-            put(self._tree, path, np.array(weights[name], own[name].dtype, order="C"))
 
     def linearize(self, inputs: Array, dtype: str, **options: Any) -> tuple[Array, Pullback | None]:
         """Run forward, and return the way back; None in its place if the code has no backward."""
@@ -113,12 +84,12 @@ class ByHand:
         tree = self._ready("float64")
         x = np.array(inputs, np.float64 if inputs.dtype.kind == "f" else None)
         book.give(INPUT, x)
-        for name, array in self._parameters(tree).items():
+        for name, array in self.parameters(tree).items():
             book.give(name, array)
         for path, array in leaves(tree):
             if not book.is_known(array):
                 book.add(name_of(path), array, place=None, backward=False)
-        tracer = LineTracer(book, UserFiles(self.way.code[0]))
+        tracer = LineTracer(book, UserFiles(self.way.code))
         with np.errstate(all="ignore"):
             output = self._traced(tracer, tree, x, loss, options)
         tracer.read_all_again()
@@ -163,17 +134,14 @@ class ByHand:
 
     def _ready(self, dtype: str) -> Any:
         """Return a copy to run: in this precision, with its gradients at zero."""
-        tree = in_dtype(copied(self._tree, self.who), dtype)
+        tree = in_dtype(copied(self.tree, self.who), dtype)
         for path, array in leaves(tree):
-            if is_gradient_of_another(path, tree) and name_of(path) not in self._paths:
+            if is_gradient_of_another(path, tree) and name_of(path) not in self.paths:
                 array[...] = 0
         return tree
 
-    def _parameters(self, tree: Any) -> dict[str, Array]:
-        return {name: get(tree, path) for name, path in self._paths.items()}
-
     def _gradients(self, tree: Any, returned: Any, went: Went, inputs: Array) -> dict[str, Any]:
-        parameters = {name: (path, get(self._tree, path)) for name, path in self._paths.items()}
+        parameters = {name: (path, get(self.tree, path)) for name, path in self.paths.items()}
         wanted = Wanted(parameters, inputs, self.way.arguments(tree))
         left = [tree, *(part for part in went.cache if isinstance(part, dict))]
         if returned is not None and not isinstance(returned, np.ndarray | dict | tuple | list):
@@ -188,9 +156,6 @@ class ByHand:
                 f"it returned, {in_words(returned)}, nor under a name such as 'dW' or grads['W']"
             )
         return {name: None if g is None else np.array(g) for name, g in found.items()}
-
-    def _all(self) -> list[str]:
-        return [name_of(path) for path, _ in leaves(self._tree)]
 
 
 def _record_of(book: Book, output: Array) -> int | None:

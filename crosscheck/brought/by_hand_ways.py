@@ -39,6 +39,9 @@ class Way(Protocol):
     def has_backward(self) -> bool:
         """Whether there is a way back, as far as can be known before the forward has run."""
 
+    def returned(self, tree: Any, inputs: Any, options: Named) -> Any:
+        """Run forward; return what the user's code returns."""
+
     def forward(self, tree: Any, inputs: Array, options: Named) -> Went:
         """Run forward."""
 
@@ -68,11 +71,14 @@ class Functions:
         """Whether there is a way back, as far as can be known before the forward has run."""
         return self.back is not None
 
+    def returned(self, tree: Any, inputs: Any, options: Named) -> Any:
+        """Run forward; return what the user's code returns."""
+        given, named = self._given(self.run, {Role.INPUT: inputs}, tree, options)
+        return call(self.run, given, named, self._called("forward"))
+
     def forward(self, tree: Any, inputs: Array, options: Named) -> Went:
         """Run forward."""
-        given, named = self._given(self.run, {Role.INPUT: inputs}, tree, options)
-        returned = call(self.run, given, named, self._called("forward"))
-        output, cache = split_output(returned, self.who)
+        output, cache = split_output(self.returned(tree, inputs, options), self.who)
         return Went(output, cache, inputs, options)
 
     def backward(self, tree: Any, dout: Array, went: Went) -> Any:
@@ -127,7 +133,7 @@ class OneFunction(Functions):
         """There is one."""
         return True
 
-    def forward(self, tree: Any, inputs: Array, options: Named) -> Went:
+    def returned(self, tree: Any, inputs: Any, options: Named) -> Any:
         """Run it without a gradient of the output."""
         given, named = self._given(self.run, {Role.INPUT: inputs}, tree, options)
         asks = [
@@ -135,10 +141,7 @@ class OneFunction(Functions):
             for name, p in inspect.signature(self.run).parameters.items()
             if p.default is p.empty and name not in named and role_of(name, [Role.DOUT])
         ]
-        named |= dict.fromkeys(asks)
-        returned = call(self.run, given, named, self.who)
-        output, cache = split_output(returned, self.who)
-        return Went(output, cache, inputs, options)
+        return call(self.run, given, named | dict.fromkeys(asks), self.who)
 
     def backward(self, tree: Any, dout: Array, went: Went) -> Any:
         """Run it with the gradient, from the beginning; return what it returns but the output."""
@@ -169,11 +172,14 @@ class Methods:
         """Whether it has a method of this name."""
         return callable(getattr(self.object, "backward", None))
 
+    def returned(self, tree: Any, inputs: Any, options: Named) -> Any:
+        """Run forward; return what the user's code returns."""
+        method = tree.forward if callable(getattr(tree, "forward", None)) else tree
+        return call(method, {Role.INPUT: inputs}, options, f"the forward of {self.who}")
+
     def forward(self, tree: Any, inputs: Array, options: Named) -> Went:
         """Run forward."""
-        method = tree.forward if callable(getattr(tree, "forward", None)) else tree
-        returned = call(method, {Role.INPUT: inputs}, options, f"the forward of {self.who}")
-        output, cache = split_output(returned, self.who)
+        output, cache = split_output(self.returned(tree, inputs, options), self.who)
         return Went(output, cache, inputs, options)
 
     def backward(self, tree: Any, dout: Array, went: Went) -> Any:

@@ -8,7 +8,7 @@ is, because the model has a bug, it is the one that shares most values with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
 from typing import Any
@@ -19,7 +19,7 @@ import torch
 from crosscheck.brought.adapted import adapted
 from crosscheck.brought.asis import as_built
 from crosscheck.brought.behaviour import output_of
-from crosscheck.brought.masked import hidden_keys
+from crosscheck.brought.masked import hidden_keys, is_causal, mixes_sequences
 from crosscheck.brought.sizes import Sizes
 from crosscheck.distance import RELATIVE, relative_error
 from crosscheck.maps import pairing as pairings
@@ -35,8 +35,9 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "gelu-tanh": partial(F.gelu, approximate="tanh"),
 }
 CLOSE = {"float64": RELATIVE, "float32": 1e-4}  # outputs that are equal but for rounding
-# How many of a reference's values a run of the model shows, as a share of 1; None if unknown.
-Shared = Callable[[Any, Any, Batch], float | None]
+LAYER, LANGUAGE_MODEL = "torch.nn.TransformerEncoderLayer", "the language model"
+# How many of the reference's values a run of the model shows, as a share of 1; None if unknown.
+Shared = Callable[[pairings.Pairing, Batch], float | None]
 
 
 @dataclass(frozen=True)
@@ -75,53 +76,87 @@ def choose_reference(
     Raises ValueError if the model's weights are those of no candidate.
     """
     sizes = as_built(model, sizes, given)
-    tokens = batch.inputs.dtype.kind in "iu"
-    name = "the language model" if tokens else "torch.nn.TransformerEncoderLayer"
-    tried: list[tuple[float, int, Choice]] = []
-    refused: ValueError | None = None
-    for candidate in _candidates(model, batch.inputs, sizes, mask):
+    name = LANGUAGE_MODEL if batch.inputs.dtype.kind in "iu" else LAYER
+    trials = _Trials(model, batch, sizes.seed, dtype, name)
+    candidates = list(_candidates(model, batch.inputs, sizes, mask))
+    for candidate in candidates:  # under one map, which is quick; it may be the wrong one
+        if trials.fits(candidate, trials.known or weights):
+            break
+    else:
+        if trials.known is not None and weights == pairings.AUTO:
+            trials.tried.clear()
+            any(trials.fits(candidate, weights) for candidate in candidates)
+    if not trials.tried:
+        raise ValueError(
+            f"compare: no reference is named, and {name} does not fit {who}{trials.refused}: name "
+            "a reference, such as torch.nn:MultiheadAttention or a file of your own"
+        )
+    apart, choice = trials.tried[-1]
+    if apart <= CLOSE[dtype]:
+        said = f"{choice.said}: under the same weights its outputs are those of {who}"
+        return replace(choice, said=said)
+    return _nearest(trials.tried, batch, shared, who)
+
+
+@dataclass
+class _Trials:
+    """Pairs candidates with a model, and keeps how far their outputs are apart."""
+
+    model: Any
+    batch: Batch
+    seed: int
+    dtype: str
+    name: str
+    tried: list[tuple[float, Choice]] = field(default_factory=list)
+    refused: str = ""  # why the first candidate that does not fit does not, in brackets
+    known: dict[str, str] | None = None  # the first map that was found, for the other candidates
+
+    def fits(self, candidate: Candidate, weights: Any) -> bool:
+        """Whether this candidate has the model's outputs. One that cannot be paired is left out."""
         reference = candidate.make()
         try:
-            pair = pairings.pair_weights(model, reference, batch, weights, seed=sizes.seed)
+            pair = pairings.pair_weights(self.model, reference, self.batch, weights, seed=self.seed)
+            _require_matrices(pair)
         except ValueError as error:
-            refused = refused or error
-            continue
-        choice = Choice(reference, pair, f"{name}, {candidate.words}")
-        tried.append((_apart(pair, batch, dtype), len(tried), choice))
-        if tried[-1][0] <= CLOSE[dtype]:
-            said = f"{choice.said}: under the same weights its outputs are those of {who}"
-            return Choice(reference, pair, said)
-    if not tried:
-        raise ValueError(
-            f"compare: no reference is named, and {name} does not fit {who}"
-            + (f" ({str(refused).removeprefix('weights: ')})" if refused else "")
-            + ": name a reference, such as torch.nn:MultiheadAttention or a file of your own"
-        )
-    return _nearest(tried, batch, shared, who)
+            self.refused = self.refused or f" ({str(error).removeprefix('weights: ')})"
+            return False
+        if pair.redrawn and self.known is None:
+            self.known = pair.map.to_dict()
+        apart = _apart(pair, self.batch, self.dtype)
+        self.tried.append((apart, Choice(reference, pair, f"{self.name}, {candidate.words}")))
+        return apart <= CLOSE[self.dtype]
 
 
 def _nearest(
-    tried: list[tuple[float, int, Choice]], batch: Batch, shared: Shared | None, who: str
+    tried: list[tuple[float, Choice]], batch: Batch, shared: Shared | None, who: str
 ) -> Choice:
     """Choose among references of which none gives the model's outputs."""
-    shares = [
-        (shared(c.pairing.model, c.pairing.reference, batch) if shared else None, -apart, -i, c)
-        for apart, i, c in tried
-    ]
-    known = all(share is not None for share, *_ in shares)
-    ranked = sorted(shares, key=lambda s: (s[0] if known else 0, s[1], s[2]), reverse=True)
-    best = ranked[0][-1]
-    others = [s for s in ranked[1:] if known]
-    if not known:
-        said = f"{best.said}: its outputs come nearest to those of {who}, and none gives the same"
-    else:
-        first = ranked[0][0] or 0.0
-        second = f", the next {others[0][0]:.0%} ({_form(others[0][-1])})" if others else ""
+    nearest = sorted(tried, key=lambda trial: trial[0])
+    choices = [choice for _, choice in nearest]
+    shares = [shared(c.pairing, batch) if shared else None for c in choices]
+    known = [share for share in shares if share is not None]
+    if len(known) < len(choices):
         said = (
-            f"{best.said}: no form gives the outputs of {who}; this one shares {first:.0%} of its "
-            f"values with it{second}"
+            f"{choices[0].said}: its outputs come nearest to those of {who}, and none is the same"
         )
-    return Choice(best.reference, best.pairing, said)
+        return replace(choices[0], said=said)
+    first, *others = sorted(range(len(choices)), key=lambda i: -known[i])
+    best = choices[first]
+    said = (
+        f"{best.said}: no form has the outputs of {who}; this one shares {known[first]:.0%} of its "
+        "values with it"
+    )
+    if others:
+        said += f", the next ({_form(choices[others[0]])}) {known[others[0]]:.0%}"
+    return replace(best, said=said)
+
+
+def _require_matrices(pair: pairings.Pairing) -> None:
+    """Raise ValueError if the model has no partner for half of the reference's matrices."""
+    matrices = [row for row, places in pair.map.rows.items() if places.ndim > 1]
+    lacking = [row for row in matrices if row in pair.map.left_out]
+    if 2 * len(lacking) >= len(matrices):
+        raise ValueError(f"weights: it has no {', '.join(lacking[:2])}")
 
 
 def _form(choice: Choice) -> str:
@@ -142,47 +177,37 @@ def _apart(pair: pairings.Pairing, batch: Batch, dtype: str) -> float:
 
 
 def _candidates(model: Any, inputs: Array, sizes: Sizes, mask: str | None) -> Iterator[Candidate]:
-    causal = [mask in CAUSAL] if mask is not None else _likely_causal(model, inputs)
+    """Yield the forms that a reference can have, the likely ones first."""
     tokens = inputs.dtype.kind in "iu"
     if not tokens and (inputs.ndim != 3 or inputs.shape[-1] != sizes.width):
         return
-    options = product(causal, (True, False), ACTIVATIONS)
-    for hides_future, norm_first, activation in options:
-        words = ", ".join(
-            [
-                "pre-norm" if norm_first else "post-norm",
-                activation,
-                "causal" if hides_future else "not causal",
-            ]
-        )
-        form = {"norm_first": norm_first, "activation": activation, "causal": hides_future}
-        if tokens:
-            for more, said in _language_forms(model, sizes, inputs):
-                make = partial(_language_model, sizes, inputs, mask, {**form, **more})
-                yield Candidate(make, ", ".join([words, *said]))
-        else:
-            yield Candidate(partial(_layer, sizes, inputs, mask, form), words)
-    if not tokens and inputs.shape[0] != inputs.shape[1]:
-        for hides_future, norm_first, activation in product(causal, (True, False), ACTIVATIONS):
-            form = {"norm_first": norm_first, "activation": activation, "causal": hides_future}
-            words = "pre-norm" if norm_first else "post-norm"
-            make = partial(_layer, sizes, inputs, mask, {**form, "batch_first": False})
-            yield Candidate(
-                make, f"{words}, {activation}, with the tokens on the first axis: (T, B, C)"
-            )
-
-
-def _likely_causal(model: Any, inputs: Array) -> list[bool]:
-    """Both answers, the likely one first: whether an output depends on a later token."""
-    from crosscheck.brought.masked import is_causal
-
+    tokens_first = not tokens and mixes_sequences(model, inputs)
     likely = is_causal(model, inputs, {})
-    return [likely, not likely]
+    causal = [mask in CAUSAL] if mask is not None else [likely, not likely]
+    for hides_future, norm_first, activation in product(causal, (True, False), ACTIVATIONS):
+        form: dict[str, Any] = {"norm_first": norm_first, "activation": activation}
+        said = ["pre-norm" if norm_first else "post-norm", activation]
+        said.append("causal" if hides_future else "not causal")
+        if tokens_first:
+            said.append("with the tokens on the first axis: (T, B, C)")
+        if not tokens:
+            layer = partial(_layer, sizes, inputs, mask, hides_future, tokens_first, form)
+            yield Candidate(layer, ", ".join(said))
+            continue
+        for more, words in _language_forms(model, sizes, inputs):
+            make = partial(_language_model, sizes, inputs, mask, hides_future, {**form, **more})
+            yield Candidate(make, ", ".join([*said, *words]))
 
 
-def _layer(sizes: Sizes, inputs: Array, mask: str | None, form: dict[str, Any]) -> Any:
+def _layer(
+    sizes: Sizes,
+    inputs: Array,
+    mask: str | None,
+    causal: bool,
+    tokens_first: bool,
+    form: dict[str, Any],
+) -> Any:
     """Make PyTorch's layer, which is given its mask by itself."""
-    batch_first = form.get("batch_first", True)
     layer = torch.nn.TransformerEncoderLayer(
         sizes.width,
         sizes.heads,
@@ -190,26 +215,30 @@ def _layer(sizes: Sizes, inputs: Array, mask: str | None, form: dict[str, Any]) 
         dropout=0.0,
         activation=ACTIVATIONS[form["activation"]],
         norm_first=form["norm_first"],
-        batch_first=batch_first,
+        batch_first=True,
     )
-    shape = inputs.shape[:2] if batch_first else inputs.shape[1::-1]
+    shape = inputs.shape[1::-1] if tokens_first else inputs.shape[:2]
     options = layer_masks(mask, shape, sizes.seed) if mask is not None else {}
-    if form["causal"] and "src_mask" not in options:
+    if causal and "src_mask" not in options:
         options = {**options, "src_mask": hidden_keys("causal", shape, 0)[0]}
-    return adapted(layer, options=options) if options else layer
+    if not options and not tokens_first:
+        return layer
+    return adapted(layer, options=options, tokens_first=tokens_first)
 
 
-def _language_model(sizes: Sizes, inputs: Array, mask: str | None, form: dict[str, Any]) -> Any:
-    known = {k: v for k, v in form.items() if k != "causal"}
+def _language_model(
+    sizes: Sizes, inputs: Array, mask: str | None, causal: bool, form: dict[str, Any]
+) -> Any:
+    """Make the language model, which is given its mask by itself."""
     model = TORCH.models.TransformerLanguageModel(
         d_model=sizes.width,
         nhead=sizes.heads,
         dim_feedforward=sizes.feed_forward,
         dropout=0.0,
-        **known,
+        **form,
     )
     masks = model_masks(mask, inputs.shape[:2], sizes.seed) if mask is not None else {}
-    return adapted(model, options={**masks, "is_causal": form["causal"]})
+    return adapted(model, options={**masks, "is_causal": causal})
 
 
 def _language_forms(
@@ -228,8 +257,11 @@ def _language_forms(
         "num_layers": _blocks(shapes, sizes),
         "tie_weights": bool(ties(model)),
         "position": "learned" if learned else "sinusoidal",
+        "head_bias": (vocabulary,) in shapes,
     }
-    yield settled, [f"{settled['position']} positions"]
+    for scale in (True, False):
+        words = [f"{settled['position']} positions", "embeddings scaled by sqrt(C)"]
+        yield {**settled, "scale_embedding": scale}, words if scale else words[:1]
 
 
 def _blocks(shapes: list[tuple[int, ...]], sizes: Sizes) -> int:

@@ -14,6 +14,7 @@ from crosscheck.brought.by_hand import ByHand
 from crosscheck.brought.by_hand_calls import Role, role_of, takes
 from crosscheck.brought.by_hand_tree import is_float_array, leaves
 from crosscheck.brought.by_hand_ways import Functions, Methods, OneFunction
+from crosscheck.brought.engine import OfEngine, tensors_in
 from crosscheck.foreign import ForeignModel
 
 FACTORIES = (
@@ -62,17 +63,21 @@ def as_model(thing: Any, *, parameters: Any = None) -> Any:
     return _of_object(thing, parameters)
 
 
-def _of_object(thing: Any, names: Collection[str] | None) -> ByHand:
+def _of_object(thing: Any, names: Collection[str] | None) -> ByHand | OfEngine:
     who = f"the object {type(thing).__name__}"
+    if tensors_in(thing):
+        return OfEngine(Methods(thing, who), thing, who)
     return ByHand(Methods(thing, who), thing, who, names)
 
 
-def _of_functions(functions: Collection[Any], parameters: Any) -> ByHand:
+def _of_functions(functions: Collection[Any], parameters: Any) -> ByHand | OfEngine:
     if not functions or len(functions) > 2 or not all(callable(f) for f in functions):
         raise TypeError(f"compare: got {in_words(functions)}, expected {_EXPECTED}")
     run, *rest = sorted(functions, key=_is_backward)
     who = f"the function {_name(run)}" if not rest else f"the pair {_name(run)}, {_name(rest[0])}"
     tree = _parameters(run, parameters, who)
+    if tensors_in(tree):
+        return OfEngine(Functions(run, None, who), tree, who)
     if rest:
         return ByHand(Functions(run, rest[0], who), tree, who)
     if takes(run, Role.DOUT):
@@ -128,7 +133,7 @@ def _parameters(run: Callable[..., Any], parameters: Any, who: str) -> Any:
 
 
 def _with_arrays(tree: Any, what: str) -> Any:
-    if not any(True for _ in leaves(tree)) or is_float_array(tree):
+    if is_float_array(tree) or not (any(True for _ in leaves(tree)) or tensors_in(tree)):
         raise TypeError(
             f"compare: {what} must be arrays of floats in dictionaries, lists or objects, got "
             f"{in_words(tree)}"

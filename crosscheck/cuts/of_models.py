@@ -10,6 +10,7 @@ import numpy as np
 
 import torch
 import torch_impl
+from crosscheck.brought.adapted import adapted_like
 from crosscheck.cuts.cuts import OUTPUT, Cuts, find
 from crosscheck.maps.pairing import Pairing
 from crosscheck.runs import Batch, Run, run
@@ -66,7 +67,7 @@ def taped(reference: Any, batch: Batch, *, loss: str, seed: int) -> tuple[Run, M
 
 def written_out(reference: Any) -> Any:
     """Return a layer of PyTorch's own as the same block in single ops; anything else as it is."""
-    if type(reference) is not torch.nn.TransformerEncoderLayer:
+    if not isinstance(reference, torch.nn.TransformerEncoderLayer):
         return reference
     attention = reference.self_attn
     block = torch_impl.TransformerBlock(
@@ -75,4 +76,4 @@ def written_out(reference: Any) -> Any:
         norm_first=reference.norm_first, bias=reference.linear1.bias is not None,
     )  # fmt: skip
     block.load_state_dict(reference.state_dict())
-    return block.to(next(reference.parameters()).dtype)
+    return adapted_like(reference, block.to(next(reference.parameters()).dtype))

@@ -41,14 +41,15 @@ def shape_of(spelling: str, sizes: Sizes) -> tuple[int, ...]:
 def fitting(seat: str, shape: tuple[int, ...], sizes: Sizes) -> list[str]:
     """Return the spellings of a weight of this seat and shape, the likelier first.
 
-    Axes of length 1 do not count: a bias may be (1, C).
+    If there is none, axes of length 1 do not count: a bias may be (1, C).
     """
-    plain = squeezed(shape)
-    return [s for s in SPELLINGS[seat] if squeezed(shape_of(s, sizes)) == plain]
+    exact = [way for way in SPELLINGS[seat] if shape_of(way, sizes) == shape]
+    return exact or [
+        w for w in SPELLINGS[seat] if _squeezed(shape_of(w, sizes)) == _squeezed(shape)
+    ]
 
 
-def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape without axes of length 1."""
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(length for length in shape if length != 1)
 
 

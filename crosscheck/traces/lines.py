@@ -24,7 +24,7 @@ from crosscheck.traces.lines_records import Activation, Naming, Said, Writer
 from crosscheck.traces.lines_source import source_of
 from crosscheck.traces.lines_values import Found
 
-_OF_THE_LINE = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
+OF_THE_LINE = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 _LAMBDA = "<lambda>"
 ANOTHER = (
     "Another trace function was set (a debugger's, or one that measures coverage). It did not see "
@@ -85,7 +85,7 @@ class LineTracer:
 
     def _call(self, frame: FrameType, event: str, argument: Any) -> Any:
         code = frame.f_code
-        if code.co_filename not in self.files or code.co_name in _OF_THE_LINE:
+        if code.co_filename not in self.files or code.co_name in OF_THE_LINE:
             return None
         try:
             self._begin_function(frame)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from crosscheck.traces.book import Book
-from crosscheck.traces.lines_source import Path, Source, Statement, Unit
+from crosscheck.traces.lines_source import OF_THE_SHAPE, Path, Source, Statement, Unit
 from crosscheck.traces.lines_values import Found, Names, Reached, arrays_in, reach
 from crosscheck.traces.trace import Place
 
@@ -94,10 +94,12 @@ class Writer:
         """Give the arguments that have no name with the caller, such as `x * 2`, a record."""
         parent, local = activation.parent, activation.frame.f_locals
         sources: Collection[int] = () if parent is None else parent.sources
+        defaults = activation.source.defaults.get(activation.frame.f_code.co_firstlineno, {})
         for name in _arguments(activation.frame):
-            if _is_number(local.get(name)):
+            value = local.get(name)
+            if _is_number(value) and defaults.get(name) != value:
                 activation.numbers[name] = set(sources)
-            for found in arrays_in(local.get(name), name, self.book.view):
+            for found in arrays_in(value, name, self.book.view):
                 if self.book.is_known(found.array):
                     continue
                 given = sources or self.book.sources_of(found.array)
@@ -111,10 +113,11 @@ class Writer:
         names = Names(activation.frame.f_locals, activation.frame.f_globals)
         begun = len(self.book.records)
         for statement, reads in zip(activation.unit.statements, activation.reads, strict=True):
-            sources = reads.union(activation.returned, range(begun, len(self.book.records)))
+            before = () if statement.is_part else range(begun, len(self.book.records))
+            sources = reads.union(activation.returned, before)
             for path in statement.reads:
                 reached = reach(path, names, self.book.view)
-                if reached is not None:
+                if reached is not None and reached.step not in OF_THE_SHAPE:
                     for found in self._behind(path, reached):
                         self._look_at(activation, found, sources)
             for path in statement.writes:
@@ -122,12 +125,9 @@ class Writer:
 
     def take_result(self, activation: Activation, returned: Any) -> None:
         """A function returns this: give it a record, and make that known to the caller's line."""
-        unit, sources, made = activation.unit, activation.sources, set[int]()
-        texts = next((s.returned for s in unit.statements if s.returned), ()) if unit else ()
-        several = isinstance(returned, tuple) and len(returned) == len(texts) > 1
-        parts = zip(returned, texts, strict=True) if several else [(returned, ", ".join(texts))]
-        for value, text in parts:
-            for found in arrays_in(value, text or activation.frame.f_code.co_name, self.book.view):
+        made: set[int] = set()
+        for value, name, sources in self._parts_of(activation, returned):
+            for found in arrays_in(value, name, self.book.view):
                 if not self.book.is_known(found.array):
                     self._add(activation, found, sources)
                 made.update(self.book.sources_of(found.array))
@@ -135,6 +135,18 @@ class Writer:
                 made |= sources
         if activation.parent is not None:
             activation.parent.returned |= made
+
+    def _parts_of(
+        self, activation: Activation, returned: Any
+    ) -> Iterable[tuple[Any, str, set[int]]]:
+        """Return what a function returns, in its parts if the line says these one by one."""
+        statements = activation.unit.statements if activation.unit else ()
+        pairs = zip(statements, activation.reads, strict=True)
+        said = [(s.returned, reads | activation.returned) for s, reads in pairs if s.returned]
+        if isinstance(returned, tuple) and len(returned) == len(said) > 1:
+            return [(value, *part) for value, part in zip(returned, said, strict=True)]
+        texts = ", ".join(text for text, _ in said) or activation.frame.f_code.co_name
+        return [(returned, texts, activation.sources)]
 
     def add_changed(
         self,
@@ -157,7 +169,7 @@ class Writer:
         sources: set[int] = set()
         for path in statement.reads:
             reached = reach(path, names, self.book.view)
-            if reached is None:
+            if reached is None or reached.step in OF_THE_SHAPE:
                 continue
             for found in self._behind(path, reached):
                 if not self.book.is_known(found.array):
@@ -272,7 +284,8 @@ class Writer:
             if inspect.ismethod(function):
                 function = function.__func__
             elif inspect.isbuiltin(function):
-                return arrays_in(function.__self__, reached.name, self.book.view)
+                name = reached.name.rpartition(".")[0]
+                return arrays_in(function.__self__, name, self.book.view)
             elif not inspect.isfunction(function):
                 function = inspect.getattr_static(type(function), "__call__", None)
             if _file_of(function) in self._files:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import ast
 import linecache
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import CodeType
 
 Target = ast.Name | ast.Attribute | ast.Subscript
+
+# What these say of an array does not depend on its numbers.
+OF_THE_SHAPE = ("shape", "ndim", "size", "dtype", "itemsize", "nbytes", "strides", "device")
+_ASK_FOR_THE_SHAPE = (
+    "zeros_like", "ones_like", "empty_like", "new_zeros", "new_ones", "new_empty", "len",
+    "isinstance", "shape", "ndim",
+)  # fmt: skip
 
 # What an index may consist of, so that evaluating it once more runs nothing of the user's.
 _OF_PLAIN_INDICES = (
@@ -45,7 +52,9 @@ class Statement:
     writes: tuple[Path, ...]
     in_place: bool = False  # `x += y`, whose result depends on what x was
     is_loop: bool = False  # the head of a `for`, which runs once more when nothing is left
-    returned: tuple[str, ...] = ()  # the texts of what it returns, one for each of a tuple
+    returned: str = ""  # the text of what it returns
+    # Whether it is one part of `a, b = c, d` or of `return c, d`, and reads nothing of the others.
+    is_part: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,8 @@ class Source:
 
     by_line: dict[int, Unit]
     lambdas: dict[int, Unit]  # by the first line of the lambda
+    # The numbers that are defaults of arguments, by the first line of their function and their name
+    defaults: dict[int, dict[str, float]]
 
 
 def source_of(file: str) -> Source:
@@ -74,7 +85,7 @@ def _parsed(text: str) -> Source:
     try:
         tree = ast.parse(text)
     except SyntaxError:
-        return Source({}, {})
+        return Source({}, {}, {})
     found = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
     by_line: dict[int, Unit] = {}
     group: list[ast.stmt] = []
@@ -86,14 +97,14 @@ def _parsed(text: str) -> Source:
         group.append(node)
         last = max(last, _last_line(node))
     by_line.update(_unit(group, last))
-    return Source(by_line, dict(_lambdas(tree)))
+    return Source(by_line, dict(_lambdas(tree)), dict(_defaults(tree)))
 
 
 def _unit(group: Sequence[ast.stmt], last: int) -> dict[int, Unit]:
     """Return the unit of statements that share lines, by each of its lines."""
     if not group:
         return {}
-    unit = Unit(group[0].lineno, tuple(_statement(node) for node in group))
+    unit = Unit(group[0].lineno, tuple(part for node in group for part in _statements(node)))
     return dict.fromkeys(range(unit.line, last + 1), unit)
 
 
@@ -112,10 +123,46 @@ def _lambdas(tree: ast.AST) -> Iterator[tuple[int, Unit]]:
     found: dict[int, list[Statement]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Lambda):
-            made = Statement(tuple(_reads([node.body])), (), returned=_texts(node.body))
-            found.setdefault(node.lineno, []).append(made)
+            found.setdefault(node.lineno, []).extend(_returns(node.body))
     for line, statements in found.items():
         yield line, Unit(line, tuple(statements))
+
+
+def _defaults(tree: ast.AST) -> Iterator[tuple[int, dict[str, float]]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            given = node.args
+            plain = [*given.posonlyargs, *given.args]
+            pairs = [
+                *zip(reversed(plain), reversed(given.defaults), strict=False),
+                *zip(given.kwonlyargs, given.kw_defaults, strict=True),
+            ]
+            numbers = {
+                argument.arg: default.value
+                for argument, default in pairs
+                if isinstance(default, ast.Constant) and isinstance(default.value, float)
+            }
+            yield min(part.lineno for part in (node, *node.decorator_list)), numbers
+
+
+def _statements(node: ast.stmt) -> Iterator[Statement]:
+    """Yield a statement; one for each part of `a, b = c, d` and of `return c, d`."""
+    match node:
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)) if len(
+            targets
+        ) == len(values) and not any(isinstance(part, ast.Starred) for part in (*targets, *values)):
+            for target, value in zip(targets, values, strict=True):
+                yield replace(_assignment([target], value), is_part=True)
+        case ast.Return(value=value) if value:
+            yield from _returns(value)
+        case _:
+            yield _statement(node)
+
+
+def _returns(value: ast.expr) -> Iterator[Statement]:
+    parts = value.elts if isinstance(value, ast.Tuple) else [value]
+    for part in parts:
+        yield replace(_assignment([], part), returned=ast.unparse(part), is_part=len(parts) > 1)
 
 
 def _statement(node: ast.stmt) -> Statement:
@@ -134,9 +181,6 @@ def _statement(node: ast.stmt) -> Statement:
             targets = [item.optional_vars for item in items if item.optional_vars]
             reads = _reads([item.context_expr for item in items])
             return Statement(tuple(reads), tuple(_writes(targets)))
-        case ast.Return(value=value) if value:
-            made = _assignment([], value)
-            return Statement(made.reads, made.writes, returned=_texts(value))
         case ast.If(test=test) | ast.While(test=test):
             return _assignment([], test)
         case ast.Match(subject=subject):
@@ -152,11 +196,6 @@ def _assignment(targets: Sequence[ast.expr], value: ast.expr) -> Statement:
     inner = [node.target for node in ast.walk(value) if isinstance(node, ast.NamedExpr)]
     reads = [*_reads([value]), *_reads(_indices(targets))]
     return Statement(tuple(reads), tuple(_writes([*targets, *inner])))
-
-
-def _texts(value: ast.expr) -> tuple[str, ...]:
-    parts = value.elts if isinstance(value, ast.Tuple) else [value]
-    return tuple(ast.unparse(part) for part in parts)
 
 
 def _writes(targets: Sequence[ast.expr]) -> Iterator[Path]:
@@ -200,6 +239,8 @@ def _read(node: ast.AST, is_called: bool) -> Iterator[Path]:
             inner = inner.value
         yield from _read(inner, is_called=False)
     elif isinstance(node, ast.Call):
+        if getattr(node.func, "attr", getattr(node.func, "id", "")) in _ASK_FOR_THE_SHAPE:
+            return
         yield from _read(node.func, is_called=True)
         for argument in (*node.args, *node.keywords):
             yield from _read(argument, is_called=False)

@@ -38,6 +38,7 @@ class Reached:
     rest: int  # how many steps are left
     owner: Any = None  # whose attribute or item the value is
     key: Any = None  # under which
+    step: str | Index | None = None  # the first step that is left, of an array
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def reach(path: Path, names: Names, view: View) -> Reached | None:
     for taken, step in enumerate(path.steps):
         rest = len(path.steps) - taken
         if view(value) is not None and step != "grad":
-            return Reached(value, name, rest, owner, key)
+            return Reached(value, name, rest, owner, key, step)
         if isinstance(step, str):
             after, text, step_key = attribute(value, step), f"{name}.{step}", step
         else:
@@ -97,7 +98,10 @@ def attribute(value: Any, name: str) -> Any:
         return MISSING
     if isinstance(value, types.ModuleType):
         return MISSING
-    return getattr(value, name, MISSING)
+    try:
+        return getattr(value, name, MISSING)
+    except RuntimeError:  # a tensor of PyTorch within vmap has no data
+        return MISSING
 
 
 def is_tensor_like(value: Any) -> bool:

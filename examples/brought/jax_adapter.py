@@ -26,7 +26,7 @@ class JaxModel:
 
     def __init__(self, function, params):
         self.function, self.params = function, params
-        self.file = inspect.unwrap(function).__code__.co_filename
+        self.file = inspect.unwrap(getattr(function, "func", function)).__code__.co_filename
 
     def state_dict(self):
         """Return the parameters by name."""

@@ -29,7 +29,7 @@ def last_softmax(x: torch.Tensor) -> torch.Tensor:
     return x.softmax(-1)
 
 
-class Square(torch.autograd.Function):
+class TimesItself(torch.autograd.Function):
     """Its backward forgets x."""
 
     @staticmethod
@@ -66,13 +66,13 @@ def test_a_missing_term_is_told_by_both_witnesses_with_three_numbers() -> None:
 
 
 def test_the_reference_may_be_the_one_that_is_wrong() -> None:
-    check = check_op(lambda x: x * x, X, reference=Square.apply)
+    check = check_op(lambda x: x * x, X, reference=TimesItself.apply)
     assert faults(check)["dx"].startswith("the reference is wrong here")
 
 
 def test_without_a_function_of_pytorch_a_finite_difference_is_left() -> None:
-    check = check_op(Square.apply, X)
-    assert check.op == "Square"
+    check = check_op(TimesItself.apply, X)
+    assert check.op == "TimesItself"
     assert "finite difference" in faults(check)["dx"]
     assert "name one by reference=" in check.reference
 

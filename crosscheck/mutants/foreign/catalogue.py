@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from crosscheck.mutants.foreign import engine, numpy_by_hand, pytorch
+import importlib.util
+
+from crosscheck.mutants.foreign import engine, jax, numpy_by_hand, pytorch
 from crosscheck.mutants.foreign.bug import Bug
+
+JAX = "JAX"
 
 FAMILIES: dict[str, tuple[Bug, ...]] = {
     "NumPy by hand": numpy_by_hand.BUGS,
     "PyTorch": pytorch.BUGS,
     "tensor engine": engine.BUGS,
+    JAX: jax.BUGS,
 }
 CATALOGUE: tuple[Bug, ...] = tuple(bug for bugs in FAMILIES.values() for bug in bugs)
+
+
+def has_jax() -> bool:
+    """Whether JAX is installed: without it, the bugs of its family cannot be planted."""
+    return importlib.util.find_spec("jax") is not None
 
 
 def family_of(bug: Bug) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from crosscheck.choices import FOREIGN_HONEST_RUNS
 from crosscheck.mutants.foreign.bug import Bug
-from crosscheck.mutants.foreign.catalogue import CATALOGUE
+from crosscheck.mutants.foreign.catalogue import CATALOGUE, JAX, family_of, has_jax
 from crosscheck.mutants.foreign.trial import Result, honest_run, judge_bug
 from crosscheck.threads import few_threads
 
@@ -93,8 +93,11 @@ def score(
     honest_runs: int = FOREIGN_HONEST_RUNS,
     progress: Callable[[], None] = lambda: None,
 ) -> ForeignScore:
-    """Plant each bug and judge what is said; then run without any. progress: called after each."""
-    tasks: list[Task] = [(bug, seed) for bug in bugs]
+    """Plant each bug and judge what is said; then run without any. progress: called after each.
+
+    Without JAX, its bugs are left out.
+    """
+    tasks: list[Task] = [(bug, seed) for bug in bugs if has_jax() or family_of(bug) != JAX]
     tasks += range(seed, seed + honest_runs)
     results: list[Result] = []
     alarms: list[str] = []

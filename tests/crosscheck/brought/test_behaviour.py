@@ -15,7 +15,6 @@ from torch.nn import functional as F
 
 from crosscheck.brought.adapted import (
     adapted,
-    logits_of,
     output_named,
     parts_of,
     require_one_tensor,
@@ -104,19 +103,12 @@ def test_dropout_is_off_and_that_is_said() -> None:
     assert model.training
 
 
-@pytest.mark.parametrize(
-    ("model", "said"),
-    [
-        (Casts(), "computes in float32 inside"),
-        (OnlyFloat32(), "runs in float32 alone"),
-        (ReturnsFloat32(), "computes in float32 inside"),
-    ],
-)
-def test_float32_in_the_code_is_said_once_and_judged_in_float32(model: Any, said: str) -> None:
+@pytest.mark.parametrize("model", [Casts(), OnlyFloat32(), ReturnsFloat32()])
+def test_float32_in_the_code_is_said_once_and_judged_in_float32(model: Any) -> None:
     found = examine(model, Batch(X), "both", "Block")
     assert found.dtype == "float32"
     (note,) = found.notes
-    assert note.startswith(f"Block {said}")
+    assert note.startswith("Block computes in float32, since that is written into its code: it is")
     assert examine(model, Batch(X), "float32", "Block").notes == []
     with pytest.raises(ValueError, match="cannot be judged in float64"):
         examine(model, Batch(X), "float64", "Block")
@@ -204,12 +196,12 @@ def test_an_output_of_several_tensors_is_told_with_their_names() -> None:
         output_named("hiden", "Block")(answer)
 
 
-def test_the_logits_stand_beside_a_loss() -> None:
-    logits, loss = torch.ones(2, 3), torch.tensor(1.0)
-    assert logits_of((logits, loss)) is logits
-    assert logits_of((logits, None)) is logits
-    both = (logits, logits)
-    assert logits_of(both) is both
+def test_of_a_tuple_the_only_part_with_axes_is_meant() -> None:
+    hidden = torch.ones(2, 3)
+    require_one_tensor((hidden, torch.tensor(1.0)), "Block")
+    require_one_tensor((hidden, None), "Block")
+    with pytest.raises(ValueError, match=r"a tuple with 0 \(2, 3\), 1 \(2, 3\): .* --output 0$"):
+        require_one_tensor((hidden, hidden), "Block")
 
 
 class Gives(Layer):
