@@ -15,6 +15,7 @@ from crosscheck.cuts.sources_of_lines import (
     cuts_off,
     defaults_of,
     hands_back,
+    is_alias,
     keeps,
     lines_around,
     names_set,
@@ -129,9 +130,10 @@ def _of_stand_in(value: Value, record: int, shown: int, case: Case) -> Segment:
     graph = case.graph
     segment = Segment(value, None, Slice(set(), {record}), is_shown=True)
     terms = [p for p in value.parents if case.values[p].backward]
-    called = len(graph.callers_of(record)) > len(graph.callers_of(shown))
-    forward_sum = value.call is not None and value.call.op == "add" and called
-    is_sum = len(terms) > 1 if value.backward else forward_sum
+    op = "" if value.call is None else value.call.op
+    is_sum = op in ("mul", "div") or (len(terms) > 1 if value.backward else op in ("add", "sub"))
+    if op == "add" and case.values[min(value.parents)].is_trivial:
+        is_sum = False  # a mask
     for place, weight, why in wiring_lines(record, shown, is_sum, graph):
         segment.add(place, weight, why)
     with_records = {r.place for r in graph.trace.records}
@@ -225,7 +227,8 @@ def _add_border(segment: Segment, case: Case) -> None:
         if record in graph.constant and not graph.is_given(record):
             segment.add(place, BORDER, "makes a constant that is read")
         elif name is not None and record not in graph.pairing.right:
-            changed = records[record].changed
+            changed = records[record].changed and not records[record].backward
+            changed |= records[record].changed and segment.value.backward
             why = f"makes {name}" + (", in the place of what was there" if changed else "")
             segment.add(place, CHANGES if changed else BORDER, why)
             if segment.value.backward and not records[record].backward and place is not None:
@@ -235,7 +238,10 @@ def _add_border(segment: Segment, case: Case) -> None:
         for source in graph.parents[record]:
             if source in graph.waypoints and source not in graph.pairing.right:
                 changed = records[source].changed and segment.value.backward
-                weight = CHANGES if changed else BORDER
+                forward = segment.value.backward and not records[source].backward
+                at = graph.place_of(source)
+                kept = forward and at is not None and keeps(at, "")
+                weight = CHANGES if changed else KEEPS if kept else BORDER
                 segment.add(graph.place_of(source), weight, f"makes {graph.waypoints[source]}")
         held = graph.pairing.right.get(record)
         if held is not None and not graph.is_given(record):
@@ -258,12 +264,16 @@ def _add_setters(segment: Segment, graph: Graph) -> None:
     }
     read: Counter[Place] = Counter()
     for place in [p for p in frontier if p is not None]:
-        setters = [p for p in setters_of(place) if p not in with_records and p.line < place.line]
+        setters = [
+            p
+            for p in setters_of(place)
+            if p.line < place.line and (p not in with_records or is_alias(p))
+        ]
         read.update(setters[-NEAREST:])
         for line in defaults_of(place):
             segment.add(line, SETS - 0.1, "sets a number that the segment reads")
     for setter, count in read.items():
-        common = count >= 2
+        common = count >= 2 and count == len(frontier)
         segment.add(
             setter, COMMON if common else SETS,
             "sets what several first wrong lines read" if common else "sets what the segment reads",
@@ -309,7 +319,7 @@ def _add_forward_lines(segment: Segment, case: Case) -> None:
                         graph.place_of(child), CHANGES,
                         f"changes {case.values[parent].name} in place, which the way back reads",
                     )  # fmt: skip
-    if segment.counterpart is None:
+    if segment.counterpart is None and not segment.is_shown:
         for record in sorted(holders | users):
             segment.add(graph.place_of(record), USES, f"uses {case.values[forward].name}, whose gradient is lost")
 

@@ -43,7 +43,7 @@ def keeps(place: Place, name: str) -> bool:
     """Whether a line keeps, or hands back, what has this name, for the way back."""
     text = text_of(place)
     kept = re.search(r"\b(save_for_backward|cache\w*|saved|return|ctx|self)\b", text)
-    return kept is not None and reads(place, name)
+    return kept is not None and (not name or reads(place, name))
 
 
 def hands_back(place: Place, name: str) -> bool:
@@ -56,6 +56,11 @@ def passes_through(place: Place) -> bool:
     found = re.fullmatch(r"\s*return ([A-Za-z_]\w*)\s*", text_of(place))
     first, _ = _function(place)
     return found is not None and found[1] in NAME.findall(linecache.getline(place.file, first))
+
+
+def is_alias(place: Place) -> bool:
+    """Whether a line gives another name to what there is."""
+    return re.fullmatch(r"\s*\w+ = [\w.]+\s*", text_of(place)) is not None
 
 
 def names_set(place: Place) -> set[str]:

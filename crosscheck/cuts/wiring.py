@@ -28,7 +28,7 @@ def wiring_lines(
     record = _nearest_alike(record, shown, graph)
     chain = [record, *_alike_before(record, graph)]
     anew = _made_anew(chain, graph)
-    users = _stack(shown, graph)
+    users = _stack(_reader(record, shown, graph), graph)
     makers = _stack(anew if anew is not None else record, graph)
     common = next(
         ((m, u) for u in range(len(users)) for m in range(len(makers))
@@ -87,6 +87,18 @@ def _nearest_alike(record: int, shown: int, graph: Graph) -> int:
         level = [p for i in level for p in graph.parents[i] if p not in seen]
         seen |= set(level)
     return record
+
+
+def _reader(record: int, shown: int, graph: Graph) -> int:
+    """The record that was computed from this one at once, on the shortest way to `shown`."""
+    level, seen = [shown], {shown}
+    while level:
+        for index in level:
+            if record in graph.parents[index]:
+                return index
+        level = [p for i in level for p in graph.parents[i] if p not in seen]
+        seen |= set(level)
+    return shown
 
 
 def _alike_before(record: int, graph: Graph) -> Iterator[int]:
