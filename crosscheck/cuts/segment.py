@@ -280,6 +280,27 @@ def _add_setters(segment: Segment, graph: Graph) -> None:
         )  # fmt: skip
 
 
+def _stops_near(holders: set[int], graph: Graph) -> list[int]:
+    """The records through which no gradient comes back to a value, or from it to the one before.
+
+    They stand between it and the next values of the reference. Where its gradient has arrived,
+    only those after it matter.
+    """
+    records = graph.trace.records
+    arrived = any(record.value in holders for record in records)
+    near, todo = set(holders), list(holders)
+    while todo:
+        record = todo.pop()
+        is_next = record in graph.pairing.right and record not in holders
+        after = () if is_next else graph.children[record]
+        before = () if arrived or is_next else graph.parents[record]
+        for other in (*after, *(p for p in before if not graph.is_right(p))):
+            if other not in near and not records[other].backward:
+                near.add(other)
+                todo.append(other)
+    return sorted(record for record in near if records[record].stops)
+
+
 def _add_forward_lines(segment: Segment, case: Case) -> None:
     """For a backward birth: the forward lines with the value that the gradient belongs to.
 
@@ -301,6 +322,9 @@ def _add_forward_lines(segment: Segment, case: Case) -> None:
         place = graph.place_of(record)
         if place is not None and cuts_off(place):
             segment.add(place, CUT if record in holders else CUT_NEAR, why)
+    for record in _stops_near(holders, graph):
+        near = any(child in graph.pairing.right for child in graph.children[record])
+        segment.add(graph.place_of(record), CUT if near else CUT_NEAR, why)
     names = {records[i].name for i in holders}
     nearby = {line for p in around if p is not None for line in lines_around(p)}
     close = {p.line + step for p in around if p is not None for step in (0, -1, -2)}

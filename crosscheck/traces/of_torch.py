@@ -89,7 +89,7 @@ class _Recorder:
     def ends_with(self, output: Any) -> None:
         """The model has returned this."""
         self.output = self.functions.record_of(output, "output")
-        self.graph.listen(output)
+        self.graph.listen(output, self.output)
         self.book.backward = True
 
     def finish(self) -> None:

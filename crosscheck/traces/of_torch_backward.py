@@ -81,11 +81,15 @@ class Graph:
         self.note(tensor, index, made)
         return index
 
-    def listen(self, output: Any) -> None:
-        """Write down what flows back from this output."""
-        if output.grad_fn is None:
+    def listen(self, output: Any, index: int) -> None:
+        """Write down what flows back from this output, which has that record."""
+        if not output.requires_grad:
             return
-        self.flow.root = self._slot(output)
+        self.flow.root = root = self._slot(output)
+        self.flow.values.setdefault(root, index)
+        if output.grad_fn is None:  # the model returns a leaf as it is
+            output.register_hook(self._arriving_at_leaf(root))
+            return
         pending, seen = [output.grad_fn], {id(output.grad_fn)}
         while pending:
             node = pending.pop()
@@ -138,6 +142,12 @@ class Graph:
                 for i, gradient in enumerate(gradients)
                 if gradient is not None
             ]
+
+        return arrived
+
+    def _arriving_at_leaf(self, slot: Slot) -> Callable[[Any], None]:
+        def arrived(gradient: Any) -> None:
+            self.flow.arrives(slot, gradient, NOWHERE)
 
         return arrived
 

@@ -238,3 +238,33 @@ def test_lines_that_ran_are_in_order_of_their_first_run() -> None:
     positions = [lines.index(line_of(text)) for text in wanted]
     assert positions == sorted(positions)
     assert len(lines) == len(set(lines))
+
+
+def test_a_layer_of_pytorchs_own_is_traced_in_its_own_file_but_not_beside_the_users() -> None:
+    layer = nn.TransformerEncoderLayer(C, 2, 7, batch_first=True)
+    for model, folder in ((layer, Path(nn.__file__).parent), (nn.Sequential(Strange()), None)):
+        trace = trace_run(model, batch_of(Strange), **HOW)
+        assert trace is not None
+        assert trace.output is not None
+        places = [record.place for record in trace.records if record.place is not None]
+        assert places
+        for place in places:
+            assert folder in Path(place.file).parents if folder else place.file == FILE
+
+
+@pytest.mark.parametrize("name", ["input", "weight"])
+def test_a_model_that_returns_what_it_was_given(name: str) -> None:
+    class Returning(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.linspace(0, 1, C))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x if name == "input" else self.weight
+
+    trace = trace_run(Returning(), batch_of(Strange), **HOW)
+    assert trace is not None
+    assert trace.output == trace.given[name]
+    assert trace.dout is not None
+    assert trace.records[trace.dout].value == trace.given[name]
+    assert len(trace.records) == 3  # the input, the weight, and dout
