@@ -20,6 +20,7 @@ from crosscheck.brought.behaviour import (
     precision_of,
     raw_output_of,
     require_finite_weights,
+    shortened,
 )
 from crosscheck.brought.bring import Brought, bring
 from crosscheck.brought.construct import Maker, parameters_of
@@ -148,13 +149,12 @@ def _ready(
 ) -> tuple[Any, str, list[str]]:  # fmt: skip
     """Return the model as it is called, the precisions that it can be judged in, and notes."""
     model = _one_output(model, brought, inputs, output, dtype)
+    found = examine(model, Batch(shortened(model, inputs)), dtype, brought.who)
     options, notes = mask_options(
-        model, brought.forward, request.mask, inputs, request.seed, brought.who
+        found.model, brought.forward, request.mask, inputs, request.seed, brought.who
     )
-    if options:
-        model = adapted(model, options=options)
-    found = examine(model, Batch(inputs), dtype, brought.who)
-    return found.model, found.dtype, notes + found.notes
+    model = adapted(found.model, options=options) if options else found.model
+    return model, found.dtype, found.notes + notes
 
 
 def _runnable(brought: Brought) -> tuple[Any, list[str]]:

@@ -18,14 +18,16 @@ import numpy as np
 import torch
 from crosscheck.brought.adapted import adapted
 from crosscheck.brought.asis import as_built
-from crosscheck.brought.behaviour import output_of
+from crosscheck.brought.behaviour import output_of, shortened
 from crosscheck.brought.masked import hidden_keys, is_causal, mixes_sequences
 from crosscheck.brought.sizes import Sizes
 from crosscheck.distance import RELATIVE, relative_error
 from crosscheck.maps import pairing as pairings
 from crosscheck.masks import CAUSAL, layer_masks, model_masks
-from crosscheck.runs import Batch
+from crosscheck.runs import COTANGENT, Batch
 from crosscheck.sides import TORCH, Array
+from crosscheck.traces.trace import Trace
+from crosscheck.traces.tracing import trace_run
 from crosscheck.weights import get_weights, ties
 from torch.nn import functional as F
 
@@ -36,25 +38,29 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
 }
 CLOSE = {"float64": RELATIVE, "float32": 1e-4}  # outputs that are equal but for rounding
 LAYER, LANGUAGE_MODEL = "torch.nn.TransformerEncoderLayer", "the language model"
-# How many of the reference's values a run of the model shows, as a share of 1; None if unknown.
-Shared = Callable[[pairings.Pairing, Batch], float | None]
+# How many of the reference's values the model's run shows, as a share of 1.
+Shared = Callable[[Trace, pairings.Pairing, Batch], float]
 
 
 @dataclass(frozen=True)
 class Candidate:
     """One form that the reference can have."""
 
-    make: Callable[[], Any]
+    make: Callable[[tuple[int, ...]], Any]  # from the shape of the input
     words: str  # "pre-norm, gelu, causal"
+    activation: str  # one of ACTIVATIONS
+    is_likely: bool  # whether the model hides the future just as this form does
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The reference that was chosen, paired with the model."""
+    """A reference, paired with the model."""
 
     reference: Any
     pairing: pairings.Pairing
     said: str  # which it is, and why
+    candidate: Candidate
+    apart: float  # how far its output is from the model's, relative
 
 
 def choose_reference(
@@ -77,8 +83,9 @@ def choose_reference(
     """
     sizes = as_built(model, sizes, given)
     name = LANGUAGE_MODEL if batch.inputs.dtype.kind in "iu" else LAYER
-    trials = _Trials(model, batch, sizes.seed, dtype, name)
-    candidates = list(_candidates(model, batch.inputs, sizes, mask))
+    short = Batch(shortened(model, batch.inputs))
+    trials = _Trials(model, short, sizes.seed, dtype, name)
+    candidates = list(_candidates(model, short.inputs, sizes, mask))
     for candidate in candidates:  # under one map, which is quick; it may be the wrong one
         if trials.fits(candidate, trials.known or weights):
             break
@@ -91,11 +98,13 @@ def choose_reference(
             f"compare: no reference is named, and {name} does not fit {who}{trials.refused}: name "
             "a reference, such as torch.nn:MultiheadAttention or a file of your own"
         )
-    apart, choice = trials.tried[-1]
-    if apart <= CLOSE[dtype]:
+    choice = trials.tried[-1]
+    if choice.apart <= CLOSE[dtype]:
         said = f"{choice.said}: under the same weights its outputs are those of {who}"
-        return replace(choice, said=said)
-    return _nearest(trials.tried, batch, shared, who)
+        choice = replace(choice, said=said)
+    else:
+        choice = _nearest(trials.tried, short, sizes.seed, shared, who)
+    return replace(choice, reference=choice.candidate.make(batch.inputs.shape))
 
 
 @dataclass
@@ -107,13 +116,13 @@ class _Trials:
     seed: int
     dtype: str
     name: str
-    tried: list[tuple[float, Choice]] = field(default_factory=list)
+    tried: list[Choice] = field(default_factory=list)
     refused: str = ""  # why the first candidate that does not fit does not, in brackets
     known: dict[str, str] | None = None  # the first map that was found, for the other candidates
 
     def fits(self, candidate: Candidate, weights: Any) -> bool:
         """Whether this candidate has the model's outputs. One that cannot be paired is left out."""
-        reference = candidate.make()
+        reference = candidate.make(self.batch.inputs.shape)
         try:
             pair = pairings.pair_weights(self.model, reference, self.batch, weights, seed=self.seed)
             _require_matrices(pair)
@@ -123,32 +132,66 @@ class _Trials:
         if pair.redrawn and self.known is None:
             self.known = pair.map.to_dict()
         apart = _apart(pair, self.batch, self.dtype)
-        self.tried.append((apart, Choice(reference, pair, f"{self.name}, {candidate.words}")))
+        said = f"{self.name}, {candidate.words}"
+        self.tried.append(Choice(reference, pair, said, candidate, apart))
         return apart <= CLOSE[self.dtype]
 
 
 def _nearest(
-    tried: list[tuple[float, Choice]], batch: Batch, shared: Shared | None, who: str
+    choices: list[Choice], batch: Batch, seed: int, shared: Shared | None, who: str
 ) -> Choice:
-    """Choose among references of which none gives the model's outputs."""
-    nearest = sorted(tried, key=lambda trial: trial[0])
-    choices = [choice for _, choice in nearest]
-    shares = [shared(c.pairing, batch) if shared else None for c in choices]
-    known = [share for share in shares if share is not None]
-    if len(known) < len(choices):
-        said = (
-            f"{choices[0].said}: its outputs come nearest to those of {who}, and none is the same"
-        )
-        return replace(choices[0], said=said)
-    first, *others = sorted(range(len(choices)), key=lambda i: -known[i])
-    best = choices[first]
-    said = (
-        f"{best.said}: no form has the outputs of {who}; this one shares {known[first]:.0%} of its "
-        "values with it"
-    )
-    if others:
-        said += f", the next ({_form(choices[others[0]])}) {known[others[0]]:.0%}"
-    return replace(best, said=said)
+    """Choose among references of which none has the model's outputs."""
+    shares: list[float] = []
+    seen: set[str] = set()
+    traces: dict[Any, Trace | None] = {}
+    for choice in choices:
+        pair = choice.pairing
+        same = (tuple(pair.map.to_dict().items()), tuple(pair.map.places))  # so are the weights
+        if same not in traces:
+            traces[same] = trace_run(pair.model, batch, loss=COTANGENT, seed=seed)
+            seen |= _activations_in(traces[same])
+        trace = traces[same]
+        if shared is not None and trace is not None:
+            shares.append(shared(trace, pair, batch))
+    known = len(shares) == len(choices)
+
+    def rank(number: int) -> tuple[Any, ...]:
+        choice = choices[number]
+        form = choice.candidate
+        share = -round(shares[number], 2) if known else 0
+        return share, not form.is_likely, form.activation not in seen, choice.apart
+
+    first, *others = sorted(range(len(choices)), key=rank)
+    said = f"{choices[first].said}: no form has the outputs of {who}"
+    if known:
+        said += f"; this one shares {shares[first]:.0%} of its values with it"
+    if known and others:
+        form = choices[others[0]].candidate.words
+        said += f", the next ({form}) {shares[others[0]]:.0%}"
+    return replace(choices[first], said=said)
+
+
+def _activations_in(trace: Trace | None) -> set[str]:
+    """The activations by which one array of a run was made of another."""
+    if trace is None:
+        return set()
+    pairs = [(trace.records[i], made) for made in trace.records for i in made.sources]
+    found = set()
+    for x, y in pairs:
+        if y.backward or x.shape != y.shape or len(x.shape) < 3:
+            continue
+        if x.index not in trace.arrays or y.index not in trace.arrays:
+            continue  # to fetch them would be another run
+        given, made = torch.from_numpy(trace.arrays[x.index]), trace.arrays[y.index]
+        if not given.is_floating_point():
+            continue
+        names = [
+            name
+            for name, function in ACTIVATIONS.items()
+            if relative_error(function(given).numpy(), made) < RELATIVE
+        ]
+        found |= set(names) if len(names) == 1 else set()  # all of them make zeros of zeros
+    return found
 
 
 def _require_matrices(pair: pairings.Pairing) -> None:
@@ -157,10 +200,6 @@ def _require_matrices(pair: pairings.Pairing) -> None:
     lacking = [row for row in matrices if row in pair.map.left_out]
     if 2 * len(lacking) >= len(matrices):
         raise ValueError(f"weights: it has no {', '.join(lacking[:2])}")
-
-
-def _form(choice: Choice) -> str:
-    return choice.said.partition(", ")[2]
 
 
 def _apart(pair: pairings.Pairing, batch: Batch, dtype: str) -> float:
@@ -191,21 +230,22 @@ def _candidates(model: Any, inputs: Array, sizes: Sizes, mask: str | None) -> It
         if tokens_first:
             said.append("with the tokens on the first axis: (T, B, C)")
         if not tokens:
-            layer = partial(_layer, sizes, inputs, mask, hides_future, tokens_first, form)
-            yield Candidate(layer, ", ".join(said))
+            layer = partial(_layer, sizes, mask, hides_future, tokens_first, form)
+            yield Candidate(layer, ", ".join(said), activation, hides_future == likely)
             continue
         for more, words in _language_forms(model, sizes, inputs):
-            make = partial(_language_model, sizes, inputs, mask, hides_future, {**form, **more})
-            yield Candidate(make, ", ".join([*said, *words]))
+            make = partial(_language_model, sizes, mask, hides_future, {**form, **more})
+            said_of_it = ", ".join([*said, *words])
+            yield Candidate(make, said_of_it, activation, hides_future == likely)
 
 
 def _layer(
     sizes: Sizes,
-    inputs: Array,
     mask: str | None,
     causal: bool,
     tokens_first: bool,
     form: dict[str, Any],
+    shape: tuple[int, ...],
 ) -> Any:
     """Make PyTorch's layer, which is given its mask by itself."""
     layer = torch.nn.TransformerEncoderLayer(
@@ -217,17 +257,17 @@ def _layer(
         norm_first=form["norm_first"],
         batch_first=True,
     )
-    shape = inputs.shape[1::-1] if tokens_first else inputs.shape[:2]
-    options = layer_masks(mask, shape, sizes.seed) if mask is not None else {}
+    sequences = (shape[1], shape[0]) if tokens_first else (shape[0], shape[1])  # (B, T)
+    options = layer_masks(mask, sequences, sizes.seed) if mask is not None else {}
     if causal and "src_mask" not in options:
-        options = {**options, "src_mask": hidden_keys("causal", shape, 0)[0]}
+        options = {**options, "src_mask": hidden_keys("causal", sequences, 0)[0]}
     if not options and not tokens_first:
         return layer
     return adapted(layer, options=options, tokens_first=tokens_first)
 
 
 def _language_model(
-    sizes: Sizes, inputs: Array, mask: str | None, causal: bool, form: dict[str, Any]
+    sizes: Sizes, mask: str | None, causal: bool, form: dict[str, Any], shape: tuple[int, ...]
 ) -> Any:
     """Make the language model, which is given its mask by itself."""
     model = TORCH.models.TransformerLanguageModel(
@@ -235,9 +275,9 @@ def _language_model(
         nhead=sizes.heads,
         dim_feedforward=sizes.feed_forward,
         dropout=0.0,
-        **form,
+        **{**form, "context": form["context"] or shape[1]},
     )
-    masks = model_masks(mask, inputs.shape[:2], sizes.seed) if mask is not None else {}
+    masks = model_masks(mask, (shape[0], shape[1]), sizes.seed) if mask is not None else {}
     return adapted(model, options={**masks, "is_causal": causal})
 
 
@@ -253,7 +293,7 @@ def _language_forms(
     learned = [row for row in rows if row >= inputs.shape[1]]
     settled: dict[str, Any] = {
         "vocab_size": vocabulary,
-        "context": min(learned, default=inputs.shape[1]),
+        "context": min(learned) if learned else None,
         "num_layers": _blocks(shapes, sizes),
         "tie_weights": bool(ties(model)),
         "position": "learned" if learned else "sinusoidal",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from crosscheck.maps.pairing import Pairing
     from crosscheck.report import Report
     from crosscheck.runs import Batch
+    from crosscheck.traces.trace import Trace
 
 
 def _shape(
@@ -140,16 +141,12 @@ def _compare(request: Request, console: Console, save: Any, save_map: Path | Non
 
 
 def _shared(seed: int) -> Shared:
-    """Return what tells how many of a reference's values a model's run has."""
-    from crosscheck.cuts.cuts import paired_share
+    """Return what tells how many of a reference's values a run of the model has."""
+    from crosscheck.cuts import paired_share
     from crosscheck.cuts.of_models import taped
     from crosscheck.runs import COTANGENT
-    from crosscheck.traces.tracing import trace_run
 
-    def share(pairing: Pairing, batch: Batch) -> float | None:
-        trace = trace_run(pairing.model, batch, loss=COTANGENT, seed=seed)
-        if trace is None:
-            return None
+    def share(trace: Trace, pairing: Pairing, batch: Batch) -> float:
         return paired_share(trace, taped(pairing.reference, batch, loss=COTANGENT, seed=seed)[1])
 
     return share

@@ -166,8 +166,6 @@ class _Ids:
 def _chosen(seat: Seat, shape: Shape, sizes: Sizes, habit: Habit) -> str:
     """Return the spelling that goes with a habit best."""
     ways = seat.spellings(shape, sizes)
-    if seat.spelling in ways:
-        return seat.spelling
     if len(atoms(ways[0])) > 2:
         turn = habit.turn % len(ways)
         ways = ways[turn:] + ways[:turn]

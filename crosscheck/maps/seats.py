@@ -33,7 +33,7 @@ class Seat:
         ways = fitting(self.job, shape, sizes)
         if self.matrices:
             ways = [way for way in ways if orientation(self.job, way) in ("", self.matrices)]
-        return sorted(ways, key=lambda way: way != self.spelling)
+        return [self.spelling] if self.spelling in ways else ways
 
 
 @dataclass(frozen=True)

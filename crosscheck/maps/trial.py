@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ class Trials:
         self.batch = batch
         self.is_fixed = is_fixed
         self.drawn = get_weights(reference)
+        self.shapes = {name: array.shape for name, array in get_weights(model).items()}
         self.outputs: dict[tuple[str, ...], Array] = {}  # the reference's, by the neutral rows
 
     def give(self, weight_map: WeightMap) -> tuple[str, ...]:
@@ -90,31 +91,38 @@ def chosen(
 ) -> tuple[WeightMap, tuple[str, ...]]:
     """Return the map that makes the outputs equal, or else the best; say if none does.
 
-    Raises ValueError if several do, where names do not tell them apart; and if none does, and both
-    models have matrices without a partner.
+    The only map is not tried. Raises ValueError if several do, where names do not tell them apart;
+    and if none does, and both models have matrices without a partner.
     """
+    others = list(islice(found.others, 1)) if found.certain else []
+    if found.certain and not others:
+        require_partners(found.first, trials.shapes)
+        return found.first, ()  # there is no choice
     tried: list[tuple[float, WeightMap, bool]] = []
-    for weight_map, is_usual in chain([(found.first, True)], found.others):
+    for weight_map, is_usual in chain([(found.first, True)], others, found.others):
         tried.append((trials.distance(weight_map), weight_map, is_usual))
         if found.certain and tried[-1][0] <= EXACT:
-            return weight_map, ()
-    equal = [weight_map for distance, weight_map, _ in tried if distance <= EXACT]
-    equal = equal or [weight_map for distance, weight_map, _ in tried if distance <= EQUAL]
+            break
+    equal = [(made, usual) for distance, made, usual in tried if distance <= EXACT]
+    equal = equal or [(made, usual) for distance, made, usual in tried if distance <= EQUAL]
     if len(equal) > 1 and not found.certain:
-        raise ValueError(_undecided(equal))
+        raise ValueError(_undecided([weight_map for weight_map, _ in equal]))
     if equal:
-        return equal[0], ()
-    require_partners(
-        found.first, {name: array.shape for name, array in get_weights(trials.model).items()}
-    )
-    if len(tried) == 1:
-        return found.first, ("under this map the outputs differ",)
+        weight_map, is_usual = equal[0]
+        return weight_map, () if is_usual else (_unusual(weight_map, found.first),)
+    require_partners(found.first, trials.shapes)
     none = f"none of {len(tried)} maps that were tried makes the outputs equal"
     if score is None:
         _, nearest, _ = min((t for t in tried if t[2]), key=lambda t: t[0])
         return nearest, (f"{none}; this one is the nearest of the usual ones",)
     best = trials.best([weight_map for _, weight_map, _ in tried], score)
     return best, (f"{none}; under this one most values on the way agree",)
+
+
+def _unusual(weight_map: WeightMap, usual: WeightMap) -> str:
+    texts = weight_map.expressions
+    words = [f"{n} is {text}" for n, text in texts.items() if text != usual.expressions.get(n)]
+    return f"the outputs are equal only where the entries lie unusually: {listed(words, '; ')}"
 
 
 def _undecided(equal: list[WeightMap]) -> str:

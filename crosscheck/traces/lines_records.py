@@ -143,7 +143,8 @@ class Writer:
         statements = activation.unit.statements if activation.unit else ()
         pairs = zip(statements, activation.reads, strict=True)
         said = [(s.returned, reads | activation.returned) for s, reads in pairs if s.returned]
-        if isinstance(returned, tuple) and len(returned) == len(said) > 1:
+        are_parts = any(s.is_part and s.returned for s in statements)
+        if are_parts and isinstance(returned, tuple) and len(returned) == len(said):
             return [(value, *part) for value, part in zip(returned, said, strict=True)]
         texts = ", ".join(text for text, _ in said) or activation.frame.f_code.co_name
         return [(returned, texts, activation.sources)]

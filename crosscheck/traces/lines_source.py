@@ -160,9 +160,9 @@ def _statements(node: ast.stmt) -> Iterator[Statement]:
 
 
 def _returns(value: ast.expr) -> Iterator[Statement]:
-    parts = value.elts if isinstance(value, ast.Tuple) else [value]
-    for part in parts:
-        yield replace(_assignment([], part), returned=ast.unparse(part), is_part=len(parts) > 1)
+    is_tuple = isinstance(value, ast.Tuple)
+    for part in value.elts if isinstance(value, ast.Tuple) else [value]:
+        yield replace(_assignment([], part), returned=ast.unparse(part), is_part=is_tuple)
 
 
 def _statement(node: ast.stmt) -> Statement:

@@ -85,8 +85,8 @@ def judge_bug(bug: Bug, seed: int = 0) -> Result:
         lines=len(ranked),
         to_blame=tuple(sorted(to_blame)),
         named=tuple(hits),
-        op="" if first is None else first.op,
-        operand="" if first is None else first.operand,
+        op=getattr(first,"op",""),
+        operand=getattr(first,"operand",""),
         error=error,
     )
 
@@ -97,7 +97,7 @@ def _hits(report: Report, bug: Bug, to_blame: frozenset[int], ops: set[str]) -> 
     for suspect in (report.first, *report.between):
         if suspect is not None and suspect.place.file == str(EXAMPLES / bug.file):
             line = suspect.place.line
-            right = line in to_blame or suspect.op.strip("_") in ops
+            right = line in to_blame or getattr(suspect,'op','').strip("_") in ops
             hits[line] = hits.get(line, False) or right
     return hits
 

@@ -147,9 +147,7 @@ class OneDictionary:
 
 
 WAYS: dict[str, Any] = {
-    "separate arguments": lambda: as_model(
-        (net, lambda dout, cache, W1, W2: net_back(dout, cache, W1, W2)), parameters=VALUES
-    ),
+    "separate arguments": lambda: as_model((net, net_back), parameters=VALUES),
     "a dictionary": lambda: as_model((with_dict, dict_back), parameters=VALUES),
     "the pair in the other order": lambda: as_model([dict_back, with_dict], parameters=VALUES),
     "arguments and results in the other order": lambda: as_model(
@@ -221,6 +219,7 @@ def test_a_trace_has_what_was_given_and_what_was_made(way: str) -> None:
         found = [x for x in held if x.shape == gradient.shape and np.allclose(x, gradient)]
         assert found, name
     assert all(source < record.index for record in trace.records for source in record.sources)
+    assert trace.notes == ()
     few = model.trace(X, FixedLoss(), [trace.output])
     assert list(few.arrays) == [trace.output]
     assert [r.place for r in few.records] == [r.place for r in trace.records]
@@ -261,6 +260,20 @@ def test_weights_are_exact(change: Any, match: str) -> None:
     model = as_model((with_dict, dict_back), parameters=VALUES)
     with pytest.raises(ValueError, match=f"^compare: .*{match}"):
         model.load_state_dict(change(model.state_dict()))
+
+
+def test_a_run_that_raises_is_traced_as_far_as_it_came() -> None:
+    def backward(dout: Any, cache: Any) -> Any:
+        dhidden = dout @ VALUES["W2"].T
+        raise KeyError("W3", dhidden.shape)
+
+    model = as_model((with_dict, backward), parameters=VALUES)
+    with pytest.raises(KeyError):
+        model.linearize(X, "float64")[1](np.ones((B, O)))
+    trace = model.trace(X, FixedLoss())
+    assert trace.output is not None
+    assert trace.records[-1].name == "dhidden"
+    assert trace.notes == ("The traced run ended with KeyError: ('W3', (3, 5))",)
 
 
 def test_forward_only() -> None:

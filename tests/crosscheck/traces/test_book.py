@@ -91,3 +91,13 @@ def test_tensors_of_pytorch_are_arrays_where_the_book_is_told_so() -> None:
     book.tie(gradient, index)
     assert book.sources_of(x) == (index,)
     assert book.records[1].value == index
+
+
+def test_views_of_tensors_share_memory_too() -> None:
+    book = Book(view=lambda x: x.detach().numpy() if isinstance(x, torch.Tensor) else None)
+    x = torch.tensor(X)
+    row = x.T[1]
+    book.add("x", x, place=HERE)
+    book.add("row", row, place=HERE)
+    x += 1
+    assert [name for _, name in book.changed_arrays(near=x)] == ["row"]
