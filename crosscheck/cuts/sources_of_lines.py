@@ -15,7 +15,9 @@ CUTS = re.compile(
     r"\b(detach|no_grad|inference_mode|register_hook|stop_gradient|requires_grad_?|"
     r"set_grad_enabled)\b"
 )
-DATA = re.compile(r"\.data\b(?!\.(dtype|shape|ndim|size))")  # of a tensor; an engine's own lines have it everywhere
+DATA = re.compile(
+    r"\.data\b(?!\.(dtype|shape|ndim|size))"
+)  # of a tensor; an engine's own lines have it everywhere
 NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -122,7 +124,8 @@ def _engines(file: str, source: str) -> tuple[tuple[int, int], ...]:
     return tuple(
         (node.lineno, node.end_lineno or node.lineno)
         for node in ast.walk(_tree(source))
-        if isinstance(node, ast.ClassDef) and "self.data =" in (ast.get_source_segment(source, node) or "")
+        if isinstance(node, ast.ClassDef)
+        and "self.data =" in (ast.get_source_segment(source, node) or "")
     )
 
 
