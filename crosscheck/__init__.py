@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from crosscheck.comparison import compare as compare
     from crosscheck.foreign import ForeignModel as ForeignModel
     from crosscheck.judge import Verdict as Verdict
+    from crosscheck.one_op import OpCheck as OpCheck
+    from crosscheck.one_op import check_op as check_op
     from crosscheck.report import Report as Report
     from crosscheck.row import Comparison as Comparison
     from crosscheck.row import Row as Row
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "comparison": ("compare",),
     "judge": ("Verdict",),
+    "one_op": ("OpCheck", "check_op"),
     "report": ("Report",),
     "row": ("Comparison", "Row"),
     "runs": ("Batch",),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import torch
 from crosscheck.distance import distance
 from crosscheck.draws import Stream, draws
 from crosscheck.judge import ROUNDING
+from crosscheck.movable import Movable
 from crosscheck.runs import Batch, Run, run
 from crosscheck.sides import TORCH, Array, in_precision
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -81,7 +83,7 @@ class Amplification:
     """Runs of the reference in one precision, nearby. None is made before it is asked for."""
 
     def __init__(self, reference: Any, batch: Batch, *, dtype: str, loss: str, seed: int) -> None:
-        self._reference = reference  # a PyTorch model
+        self._reference = reference
         self._batch = batch
         self._dtype = dtype  # "float32" or "float64"
         self._loss = loss
@@ -89,10 +91,10 @@ class Amplification:
         self._made: list[Run] = []
 
     @functools.cached_property
-    def _copy(self) -> tuple[Any, dict[str, Array]]:
+    def _copy(self) -> tuple[Movable, dict[str, Array]]:
         """A copy of the reference in this precision, and its weights as they are."""
-        model = TORCH.copy(self._reference, self._dtype)
-        return model, {name: weight.copy() for name, weight in TORCH.memory(model).items()}
+        copied = Movable(self._reference, self._dtype)
+        return copied, {name: weight.copy() for name, weight in copied.weights.items()}
 
     @property
     def runs(self) -> Iterator[Run]:
@@ -117,12 +119,15 @@ class Amplification:
         return effect
 
     def _run(self, draw: int) -> Run:
-        model, weights = self._copy
-        for name, memory in TORCH.memory(model).items():
+        copied, weights = self._copy
+        for name, memory in copied.weights.items():
             memory[...] = moved(weights[name], draw)
         inputs = moved(in_precision(self._batch.inputs, self._dtype), draw)
         batch = dataclasses.replace(self._batch, inputs=inputs)
+        # Only PyTorch shows each number on its way. Of other engines the inputs and weights move.
         return run(
-            model, batch, dtype=self._dtype, loss=self._loss, seed=self._seed,
-            watch=lambda model, inputs: EveryNumberMoved(draw),
+            copied.model, batch, dtype=self._dtype, loss=self._loss, seed=self._seed,
+            watch=lambda model, inputs: (
+                EveryNumberMoved(draw) if isinstance(model, torch.nn.Module) else nullcontext()
+            ),
         )  # fmt: skip

@@ -13,11 +13,14 @@ from typing import Any
 def only_tensor(answer: Any, kind: type, who: str) -> Any:
     """Return the floating tensor, of this kind, that a forward returned.
 
-    In a tuple or list, what stands beside it must be None: so (logits, None) is logits, but
-    (logits, loss) is an error. Raises TypeError for anything else.
+    In a tuple or list, what stands beside it must be no tensor, or a single number: so (logits,
+    loss) and (logits, caches) are logits, but (hidden, weights) is an error. Raises TypeError for
+    anything else.
     """
     if isinstance(answer, tuple | list):
         given = [x for x in answer if x is not None]
+        if len(given) > 1:
+            given = [x for x in given if isinstance(x, kind) and tuple(getattr(x, "shape", ()))]
         answer = given[0] if len(given) == 1 else answer
     if not isinstance(answer, kind):
         raise TypeError(

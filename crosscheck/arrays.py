@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -64,3 +65,8 @@ def in_precision(array: Array, dtype: Any) -> Array:
 def with_arrays(options: Options, convert: Callable[[Array], Any]) -> dict[str, Any]:
     """Return a forward's options with the arrays among them converted."""
     return {n: convert(x) if isinstance(x, np.ndarray) else x for n, x in options.items()}
+
+
+def checksum(array: Array) -> int:
+    """Return a number that an array with other entries, or another order, has only by chance."""
+    return zlib.crc32(np.ascontiguousarray(array).data)

@@ -22,7 +22,7 @@ from crosscheck.text import CharacterTokenizer, Tokens, sample_batch, split
 from crosscheck.versions import versions
 from crosscheck.weights import copy_weights, randomize
 
-SCHEMA = 4
+SCHEMA = 5
 IGNORED = -100  # the target that cross-entropy does not count, on both sides
 
 

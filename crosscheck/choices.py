@@ -19,3 +19,4 @@ TRAINING = "training"  # the reproduction that trains
 PAPERS = (*AT_INITIALISATION, TRAINING)
 
 HONEST_RUNS = 200  # of `crosscheck mutants`: runs without a bug
+FOREIGN_HONEST_RUNS = 300  # the same with --foreign

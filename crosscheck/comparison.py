@@ -3,77 +3,100 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from crosscheck.amplification import Amplification
 from crosscheck.answers import is_wrong_call
-from crosscheck.called_rightly import require_equal_weights, require_sides
+from crosscheck.brought import as_model
+from crosscheck.called_rightly import require_sides
 from crosscheck.choices import DTYPES
-from crosscheck.distance import largest_gradient
-from crosscheck.excuses import excused, is_wrong_in_float32_only
+from crosscheck.distance import largest_difference, largest_gradient
 from crosscheck.forms import are_fast_forms_on
 from crosscheck.four_runs import Quartet, Rows, gradient_names
-from crosscheck.judge import FLOOR, Verdict
+from crosscheck.judge import FLOOR
+from crosscheck.located import located, located_exception
+from crosscheck.maps.pairing import NAME, Pairing, pair_weights
 from crosscheck.report import Report
 from crosscheck.row import Comparison
 from crosscheck.runs import COTANGENT, CROSS_ENTROPY, Batch, Run, run
 from crosscheck.sides import NUMPY, side_of
-from crosscheck.tape import (
-    first_not_finite,
-    is_of_engine,
-    localise,
-    localise_rounding,
-)
+from crosscheck.tape import is_of_engine
 from crosscheck.zeros import Zeros
+
+FORWARD_ONLY = "the model has no way back: its output was compared, and no gradient"
 
 
 def compare(
-    model: Any, reference: Any, batch: Batch, *, dtype: str = "both", seed: int = 0
+    model: Any,
+    reference: Any,
+    batch: Any,
+    *,
+    weights: str | Path | Mapping[str, str] = "name",
+    dtype: str = "both",
+    seed: int = 0,
 ) -> Report:
-    """Compare outputs and all gradients of two models that hold the same weights.
+    """Compare outputs and all gradients of any two models of the same function.
 
-    model: a `tinygrad_tf.nn.Module`, or a `ForeignModel` of any engine. reference: a
-    `torch.nn.Module`. batch: a `Batch`, or the bare inputs: an array, a tensor or nested lists. The
-    output is one tensor; of a tuple or list such as (logits, None), it is the only one that is not
-    None. The models are copied, never changed, and run in evaluation mode (two engines cannot draw
-    the same dropout), under a random cotangent drawn from the seed and, if the batch has targets,
-    under cross-entropy. dtype: "float64" for the verdict, "float32" for the rounding errors,
-    "both". Where something disagrees, or our engine raises where the reference does not, another
-    run says in which op it was born.
+    model, reference: a `torch.nn.Module`, a `tinygrad_tf.nn.Module`, NumPy by hand or a tensor
+    class of one's own (see `crosscheck.brought.as_model`), or a `ForeignModel`. The reference is
+    the one that is believed. batch: a `Batch`, or the bare inputs: an array, a tensor or nested
+    lists. The output is one tensor; of (logits, loss) it is the logits.
 
-    Raises ValueError when the weights differ or have other names or shapes, and for an unknown
-    dtype; TypeError for models of the same engine (one compared with its like would prove nothing),
-    for inputs of the wrong kind, and for an output that is not floats in one tensor. These messages
-    begin with "compare:". What the reference or a ForeignModel raises is not caught.
+    weights: how the weights of the two belong together. "name": they have equal names and equal
+    values, and are left as they are. A mapping from each of the model's names to an expression over
+    the reference's, such as `{"q_proj.weight": "in_proj_weight[q]"}`, or the path of such a mapping
+    in JSON; "auto": such a mapping is found. Then all weights are drawn anew, and cross from the
+    reference to the model. "value": both hold the same numbers already, under any names.
+
+    The models are copied, never changed, and run in evaluation mode (two engines cannot draw the
+    same dropout), under a random cotangent drawn from the seed and, if the batch has targets, under
+    cross-entropy. dtype: "float64" for the verdict, "float32" for the rounding errors, "both".
+    Where something disagrees, another run says where it was born: in which op, or in which line of
+    the model's source. So it is where our engine raises and the reference does not.
+
+    Raises ValueError when the weights cannot be paired, and for an unknown dtype; TypeError for an
+    object compared with itself, which would prove nothing, for inputs of the wrong kind, and for an
+    output that is not floats in one tensor. These messages begin with "compare:". What else the
+    reference or the model raises is not caught.
     """
     if dtype not in DTYPES:
         raise ValueError(f"compare: dtype is {dtype!r}, expected one of {', '.join(DTYPES)}")
     require_sides(model, reference)
-    require_equal_weights(model, reference)
+    model, reference = _brought(model, "the model"), _brought(reference, "the reference")
     batch = Batch.of(batch)
+    paired = pair_weights(model, reference, batch, weights, seed=seed)
     losses = [COTANGENT] if batch.targets is None else [CROSS_ENTROPY, COTANGENT]
-    report = Report(dtype, seed, (), fast=side_of(model) is NUMPY and are_fast_forms_on())
+    report = Report(
+        dtype,
+        seed,
+        (),
+        fast=side_of(paired.model) is NUMPY and are_fast_forms_on(),
+        weights=paired.how,
+        map=paired.map.to_dict(),
+        notes=paired.notes,
+    )
+    runs = _Runs(paired, batch, dtype, seed, by_name=weights == NAME)
     try:
-        zeros = Zeros(reference, batch, seed)
-        comparisons = tuple(
-            _compare_under(loss, model, reference, batch, dtype, seed, zeros) for loss in losses
-        )
+        zeros = Zeros(paired.reference, batch, seed)
+        comparisons = tuple(runs.compared(loss, zeros) for loss in losses)
     except _OursRaisedError as raised:
-        where = localise(model, reference, batch, loss=losses[0], seed=seed)
-        return dataclasses.replace(report, raised=str(raised), localisation=where)
-    report = dataclasses.replace(report, comparisons=comparisons)
-    if side_of(model) is not NUMPY:
-        return report  # only our own engine can be taped
-    if not report.wrong:
-        return report
-    only_float32 = all(is_wrong_in_float32_only(row, dtype) for _, row in report.wrong)
-    search = localise_rounding if only_float32 else localise
-    where = search(model, reference, batch, loss=report.wrong[0][0], seed=seed)
-    if only_float32 and not where.findings:
-        report = excused(report, model, batch)
-    if any(row.verdict == Verdict.NOT_FINITE for _, row in report.wrong):
-        report = dataclasses.replace(report, first_not_finite=first_not_finite(model, batch))
-    return dataclasses.replace(report, localisation=where) if report.wrong else report
+        report = dataclasses.replace(report, raised=str(raised))
+        return located_exception(report, paired, batch, losses[0])
+    if runs.forward_only:
+        report = dataclasses.replace(report, notes=(*report.notes, FORWARD_ONLY))
+    report = dataclasses.replace(report, comparisons=comparisons, differences=runs.differences)
+    return located(report, paired, batch) if report.wrong else report
+
+
+def _brought(thing: Any, what: str) -> Any:
+    try:
+        return as_model(thing)
+    except (TypeError, ValueError) as error:
+        said = str(error).removeprefix("compare: ")
+        raise type(error)(f"compare: {what}: {said}") from None
 
 
 class _OursRaisedError(Exception):
@@ -83,49 +106,81 @@ class _OursRaisedError(Exception):
         super().__init__(f"{type(error).__name__}: {error}")
 
 
-def _compare_under(
-    loss: str, model: Any, reference: Any, batch: Batch, dtype: str, seed: int, zeros: Zeros
-) -> Comparison:
-    runs = _four_runs(model, reference, batch, dtype=dtype, loss=loss, seed=seed)
-    theirs = runs.theirs64.by_part
-    largest = largest_gradient(theirs.values())
-    nearby = {
-        precision: Amplification(reference, batch, dtype=precision, loss=loss, seed=seed)
-        for precision in ("float64", "float32")
-    }
-    rows = Rows(runs, dtype, nearby, zeros.among(theirs, FLOOR * largest, loss), largest)
-    outputs = [rows.output("output", lambda run: run.output)]
-    if loss == CROSS_ENTROPY:
-        outputs.append(rows.output("loss", lambda run: run.loss))
-    ours = runs.ours64 or runs.ours32
-    gradients = tuple(rows.gradient(name) for name in gradient_names(runs))
-    return Comparison(loss, ours.loss.item(), runs.theirs64.loss.item(), tuple(outputs), gradients)
+@dataclass
+class _Runs:
+    """Runs both models, and judges what they made."""
 
+    paired: Pairing  # the models, and which weight is which
+    batch: Batch
+    dtype: str  # "both", "float64" or "float32"
+    seed: int  # of the cotangent
+    by_name: bool  # whether both models call their weights alike
+    forward_only: bool = False  # whether the model turned out to have no way back
+    # The largest |difference| of an entry of the two outputs, by precision.
+    differences: dict[str, float] = dataclasses.field(default_factory=dict)
 
-def _four_runs(
-    model: Any, reference: Any, batch: Batch, *, dtype: str, loss: str, seed: int
-) -> Quartet:
-    """Run both sides in the precisions that are asked for.
+    def compared(self, loss: str, zeros: Zeros) -> Comparison:
+        """Compare the two models under one loss."""
+        runs = self._four(loss)
+        theirs = runs.theirs64.by_part
+        largest = largest_gradient(theirs.values())
+        nearby = {
+            precision: Amplification(
+                self.paired.reference, self.batch, dtype=precision, loss=loss, seed=self.seed
+            )
+            for precision in ("float64", "float32")
+        }
+        zero = zeros.among(theirs, FLOOR * largest, loss)
+        rows = Rows(runs, self.dtype, nearby, zero, largest)
+        outputs = [rows.output("output", lambda run: run.output)]
+        if loss == CROSS_ENTROPY:
+            outputs.append(rows.output("loss", lambda run: run.loss))
+        ours = runs.ours64 or runs.ours32
+        self.forward_only = not ours.gradients and bool(theirs)
+        names = [] if self.forward_only else gradient_names(runs)
+        return Comparison(
+            loss,
+            ours.loss.item(),
+            runs.theirs64.loss.item(),
+            tuple(outputs),
+            tuple(rows.gradient(name) for name in names),
+        )
 
-    Raises _OursRaisedError if an op of ours raises, and the reference does not: a wrong rule may
-    raise whatever it likes. What the code of a model raises is not caught.
-    """
+    def _four(self, loss: str) -> Quartet:
+        """Run both sides in the precisions that are asked for."""
+        double, single = self.dtype != "float32", self.dtype != "float64"
+        four = Quartet(
+            self._ours("float64", loss) if double else None,
+            self._one(self.paired.reference, "float64", loss),
+            self._ours("float32", loss) if single else None,
+            self._one(self.paired.reference, "float32", loss) if single else None,
+        )
+        for precision, a, b in (
+            ("float64", four.ours64, four.theirs64),
+            ("float32", four.ours32, four.theirs32),
+        ):
+            if a is not None and b is not None and a.output.shape == b.output.shape:
+                self.differences[precision] = largest_difference(a.output, b.output)
+        return four
 
-    def one(model: Any, precision: str) -> Run:
-        return run(model, batch, dtype=precision, loss=loss, seed=seed)
+    def _ours(self, dtype: str, loss: str) -> Run:
+        """Run the model. Its gradients come under the reference's names.
 
-    def ours(precision: str) -> Run:
+        Raises _OursRaisedError if an op of ours raises, and the reference does not: a wrong rule
+        may raise whatever it likes. What the code of a model raises is not caught.
+        """
+        model = self.paired.model
         try:
-            return one(model, precision)
+            made = self._one(model, dtype, loss)
         except Exception as error:
             if side_of(model) is not NUMPY or is_wrong_call(error) or not is_of_engine(error):
                 raise
-            one(reference, precision)  # what it cannot run either is no fault of ours
+            # What the reference cannot run either is no fault of ours.
+            self._one(self.paired.reference, dtype, loss)
             raise _OursRaisedError(error) from error
+        if self.by_name or not made.gradients:
+            return made
+        return dataclasses.replace(made, gradients=self.paired.map.to_reference(made.gradients))
 
-    return Quartet(
-        ours("float64") if dtype != "float32" else None,
-        one(reference, "float64"),
-        ours("float32") if dtype != "float64" else None,
-        one(reference, "float32") if dtype != "float64" else None,
-    )
+    def _one(self, model: Any, dtype: str, loss: str) -> Run:
+        return run(model, self.batch, dtype=dtype, loss=loss, seed=self.seed)

@@ -21,7 +21,15 @@ Pullback = Callable[[Array], Mapping[str, Array]]
 class ForeignModel(Protocol):
     """What a model of any other engine has to offer, to be compared: these two methods.
 
-    `engine` is the name of the engine, for messages.
+    `engine` is the name of the engine, for messages. Two more methods are optional:
+
+    `load_state_dict(weights)` takes arrays for all parameters, by the names and in the shapes of
+    `state_dict`. A model that has it can be given drawn weights, so that none of them is special.
+
+    `trace(inputs, loss, wanted, **options)` runs both ways in float64, sends in the gradient that
+    `loss.of_array(output)` returns beside the loss, and returns a `Trace` of what each line made
+    (see crosscheck/traces/trace.py). `wanted` are the indices of the records whose arrays it has to
+    keep; None leaves that to it. A model that has it can be told at which line it goes wrong.
     """
 
     engine: str
@@ -29,12 +37,13 @@ class ForeignModel(Protocol):
     def state_dict(self) -> Mapping[str, Array]:
         """The parameters, by the names that the reference has for them."""
 
-    def linearize(self, inputs: Array, dtype: str, **options: Any) -> tuple[Array, Pullback]:
+    def linearize(self, inputs: Array, dtype: str, **options: Any) -> tuple[Array, Pullback | None]:
         """Run forward in "float32" or "float64"; return the output, and the way back.
 
         Floating arrays among the inputs and options are in that precision. The way back takes
         dL/d(output), of the output's shape and dtype. It returns dL/d(each parameter) by name, and
-        under "input" dL/d(inputs), if these are floats.
+        under "input" dL/d(inputs), if these are floats. None in its place says that there is no
+        way back: then the outputs alone are compared.
         """
 
 
@@ -63,13 +72,18 @@ class Foreign:
     def differentiate(
         self, model: Any, inputs: Array, options: Options, dtype: str, loss: Loss, watch: Watch
     ) -> tuple[Array, Array, Gradients]:
-        """Run the model forward and its way back; see `Side`. Nobody can watch."""
+        """Run the model forward and its way back; see `Side`. Nobody can watch.
+
+        All gradients are None if the model has no way back.
+        """
         output, pullback = self._linearized(model, inputs, options, dtype)
         value, dout = loss.of_array(output)
-        given, who = pullback(dout), self._who(model)
         expected = [*model.state_dict(), *([INPUT] if inputs.dtype.kind == "f" else [])]
-        require_gradients(given, expected, who)
         gradients: Gradients = dict.fromkeys(expected)
+        if pullback is None:
+            return output, value, gradients
+        given, who = pullback(dout), self._who(model)
+        require_gradients(given, expected, who)
         for name in expected:
             if given.get(name) is not None:
                 what = f"the gradient of {name!r} by {who}"
@@ -81,11 +95,16 @@ class Foreign:
         given = with_arrays(options, lambda array: in_precision(array, dtype))
         return model.linearize(in_precision(np.array(inputs), dtype), dtype, **given)
 
+    def goes_back(self, model: ForeignModel, inputs: Array, options: Options) -> bool:
+        """Whether the model has a way back. It is run forward in float64 to know."""
+        return self._linearized(model, inputs, options, "float64")[1] is not None
+
     def _linearized(
         self, model: Any, inputs: Array, options: Options, dtype: str
-    ) -> tuple[Array, Pullback]:
+    ) -> tuple[Array, Pullback | None]:
         answer, who = self.forward(model, inputs, options, dtype), self._who(model)
-        if not (isinstance(answer, tuple | list) and len(answer) == 2 and callable(answer[1])):
+        is_pair = isinstance(answer, tuple | list) and len(answer) == 2
+        if not (is_pair and (answer[1] is None or callable(answer[1]))):
             raise TypeError(
                 f"compare: linearize of {who} returned {in_words(answer)}, expected the output and "
                 "the way back, which is a function of dL/d(output)"

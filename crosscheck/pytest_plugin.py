@@ -80,13 +80,14 @@ class CrossCheck:
         reference: Any,
         batch: Any,
         *,
+        weights: Any = "name",
         dtype: str | None = None,
         seed: int | None = None,
     ) -> Report:
         """Fail unless output and every gradient agree, with the place where they first do not.
 
-        model, reference, batch, dtype, seed: as for `crosscheck.compare`; dtype and seed are the
-        command line's where they are left out. Returns the report of models that agree. A wrong
+        model, reference, batch, weights, dtype, seed: as for `crosscheck.compare`; dtype and seed
+        are the command line's where they are left out. Returns the report of models that agree. A wrong
         call fails too, with the mistake; an error of a model's own code is let through.
         """
         __tracebackhide__ = True
@@ -98,6 +99,7 @@ class CrossCheck:
                 model,
                 reference,
                 batch,
+                weights=weights,
                 dtype=dtype or self._config.getoption("crosscheck_dtype"),
                 seed=self._config.getoption("crosscheck_seed") if seed is None else seed,
             )

@@ -9,14 +9,15 @@ from rich.table import Table
 from rich.text import Text
 
 from crosscheck.check import Check
+from crosscheck.conclusion import conclusion, summary
 from crosscheck.distance import RELATIVE
 from crosscheck.in_projection import is_part
 from crosscheck.judge import ROUNDING, ROUNDING_FLOOR, Verdict
 from crosscheck.models import ModelOptions
 from crosscheck.parity import parity_failures
-from crosscheck.printing import hanging, plural, print_sections, two_columns
+from crosscheck.printing import hanging, print_sections, two_columns
 from crosscheck.row import Comparison
-from crosscheck.tables import gradient_table, parity_table, shown_error
+from crosscheck.tables import gradient_table, parity_table
 
 PRECISIONS = {"both": "float64 and float32"}
 MASKS = {
@@ -40,7 +41,7 @@ def _sections(check: Check, console: Console) -> list[RenderableType]:
         first, *others = check.report.comparisons
         table, has_ratio = gradient_table(first, dtype, console)
         sections += [table, _legend(first, dtype, has_ratio)]
-        sections += [_summary(comparison, dtype) for comparison in others]
+        sections += [summary(comparison, dtype) for comparison in others]
     parity: RenderableType = Text(
         "nn.TransformerEncoderLayer has no such form: no parity to test\n"
     )
@@ -52,7 +53,8 @@ def _sections(check: Check, console: Console) -> list[RenderableType]:
     if not check.report.agrees:
         said = hanging(str(check.report), console.width)
         sections.append(Text(said, "red" if check.report.disagrees else "yellow"))
-    return [*sections, _verdict(check)]
+    compared, rows = check.report.comparisons, check.verdicts
+    return [*sections, conclusion(rows, compared, dtype, check.report.raised)]
 
 
 def _parity_failures(check: Check) -> str:
@@ -132,55 +134,3 @@ def _legend(comparison: Comparison, dtype: str, has_ratio: bool) -> Table:
     *_, last = lines
     lines[last] += "\n"  # a line of air below
     return two_columns(lines, style="dim")
-
-
-def _summary(comparison: Comparison, dtype: str) -> Text:
-    rows = comparison.rows
-    good = sum(row.verdict.good for row in rows)
-    worst = _worst((comparison,), dtype)
-    error = "" if worst is None else f", largest error {worst:.1e}"
-    return Text(f"Under {comparison.loss}: {good} of {len(rows)} rows agree{error}")
-
-
-def _worst(comparisons: tuple[Comparison, ...], dtype: str) -> float | None:
-    rows = (row for comparison in comparisons for row in comparison.rows if row.verdict.good)
-    errors = (shown_error(row, dtype) for row in rows)
-    return max((e for e in errors if e is not None and math.isfinite(e)), default=None)
-
-
-def _verdict(check: Check) -> Text:
-    verdicts = check.verdicts
-    rows = len(verdicts)
-    if check.agrees:
-        worst = _worst(check.report.comparisons, check.report.dtype)
-        precision = "float32" if check.report.dtype == "float32" else "float64"
-        detail = f"; largest error in {precision} {worst:.1e}" if worst else ""
-        return Text(f"AGREE: {rows} rows compared, all agree{detail}.", "bold green")
-    if check.report.raised:
-        return Text(f"DISAGREE: our engine raised {check.report.raised}", "bold red")
-    wrong = sum(verdict.wrong for verdict in verdicts)
-    unproved = _unproved(verdicts)
-    if check.disagrees:
-        said = f"{wrong} of {rows} rows {plural(wrong, 'fails', 'fail')}"
-        others = [f"{count} more {words}" for count, words in unproved]
-        return Text(f"DISAGREE: {'; '.join([said, *others])}.", "bold red")
-    (count, words), *rest = unproved
-    good = sum(verdict.good for verdict in verdicts)
-    parts = [
-        f"{count} of {rows} rows {words}",
-        *(f"{count} more {words}" for count, words in rest),
-        f"the other {good} {plural(good, 'agrees', 'agree')}",
-    ]
-    return Text(f"NOT PROVED: {'; '.join(parts)}.", "bold yellow")
-
-
-def _unproved(verdicts: list[Verdict]) -> list[tuple[int, str]]:
-    """Say how many rows prove nothing, for each reason that there is."""
-    small, amplified = verdicts.count(Verdict.VACUOUS), verdicts.count(Verdict.AMPLIFIED)
-    one, many = (
-        "is too small to test (its gradient vanishes)",
-        "are too small to test (their gradients vanish)",
-    )
-    rounding = f"{plural(amplified, 'differs', 'differ')} by no more than rounding explains"
-    counted = [(small, plural(small, one, many)), (amplified, rounding)]
-    return [(count, words) for count, words in counted if count]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from crosscheck.cuts import Cuts, annotated
+from crosscheck.cuts.cuts import Line
 from crosscheck.judge import Verdict
 from crosscheck.printing import plain_table, plural, printed
 from crosscheck.row import Comparison, Row
@@ -28,6 +31,14 @@ class Report:
     localisation: Localisation | None = None  # where what disagrees was born, if that was searched
     fast: bool = False  # whether our float32 was computed by the fast forms, and not by the pages
     raised: str = ""  # the exception that ended our engine's run, in words; empty if there was none
+    weights: str = "name"  # how the weights were paired, in words
+    map: dict[str, str] | None = None  # for each weight of the model the reference's; None by name
+    cuts: Cuts | None = (
+        None  # in which lines of the model's source it was born, if that was searched
+    )
+    # The largest |difference| of an entry of the two outputs, by precision.
+    differences: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()  # what else a reader should know, in sentences
 
     @property
     def agrees(self) -> bool:
@@ -51,6 +62,24 @@ class Report:
         return self._those(lambda verdict: verdict.unproved)
 
     @property
+    def first(self) -> Line | None:
+        """The line of the model's source that is blamed; None if none was searched or found."""
+        return None if self.cuts is None else self.cuts.first
+
+    @property
+    def between(self) -> tuple[Line, ...]:
+        """The lines among which the mistake stands, the likeliest first."""
+        return () if self.cuts is None else self.cuts.between
+
+    def annotated(self) -> str:
+        """Return the model's own source, each line with what is known of it; or the empty string.
+
+        A tick says that the line makes a value or gradient of the reference, a cross that it is
+        blamed, and a tilde that it computes from what is wrong.
+        """
+        return "" if self.cuts is None else annotated(self.cuts).plain
+
+    @property
     def failures(self) -> Found:
         """The rows that do not pass: first what is wrong, then what is not proved."""
         return self.wrong + self.unproved
@@ -58,23 +87,29 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         where = None if self.localisation is None else self.localisation.to_dict()
-        return {**asdict(self), "agrees": self.agrees, "localisation": where}
+        cuts = None if self.cuts is None else self.cuts.to_dict()
+        plain = asdict(dataclasses.replace(self, localisation=None, cuts=None))
+        return {**plain, "agrees": self.agrees, "localisation": where, "cuts": cuts}
 
     def __str__(self) -> str:
         count = sum(len(comparison.rows) for comparison in self.comparisons)
         if self.agrees:
-            return f"{self._table()}\n{count} rows, all agree"
+            return "\n".join([self._table(), *self.notes, f"{count} rows, all agree"])
         lines = [f"the model raised {self.raised}" if self.raised else self._counts(count)]
         lines += filter(None, [self.first_not_finite])
         listed = LISTED
         if self.disagrees and self.localisation is not None and str(self.localisation):
             lines += str(self.localisation).split("\n")
             listed = LISTED_FEW
+        if self.cuts is not None:
+            lines += [*self.annotated().split("\n")]
+            listed = LISTED_FEW
         lines += _in_words(self.wrong, listed)
         few = self.unproved[:LISTED_FEW]
         lines += [f"{row.name} (under {loss}): {row.said}" for loss, row in few]
         if (more := len(self.unproved) - len(few)) > 0:
             lines.append(f"... and {more} more that {plural(more, 'is', 'are')} not proved")
+        lines += self.notes
         return "\n  ".join(lines)
 
     def _those(self, wanted: Callable[[Verdict], bool]) -> Found:

@@ -134,17 +134,21 @@ def run(
     what is not finite is for the comparison to find. Raises what the model raises; but TypeError if
     that comes of integers in the place of floats, or the other way round.
     """
-    side, ending = side_of(model), _ending(batch, loss, seed)
+    side, end = side_of(model), ending(batch, loss, seed)
     with np.errstate(all="ignore"):
         given = (model, batch.inputs, batch.options, dtype)
         try:
-            return Run(*side.differentiate(*given, ending, watch))
+            return Run(*side.differentiate(*given, end, watch))
         except Exception as error:
             require_right_kind(side, *given, error)
             raise
 
 
-def _ending(batch: Batch, loss: str, seed: int) -> CrossEntropy | InnerProduct:
+def ending(batch: Batch, loss: str, seed: int) -> CrossEntropy | InnerProduct:
+    """Return the loss that a run of this batch ends with; see `run`.
+
+    Raises ValueError for another name of a loss, and for cross-entropy without targets.
+    """
     if loss == CROSS_ENTROPY:
         if batch.targets is None:
             raise ValueError("run: cross-entropy needs a batch with targets")

@@ -43,6 +43,18 @@ def slope(
     return min(known, key=lambda candidate: candidate.uncertainty, default=None)
 
 
+def who_is_wrong(ours: float, reference: float, measured: Slope | None) -> str:
+    """Return whom a finite difference of the same entry speaks against; empty if it has no say."""
+    if measured is None or 4 * measured.uncertainty > abs(ours - reference):
+        return ""
+    off, theirs_off = abs(ours - measured.value), abs(reference - measured.value)
+    if off > 3 * theirs_off:
+        return "ours is wrong"
+    if theirs_off > 3 * off:
+        return "the reference is wrong here"
+    return "both are wrong"
+
+
 def _extrapolated(measured: list[tuple[float, float]], i: int) -> Slope:
     """Return what steps i and i + 1 say together. Finer steps that say otherwise cast doubt.
 

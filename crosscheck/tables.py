@@ -21,6 +21,7 @@ from crosscheck.printing import fitted, plain_table, unwrapped
 from crosscheck.row import Comparison, Row
 
 BAR_WIDTH = 12
+Sides = tuple[str, str]  # what the model and the reference are called above their columns
 
 
 class Layout(NamedTuple):
@@ -40,12 +41,14 @@ LAYOUTS = (
 )
 
 
-def gradient_table(comparison: Comparison, dtype: str, console: Console) -> tuple[Table, bool]:
+def gradient_table(
+    comparison: Comparison, dtype: str, console: Console, sides: Sides = ("NumPy", "PyTorch")
+) -> tuple[Table, bool]:
     """The table in the widest layout that fits the console, and whether it has the f32 column."""
     for layout in LAYOUTS:
         # A ratio of float32 errors needs a float32 run.
         shown = layout._replace(ratio=layout.ratio and dtype != "float64")
-        table = _gradient_table(comparison, dtype, shown)
+        table = _gradient_table(comparison, dtype, shown, sides)
         if unwrapped(table, console) <= console.width:
             break
     return fitted(table, console), shown.ratio
@@ -74,11 +77,11 @@ def parity_table(parity: tuple[Parity, ...], width: int, console: Console) -> Ta
     return fitted(table, console)
 
 
-def _gradient_table(comparison: Comparison, dtype: str, layout: Layout) -> Table:
+def _gradient_table(comparison: Comparison, dtype: str, layout: Layout, sides: Sides) -> Table:
     table = plain_table(f"Outputs and gradients under {comparison.loss}", layout.padding)
     table.add_column("parameter", no_wrap=True)
     table.add_column("shape", no_wrap=True)
-    for side in ("NumPy", "PyTorch"):
+    for side in sides:
         table.add_column(f"norm\n{side}", justify="right", no_wrap=True)
     if layout.bar:
         table.add_column("", no_wrap=True)

@@ -19,8 +19,9 @@ from crosscheck.amplification import moved
 from crosscheck.distance import distance, norm, relative_error
 from crosscheck.draws import Stream, draws
 from crosscheck.in_projection import module_of, named_view, whole
+from crosscheck.movable import Movable
 from crosscheck.runs import COTANGENT, Batch, Run, run
-from crosscheck.sides import TORCH, Array
+from crosscheck.sides import Array
 
 SIZES = (1.0, 100.0)  # how far a parameter is moved; a small move may change too little to be seen
 # What rounding may do to the output when a parameter is moved so far, relative. To a score of -1e9,
@@ -33,8 +34,8 @@ class Zeros:
     """Tells which gradients of a reference are zero by rights. It is copied, never changed."""
 
     def __init__(self, reference: Any, batch: Batch, seed: int) -> None:
-        self._model = TORCH.copy(reference, "float64")
-        self._weights = TORCH.memory(self._model)
+        self._copy = Movable(reference, "float64")
+        self._weights = self._copy.weights
         self._batch = batch
         self._seed = seed
         self._answers: dict[frozenset[str], bool] = {}  # what has been asked before
@@ -87,7 +88,7 @@ class Zeros:
         return self._answers[names]
 
     def _run(self, loss: str) -> Run:
-        return run(self._model, self._batch, dtype="float64", loss=loss, seed=self._seed)
+        return run(self._copy.model, self._batch, dtype="float64", loss=loss, seed=self._seed)
 
 
 def _is_noise(gradient: Array, near: Array | None) -> bool:

@@ -1,13 +1,13 @@
-"""`crosscheck mutants`: plant every bug of the catalogue, and print which of them are caught."""
+"""`crosscheck mutants`: plant every bug of a catalogue, and print which of them are caught."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from crosscheck.choices import HONEST_RUNS
+from crosscheck.choices import FOREIGN_HONEST_RUNS, HONEST_RUNS
 from crosscheck.commands.common import (
     DISAGREE,
     SEED,
@@ -20,26 +20,34 @@ from crosscheck.commands.common import (
     user_mistakes,
 )
 from crosscheck.mutants.catalogue import CATALOGUE, mutant_called
+from crosscheck.mutants.foreign import catalogue as foreign_catalogue
+from crosscheck.mutants.foreign.bug import Bug
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.printing import make_console, print_sections
 
 if TYPE_CHECKING:
+    from crosscheck.mutants.foreign.score import ForeignScore
     from crosscheck.mutants.score import Score
 
-FAMILIES = sorted({mutant.family for mutant in CATALOGUE})
+FAMILIES = sorted({mutant.family for mutant in CATALOGUE} | set(foreign_catalogue.FAMILIES))
 
 
 @click.command(
     name="mutants",
     epilog=exit_codes("every bug is caught", "a bug escapes, or an honest run is accused"),
 )
+@click.option(
+    "--foreign",
+    is_flag=True,
+    help="Plant bugs in blocks that others could have written, the examples; on all cores.",
+)
 @click.option("--family", type=click.Choice(FAMILIES), help="Only the bugs of one family.")
 @click.option("--bug", "ids", multiple=True, metavar="ID", help="Only this bug; may be repeated.")
 @click.option(
     "--honest",
     type=click.IntRange(min=0),
-    default=HONEST_RUNS,
-    help="Runs without a bug, each with another seed, in which an alarm is a false one.",
+    help="Runs without a bug, each with another seed, in which an alarm is a false one. If not "
+    f"given, {HONEST_RUNS}, or {FOREIGN_HONEST_RUNS} with --foreign.",
 )
 @click.option("--seed", type=SEED, default=0, help="For weights and batches.")
 @threads_option
@@ -50,38 +58,70 @@ FAMILIES = sorted({mutant.family for mutant in CATALOGUE})
 @click.pass_context
 def mutants_command(
     context: click.Context,
+    foreign: bool,
     family: str | None,
     ids: tuple[str, ...],
-    honest: int,
+    honest: int | None,
     seed: int,
     threads: int | None,
     json_path: Path | None,
     update: Path | None,
 ) -> None:
     """Prove the check's own power: plant known bugs in our rules, and count what it finds."""
-    from crosscheck.mutants.score_table import put_into, score_sections
     from crosscheck.threads import few_threads
 
     console = make_console()
+    tables = _tables(foreign)
+    result: Score | ForeignScore
     with user_mistakes(), saving(json_path) as save, few_threads(threads):
-        result = _with_progress(_chosen(family, ids), seed, honest)
+        if foreign:
+            result = _foreign_with_progress(_chosen_foreign(family, ids), seed, honest)
+        else:
+            result = _with_progress(_chosen(family, ids), seed, honest)
         save(result.to_dict())
         if update is not None:
-            put_into(update, result)
-    print_sections(score_sections(result), console)
+            tables.put_into(update, result)
+    print_sections(tables.score_sections(result), console)
     context.exit(0 if result.good else DISAGREE)
+
+
+def _tables(foreign: bool) -> Any:
+    """Return the module that prints this kind of score."""
+    from crosscheck.mutants import score_table
+    from crosscheck.mutants.foreign import score_table as foreign_score_table
+
+    return foreign_score_table if foreign else score_table
 
 
 def _chosen(family: str | None, ids: tuple[str, ...]) -> list[Mutant]:
     named = [mutant_called(id) for id in dict.fromkeys(ids)] or CATALOGUE
-    chosen = [mutant for mutant in named if family in (None, mutant.family)]
+    return _require_some([m for m in named if family in (None, m.family)], family, ids)
+
+
+def _chosen_foreign(family: str | None, ids: tuple[str, ...]) -> list[Bug]:
+    bug_called, family_of = foreign_catalogue.bug_called, foreign_catalogue.family_of
+    named = [bug_called(id) for id in dict.fromkeys(ids)] or foreign_catalogue.CATALOGUE
+    return _require_some([b for b in named if family in (None, family_of(b))], family, ids)
+
+
+def _require_some(chosen: list[Any], family: str | None, ids: tuple[str, ...]) -> list[Any]:
     if not chosen:
-        raise ValueError(f"of the family {family} no bug is called {' or '.join(ids)}")
+        called = f" is called {' or '.join(ids)}" if ids else " is in this catalogue"
+        raise ValueError(f"of the family {family} no bug{called}")
     return chosen
 
 
-def _with_progress(chosen: list[Mutant], seed: int, honest: int) -> Score:
+def _with_progress(chosen: list[Mutant], seed: int, honest: int | None) -> Score:
     from crosscheck.mutants.score import score
 
-    with progress_bar("Planting bugs", "runs", len(chosen) + honest) as advance:
-        return score(chosen, seed=seed, honest_runs=honest, progress=lambda what: advance(1))
+    runs = HONEST_RUNS if honest is None else honest
+    with progress_bar("Planting bugs", "runs", len(chosen) + runs) as advance:
+        return score(chosen, seed=seed, honest_runs=runs, progress=lambda what: advance(1))
+
+
+def _foreign_with_progress(chosen: list[Bug], seed: int, honest: int | None) -> ForeignScore:
+    from crosscheck.mutants.foreign.score import score
+
+    runs = FOREIGN_HONEST_RUNS if honest is None else honest
+    with progress_bar("Planting bugs", "runs", len(chosen) + runs) as advance:
+        return score(chosen, seed=seed, honest_runs=runs, progress=lambda: advance(1))

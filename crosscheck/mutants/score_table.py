@@ -38,11 +38,11 @@ def _bugs(score: Score) -> Table:
         for result in results:
             table.add_row(
                 f" {result.id}",  # a deeper indent would not fit PIPED_WIDTH
-                _mark(result.caught),
-                _mark(result.placed),
+                mark(result.caught),
+                mark(result.placed),
                 Text(result.op),
-                _mark(result.named),
-                *(_mark(result.others.get(name)) for name in OTHER_RULES),
+                mark(result.named),
+                *(mark(result.others.get(name)) for name in OTHER_RULES),
             )
     return table
 
@@ -52,7 +52,8 @@ def _short(rule: str) -> str:
     return "1 %" if rule.endswith("1 %") else rule.split()[-1]
 
 
-def _mark(value: bool | None) -> Text:
+def mark(value: bool | None) -> Text:
+    """Return yes or no as a cell; an empty one for None."""
     if value is None:
         return Text("")
     return Text("yes", "green") if value else Text("NO", "red")
@@ -98,9 +99,9 @@ def markdown(score: Score) -> str:
         families.append((family, len(results), *counts))
     return "\n".join(
         [
-            *_markdown_table(TOTALS, _rows_of_totals(score)),
+            *markdown_table(TOTALS, _rows_of_totals(score)),
             "",
-            *_markdown_table(FAMILIES, families),
+            *markdown_table(FAMILIES, families),
             "",
             f"Bugs for which an innocent op was named as well: {score.innocent}.",
             f"False alarms in {score.honest_runs} honest runs: {len(score.false_alarms)}.",
@@ -108,7 +109,8 @@ def markdown(score: Score) -> str:
     )
 
 
-def _markdown_table(names: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
+def markdown_table(names: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
+    """Yield the lines of a table in Markdown."""
     for cells in (names, ["---"] * len(names), *rows):
         yield f"| {' | '.join(map(str, cells))} |"
 

@@ -14,7 +14,7 @@ from crosscheck.ops.outcome import Outcome, form_in_words, larger
 from crosscheck.ops.rounding import ratio_of, rounding_errors
 from crosscheck.ops.run_case import CaseRun, Given, forward_of_reference, run_ours
 from crosscheck.sides import TORCH, Array
-from crosscheck.slope import Slope, slope, widths
+from crosscheck.slope import Slope, slope, who_is_wrong, widths
 from crosscheck.tape.finding import short_place
 from crosscheck.tape.fingerprints import hint
 from crosscheck.tape.raised import place_of
@@ -143,14 +143,8 @@ def _who_is_wrong(name: str, gap: Gap, given: Given) -> tuple[str, float | None]
     direction = np.zeros(given.input(name).shape)
     direction[gap.worst] = 1.0
     measured = _slope(name, given, direction)
-    if measured is None or 4 * measured.uncertainty > abs(gap.ours - gap.reference):
-        return undecided, None
-    ours, theirs = abs(gap.ours - measured.value), abs(gap.reference - measured.value)
-    if ours > 3 * theirs:
-        return "ours is wrong", measured.value
-    if theirs > 3 * ours:
-        return "the reference is wrong here", measured.value
-    return "both are wrong", measured.value
+    said = who_is_wrong(gap.ours, gap.reference, measured)
+    return (said, measured.value) if said and measured is not None else (undecided, None)
 
 
 def _slope(name: str, given: Given, direction: Array) -> Slope | None:

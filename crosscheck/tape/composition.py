@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from crosscheck.arrays import checksum
 from crosscheck.distance import gap_between, norm
 from crosscheck.judge import ROUNDING
 from crosscheck.runs import Batch, run
 from crosscheck.sides import INPUT, Array, in_precision
 from crosscheck.tape.call import THE_INPUT
-from crosscheck.tape.kept import checksum
 from crosscheck.tape.numpy_recorder import Recorder, arrays_for_tensors
 from crosscheck.tape.replay import constant
 from tinygrad_tf import Tensor

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from crosscheck.sides import Array
+from crosscheck.arrays import Array, checksum
 
 DEEPEST = 3  # how many functions and containers may stand around an array
 
@@ -27,11 +26,6 @@ class Kept:
 
     def _checksums(self) -> dict[str, int]:
         return {name: checksum(array) for name, array in captured(self._backward)}
-
-
-def checksum(array: Array) -> int:
-    """Return a number that another array has only by chance."""
-    return zlib.crc32(array.tobytes())
 
 
 def captured(function: Any, depth: int = DEEPEST) -> Iterator[tuple[str, Array]]:

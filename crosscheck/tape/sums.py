@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crosscheck.arrays import checksum
 from crosscheck.distance import gap_between, norm
 from crosscheck.sides import Array
-from crosscheck.tape.kept import checksum
 
 
 @dataclass

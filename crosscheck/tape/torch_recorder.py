@@ -27,6 +27,12 @@ RULES = {
     "__rdiv__": "div", "__rpow__": "pow_tensor", "to": "cast", "type_as": "cast", "T": "permute",
 }  # fmt: skip
 SAME_VALUES = ("clone", "contiguous")  # our engine needs no word for these
+# What asks something of the tensor itself. Asked of a view of it, PyTorch would refuse, or the
+# gradient that the tape sees would not be the run's.
+OF_THE_TENSOR_ITSELF = (
+    "register_hook", "register_post_accumulate_grad_hook", "retain_grad", "requires_grad_",
+    "detach_", "__set__", "__delete__",
+)  # fmt: skip
 
 _TORCH = str(Path(torch.__file__).parent)
 
@@ -48,10 +54,16 @@ class _Recorder(TorchFunctionMode):
         self.calls: dict[str, Call] = {}  # by key, in their order
         self._places = places  # which module is running
         self._origins = origins  # where each tensor comes from, by its identity
+        self._made: dict[int, Call] = {}  # what made each result, by its identity
         self._alive: list[torch.Tensor] = []  # so that no id is used twice
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if func.__name__ in OF_THE_TENSOR_ITSELF:
+            result = func(*args, **kwargs)
+            if func is torch.Tensor.register_hook:
+                self._listen_again(args[0])
+            return result
         is_attribute = func.__name__ == "__get__" and _name(func) != "T"
         if is_attribute or not self._carries_gradient(args, kwargs):
             return func(*args, **kwargs)
@@ -67,6 +79,12 @@ class _Recorder(TorchFunctionMode):
             if isinstance(r, torch.Tensor):  # beside something that is none
                 self._record(func, args, kwargs, views, r)
         return result
+
+    def _listen_again(self, tensor: Any) -> None:
+        """What arrives at an op is what the user's hooks have made of it: listen after them."""
+        call = self._made.get(id(tensor))
+        if call is not None:
+            _listen(tensor, functools.partial(setattr, call, "dout"))
 
     def _pieces(self, func: Any, args: Any, kwargs: Any, count: int) -> Iterator[torch.Tensor]:
         """Record a call for each piece that a function cuts its input into: our engine's way."""
@@ -117,7 +135,7 @@ class _Recorder(TorchFunctionMode):
             if (view := views.by_id.get(id(x))) is not None:
                 _listen(view, functools.partial(call.dinputs.__setitem__, i))
         _listen(result, functools.partial(setattr, call, "dout"))
-        self.calls[call.key] = call
+        self.calls[call.key] = self._made[id(result)] = call
         self._origins[id(result)] = call.key
         return result
 

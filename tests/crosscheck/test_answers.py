@@ -34,7 +34,15 @@ def layers(make_pair: Any, engine: Any, answer: Any) -> Any:
 
 
 @each_engine
-@pytest.mark.parametrize("answer", [lambda out: (out, None), lambda out: [None, out]])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda out: (out, None),
+        lambda out: [None, out],
+        lambda out: (out, (out * out).mean()),
+        lambda out: (out.mean(), out, [out, out], {"cache": out}),
+    ],
+)
 def test_the_only_tensor_of_a_tuple_is_the_output(make_pair: Any, engine: Any, answer: Any) -> None:
     models = layers(make_pair, engine, answer)
     assert compare(*models, Batch(X)) == compare(*layers(make_pair, engine, same), Batch(X))
@@ -46,7 +54,7 @@ def test_the_only_tensor_of_a_tuple_is_the_output(make_pair: Any, engine: Any, a
     ("answer", "said"),
     [
         (lambda out: None, "returned None from its forward, expected one .* is a return missing"),
-        (lambda out: (out, out.sum()), r"a tuple of 2 .* super\(\).forward\(.*\)\[0\]"),
+        (lambda out: (out, out * 2), r"a tuple of 2 .* super\(\).forward\(.*\)\[0\]"),
         (lambda out: {"logits": out, "loss": 1}, r"'logits', 'loss' .*forward\(.*\)\['logits'\]"),
         (lambda out: (), "returned a tuple of 0"),
         (lambda out: 1.0, "returned float from its forward"),

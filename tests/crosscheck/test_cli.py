@@ -144,7 +144,7 @@ def test_the_json_file_holds_the_whole_result(crosscheck: Any, tmp_path: Path) -
     path = tmp_path / "result.json"
     assert crosscheck("--json", str(path)).exit_code == 0
     result = json.loads(path.read_text())
-    assert result["schema"] == 4
+    assert result["schema"] == 5
     assert result["agrees"] is True
     assert result["options"]["width"] == 12
     assert result["initial_loss"]["numpy"] == pytest.approx(result["initial_loss"]["torch"])

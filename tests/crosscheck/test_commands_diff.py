@@ -132,10 +132,10 @@ def test_an_infinite_error_is_read(diff: Any) -> None:
     [
         (b"no json", "is not JSON: Expecting value"),
         (b"\xff\xfe", "is not JSON: 'utf-8' codec"),
-        (b'{"schema": 1, "report": {}}', "of schema 4 (it says 1): save it anew"),
-        (b'{"schema": 4}', "is not a result of `crosscheck --json` of schema 4"),
-        (b"[2]", "is not a result of `crosscheck --json` of schema 4 (it says None)"),
-        (b'{"schema": 4, "report": {}}', "is damaged"),
+        (b'{"schema": 1, "report": {}}', "of schema 5 (it says 1): save it anew"),
+        (b'{"schema": 5}', "is not a result of `crosscheck --json` of schema 5"),
+        (b"[2]", "is not a result of `crosscheck --json` of schema 5 (it says None)"),
+        (b'{"schema": 5, "report": {}}', "is damaged"),
         (None, "No such file or directory"),
     ],
 )

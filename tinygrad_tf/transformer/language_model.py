@@ -15,9 +15,10 @@ class TransformerLanguageModel(nn.Module):
     tokens (B, T) -> logits (B, T, V), where T is at most context. vocab_size is V. position is
     "sinusoidal" or "learned". With tie_weights the weight of the head is the embedding table
     itself. TransformerBlock explains the other options.
-    Embeddings are scaled by sqrt(C), as in Vaswani et al. (2017), section 3.4. The embedding table
-    and the weight of the head start with a standard deviation of 0.02, so the first loss is near
-    ln(V).
+    Embeddings are scaled by sqrt(C), as in Vaswani et al. (2017), section 3.4, unless
+    scale_embedding is off. The head has a bias if head_bias says so; None: if the layers have one.
+    The embedding table and the weight of the head start with a standard deviation of 0.02, so the
+    first loss is near ln(V).
     """
 
     def __init__(
@@ -39,6 +40,8 @@ class TransformerLanguageModel(nn.Module):
         position: str = "sinusoidal",
         tie_weights: bool = False,
         fused: bool = False,
+        scale_embedding: bool = True,
+        head_bias: bool | None = None,
     ) -> None:
         super().__init__()
         if position not in POSITIONS:
@@ -46,7 +49,7 @@ class TransformerLanguageModel(nn.Module):
                 f"TransformerLanguageModel: position is {position!r}, expected one of "
                 f"{', '.join(POSITIONS)}"
             )
-        self.scale = math.sqrt(d_model)  # of the embeddings
+        self.scale = math.sqrt(d_model) if scale_embedding else 1.0  # of the embeddings
         self.token_embedding = nn.Embedding(vocab_size, d_model)  # a vector for each token id
         self.position = POSITIONS[position](d_model, context)  # adds an encoding of each position
         self.dropout = nn.Dropout(dropout)  # before the first block
@@ -69,7 +72,8 @@ class TransformerLanguageModel(nn.Module):
         norm = norm and norm_first  # a post-norm block has normalised its result already
         # It stands between the last block and the head.
         self.norm = nn.LayerNorm(d_model, layer_norm_eps, bias=bias) if norm else nn.Identity()
-        self.head = nn.Linear(d_model, vocab_size, bias=bias)  # makes the logits
+        head_bias = bias if head_bias is None else head_bias
+        self.head = nn.Linear(d_model, vocab_size, bias=head_bias)  # makes the logits
         nn.init.normal_(self.token_embedding.weight, std=0.02)
         nn.init.normal_(self.head.weight, std=0.02)
         if self.head.bias is not None:

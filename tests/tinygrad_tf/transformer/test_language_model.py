@@ -66,6 +66,35 @@ def test_composition(engine: Engine, norm: str) -> None:
     assert worst(actual, run(engine, model, TOKENS, DOUT)) < 1e-12
 
 
+NANOGPT = {
+    "position": "learned", "norm_first": True, "tie_weights": True,
+    "scale_embedding": False, "head_bias": False,
+}  # fmt: skip
+
+
+def test_a_gpt_has_no_scale_and_no_bias_at_its_head() -> None:
+    """The layout of nanoGPT, composed by hand; both engines agree on it."""
+    ours, theirs = (run(e, language_model(e, **NANOGPT), TOKENS, DOUT) for e in ENGINES)
+    assert worst(ours, theirs) < 1e-11
+    model = language_model(TORCH, **NANOGPT)
+    assert {"linear1.bias", "norm1.bias"} <= dict(model.blocks[0].named_parameters()).keys()
+
+    def forward(tokens: Any) -> Any:
+        table = model.token_embedding.weight
+        x = model.blocks[0](table[tokens] + model.position.weight[:T], is_causal=True)
+        return model.norm(model.blocks[1](x, is_causal=True)) @ table.T
+
+    model.forward = forward
+    assert worst(theirs, run(TORCH, model, TOKENS, DOUT)) < 1e-12
+
+
+@each_engine
+@pytest.mark.parametrize(("bias", "head_bias"), [(True, False), (False, True)])
+def test_the_head_has_a_bias_of_its_own(engine: Engine, bias: bool, head_bias: bool) -> None:
+    names = language_model(engine, bias=bias, head_bias=head_bias).state_dict().keys()
+    assert ("head.bias" in names, "blocks.0.linear1.bias" in names) == (head_bias, bias)
+
+
 @pytest.mark.parametrize("fused", [False, True])
 def test_both_engines_agree_under_masks(fused: bool) -> None:
     rng = np.random.default_rng(1)

@@ -1,0 +1,186 @@
+"""NumPy by hand: a forward and a backward that someone wrote out, as a model to be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from crosscheck.answers import did_you_mean, in_words
+from crosscheck.arrays import INPUT, Array
+from crosscheck.brought.by_hand_gradients import Wanted, gradients_in, is_gradient_of_another
+from crosscheck.brought.by_hand_tree import (
+    Path,
+    copied,
+    get,
+    in_dtype,
+    is_float_array,
+    leaves,
+    name_of,
+)
+from crosscheck.brought.by_hand_ways import Way, Went
+from crosscheck.brought.by_hand_weights import Weights
+from crosscheck.foreign import Pullback
+from crosscheck.sides import Loss
+from crosscheck.traces.book import Book
+from crosscheck.traces.ending import ended_with
+from crosscheck.traces.lines import LineTracer
+from crosscheck.traces.trace import Trace
+from crosscheck.traces.user_frames import UserFiles
+
+SMALLEST_OF_A_MASK = -1e8  # no parameter has entries below this
+
+
+class ByHand(Weights):
+    """A `ForeignModel` of code in NumPy.
+
+    way: how the code is called. tree: the parameters, or the object that has them; it is copied, so
+    the user's own is never changed. names: the parameters, if not all arrays of floats in the tree
+    but masks and gradients. Raises ValueError for a name that the tree does not have.
+    """
+
+    engine = "NumPy by hand"
+
+    def __init__(self, way: Way, tree: Any, who: str, names: Collection[str] | None = None) -> None:
+        self.way = way
+        tree = copied(tree, who)
+        paths = {
+            name_of(path): path
+            for path, array in leaves(tree)
+            if (name_of(path) in names if names is not None else _is_parameter(path, array, tree))
+        }
+        super().__init__(tree, paths, who)
+        lacking = [name for name in names or () if name not in paths]
+        if lacking:
+            every = [name_of(path) for path, _ in leaves(tree)]
+            words = ", ".join(repr(name) + did_you_mean(name, every) for name in lacking)
+            raise ValueError(f"compare: {who} has no parameter {words}")
+
+    def linearize(self, inputs: Array, dtype: str, **options: Any) -> tuple[Array, Pullback | None]:
+        """Run forward, and return the way back; None in its place if the code has no backward."""
+        tree = self.ready(dtype)
+        went = self.way.forward(tree, np.array(inputs), options)
+        output = np.array(went.output)
+        if not self.goes_back(went):
+            return output, None
+
+        def back(dout: Array) -> dict[str, Any]:
+            given = tree if not self.way.is_one_function else self.ready(dtype)
+            if self.way.is_one_function:
+                went.inputs = np.array(inputs)
+            returned = self.way.backward(given, np.array(dout), went)
+            found = self.gradients(given, returned, went, inputs)
+            return {name: None if g is None else np.array(g) for name, g in found.items()}
+
+        return output, back
+
+    def trace(
+        self, inputs: Array, loss: Loss, wanted: Collection[int] | None = None, **options: Any
+    ) -> Trace:
+        """Run in float64, and return what each line of the user's files made.
+
+        wanted: the records whose arrays are kept; None for all that are not too large.
+        """
+        book = Book(wanted=wanted)
+        tree = self.ready("float64")
+        x = np.array(inputs, np.float64 if inputs.dtype.kind == "f" else None)
+        book.give(INPUT, x)
+        for name, array in self.parameters(tree).items():
+            book.give(name, array)
+        for path, array in leaves(tree):
+            if not book.is_known(array):
+                book.add(name_of(path), array, place=None, backward=False)
+        tracer = LineTracer(book, UserFiles(self.way.object))
+        traced = _Traced(self, tracer, tree, x)
+        notes: list[str] = []
+        try:
+            with np.errstate(all="ignore"):
+                traced.run(loss, options)
+        except Exception as error:  # of the user's code: how far it came is what a trace can show
+            notes.append(ended_with(error))
+        tracer.read_all_again()
+
+        def again(indices: Collection[int]) -> Mapping[int, Array]:
+            return self.trace(inputs, loss, indices, **options).arrays
+
+        return book.trace(traced.output, again, notes=[*tracer.notes, *notes])
+
+    def goes_back(self, went: Went) -> bool:
+        """Whether there is a backward, or the forward has returned one."""
+        return self.way.has_backward or (bool(went.cache) and callable(went.cache[-1]))
+
+    def ready(self, dtype: str) -> Any:
+        """Return a copy to run: in this precision, with its gradients at zero."""
+        tree = in_dtype(copied(self.tree, self.who), dtype)
+        for path, array in leaves(tree):
+            if is_gradient_of_another(path, tree) and name_of(path) not in self.paths:
+                array[...] = 0
+        return tree
+
+    def gradients(self, tree: Any, returned: Any, went: Went, inputs: Array) -> dict[str, Any]:
+        """Return the gradients by name, as the very arrays that the user's code has made."""
+        parameters = {name: (path, get(self.tree, path)) for name, path in self.paths.items()}
+        wanted = Wanted(parameters, inputs, self.way.arguments(tree))
+        left = [tree, *(part for part in went.cache if isinstance(part, dict))]
+        if returned is not None and not isinstance(returned, np.ndarray | dict | tuple | list):
+            raise TypeError(
+                f"compare: the backward of {self.who} returned {in_words(returned)}, expected "
+                "arrays, alone or in a tuple, list or dictionary"
+            )
+        found = gradients_in(returned, left, wanted)
+        if not any(gradient is not None for gradient in found.values()):
+            raise ValueError(
+                f"compare: no gradient was found after the backward of {self.who}: neither in what "
+                f"it returned, {in_words(returned)}, nor under a name such as 'dW' or grads['W']"
+            )
+        return found
+
+
+class _Traced:
+    """One run both ways under the line tracer. `output` is the record of the output."""
+
+    def __init__(self, model: ByHand, tracer: LineTracer, tree: Any, inputs: Array) -> None:
+        self.output: int | None = None
+        self._model = model
+        self._tracer = tracer
+        self._book = tracer.book
+        self._tree = tree
+        self._inputs = inputs
+
+    def run(self, loss: Loss, options: Mapping[str, Any]) -> None:
+        """Run it. Raises whatever the user's code raises."""
+        model, book = self._model, self._book
+        together = model.way.is_one_function
+        if together:  # its output tells what gradient to send in; then it is traced as a whole
+            went = model.way.forward(model.ready("float64"), np.array(self._inputs), options)
+            went.inputs = self._inputs
+            book.backward = None
+        else:
+            with self._tracer:
+                went = model.way.forward(self._tree, self._inputs, options)
+            self.output = next(iter(book.sources_of(went.output)), None)
+        if not model.goes_back(went):
+            return
+        dout = np.array(loss.of_array(np.array(went.output))[1], np.float64)
+        sent = book.send_in(dout)
+        try:
+            with self._tracer:
+                returned = model.way.backward(self._tree, dout, went)
+        finally:
+            latest = book.latest_of(went.output)
+            if together and latest is not None and latest > sent:
+                self.output = latest
+        found = model.gradients(self._tree, returned, went, self._inputs)
+        for name, gradient in found.items():
+            if gradient is not None and name in book.given:
+                book.tie(gradient, book.given[name])
+
+
+def _is_parameter(path: Path, array: Array, tree: Any) -> bool:
+    """Whether an array of floats is a parameter, and not a mask, or the gradient of another."""
+    if not is_float_array(array) or (array.size and array.min() <= SMALLEST_OF_A_MASK):
+        return False
+    if any("mask" in str(step).lower() or "cache" in str(step).lower() for step in path):
+        return False
+    return not is_gradient_of_another(path, tree)

@@ -1,0 +1,227 @@
+"""From a command line to two models, a batch, and the map between their weights."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from crosscheck.answers import is_wrong_call
+from crosscheck.brought.adapted import adapted, output_named, require_one_tensor
+from crosscheck.brought.arguments import Arguments
+from crosscheck.brought.behaviour import (
+    examine,
+    noticing,
+    on_cpu,
+    output_of,
+    precision_of,
+    raw_output_of,
+    require_finite_weights,
+    shortened,
+)
+from crosscheck.brought.bring import Brought, bring
+from crosscheck.brought.construct import Maker, parameters_of
+from crosscheck.brought.inputs import choose_input, read_input, tokens, with_input
+from crosscheck.brought.load import OUR_FOLDER, Library, Target, UserCodeError, user_library
+from crosscheck.brought.masked import ARRAYS, OF_KEYS, mask_options
+from crosscheck.brought.reference import Shared, choose_reference
+from crosscheck.brought.sizes import Sizes
+from crosscheck.maps.pairing import AUTO, NAME, VALUE
+from crosscheck.masks import CAUSAL
+from crosscheck.runs import Batch
+from crosscheck.sides import Array, Dialect, side_of
+
+RUNS_MODELS = {"construct.py", "sides.py", "foreign.py"}  # our files that call the user's code
+TARGETS = ("targets", "target", "labels")  # a language model that gets them returns all logits
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command line asks for."""
+
+    mine: str
+    reference: str | None = None
+    width: int | None = None
+    heads: int | None = None
+    feed_forward: int | None = None
+    shape: tuple[int, ...] | None = None
+    input: Path | None = None
+    arguments: str = ""
+    mask: str | None = None
+    weights: str = AUTO
+    output: str | None = None
+    dtype: str = "both"
+    seed: int = 0
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The sizes that were named."""
+        named = ("width", "heads", "feed_forward")
+        return frozenset(name for name in named if getattr(self, name) is not None)
+
+
+@dataclass
+class Prepared:
+    """Two models that can be compared, and what the reader should know about them."""
+
+    mine: Any
+    reference: Any
+    batch: Batch
+    weights: Any  # what `compare` is given: the map that was found, or what was asked for
+    how: str  # how that map was found, in words; empty if `compare` is to say it
+    dtype: str
+    called: list[str]  # such as "Block(n_embd=64, n_head=4)"
+    reference_said: str  # which reference it is, and why
+    notes: list[str] = field(default_factory=list)  # sentences, without a full stop
+
+
+@contextmanager
+def prepared(request: Request, shared: Shared | None = None) -> Iterator[Prepared]:
+    """Load, construct and examine both models; they can run within this block.
+
+    shared: how many of a reference's values a run of the model shows. Raises ValueError for the
+    user's mistakes, and UserCodeError for what her own code raises, here and within the block.
+    """
+    sizes = Sizes.wanted(
+        request.width, request.heads, request.feed_forward, request.shape,
+        causal=None if request.mask is None else request.mask in CAUSAL, seed=request.seed,
+    )  # fmt: skip
+    target = Target.of(request.mine)
+    other = None if request.reference is None else Target.of(request.reference)
+    given = None if request.input is None else read_input(request.input)
+    with user_library() as library, users_errors(library), noticing(target.module) as noticed:
+        ready = _prepare(request, sizes, target, other, given, library, shared)
+        yield ready
+    ready.notes += noticed
+
+
+def _prepare(
+    request: Request,
+    sizes: Sizes,
+    target: Target,
+    other: Target | None,
+    given: Array | None,
+    library: Library,
+    shared: Shared | None,
+) -> Prepared:
+    arguments = Arguments.of(request.arguments)
+    maker = Maker(sizes, arguments)
+    mine = bring(library, target, maker)
+    theirs = bring(library, other, maker) if other is not None else None
+    arguments.require_all_taken()
+    if given is not None:
+        sizes = with_input(sizes, given)
+    model, notes = _runnable(mine)
+    inputs = choose_input(model, sizes) if given is None else given
+    model, dtype, more = _ready(model, mine, inputs, request, request.dtype, request.output)
+    notes += more
+    batch = Batch(inputs)
+    if request.weights in (NAME, VALUE):
+        require_finite_weights(model, mine.who)
+    if theirs is not None:
+        reference, moved = _runnable(theirs)
+        reference, dtype, more = _ready(reference, theirs, inputs, request, dtype)
+        called = mine.called + theirs.called
+        notes += moved + more
+        return Prepared(
+            model, reference, batch, request.weights, "", dtype, called, theirs.who, notes
+        )
+    choice = choose_reference(
+        model, batch, sizes, mask=request.mask, weights=request.weights,
+        dtype="float32" if dtype == "float32" else "float64",
+        shared=shared, who=mine.who, given=request.given,
+    )  # fmt: skip
+    pairing = choice.pairing
+    notes += pairing.notes
+    weights = pairing.map.to_dict() if pairing.redrawn else request.weights
+    how = pairing.how if pairing.redrawn else ""
+    return Prepared(
+        model, choice.reference, batch, weights, how, dtype, mine.called, choice.said, notes
+    )
+
+
+def _ready(
+    model: Any, brought: Brought, inputs: Array, request: Request, dtype: str,
+    output: str | None = None,
+) -> tuple[Any, str, list[str]]:  # fmt: skip
+    """Return the model as it is called, the precisions that it can be judged in, and notes."""
+    model = _one_output(model, brought, inputs, output, dtype)
+    found = examine(model, Batch(shortened(model, inputs)), dtype, brought.who)
+    options, notes = mask_options(
+        found.model, brought.forward, request.mask, inputs, request.seed, brought.who
+    )
+    model = adapted(found.model, options=options) if options else found.model
+    return model, found.dtype, found.notes + notes
+
+
+def _runnable(brought: Brought) -> tuple[Any, list[str]]:
+    """Return the model on the CPU, with None for each mask that its forward requires, and notes."""
+    model, notes = on_cpu(brought.model, brought.who)
+    required = [
+        p.name
+        for p in parameters_of(brought.forward).values()
+        if p.default is p.empty and p.name in (*ARRAYS, *OF_KEYS)
+    ]
+    return adapted(model, options=dict.fromkeys(required)) if required else model, notes
+
+
+def _one_output(model: Any, brought: Brought, inputs: Array, name: str | None, dtype: str) -> Any:
+    """Return the model as it gives one tensor: the one of this name, or the only one with axes."""
+    if not isinstance(side_of(model), Dialect):
+        if name is not None:
+            raise ValueError(
+                f"--output {name}: {brought.who} is no PyTorch module; let its forward return one "
+                "array"
+            )
+        return model
+    precision = dtype if dtype == "float32" else precision_of(model, Batch(inputs))
+    if name is not None:
+        model = adapted(model, pick=output_named(name, brought.who))
+    require_one_tensor(raw_output_of(model, inputs, {}, precision), brought.who)
+    wanted = next((name for name in TARGETS if name in parameters_of(brought.forward)), "")
+    if wanted and inputs.dtype.kind in "iu":
+        shape = output_of(model, inputs, {}, precision).shape
+        if shape[:-1] != inputs.shape:  # without targets some return the last logits alone
+            drawn = tokens(inputs.shape, shape[-1], 0)
+            model = adapted(model, options={wanted: drawn})
+    return model
+
+
+@contextmanager
+def users_errors(library: Library) -> Iterator[None]:
+    """Turn what the user's own code raises in this block into UserCodeError.
+
+    What our own code raises stays as it is; what a library raises when it makes or runs a model,
+    without a line of the user's, becomes a ValueError.
+    """
+    try:
+        yield
+    except UserCodeError:
+        raise
+    except Exception as error:
+        own = library.own_frames(error)
+        if not own:
+            if _ran_a_model(error):
+                raise ValueError(f"{type(error).__name__}: {error}") from error
+            if isinstance(error, TypeError) and is_wrong_call(error):
+                raise ValueError(str(error)) from error
+            raise
+        names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+        way = "its backward" if "backward" in names else own[-1].name
+        file = Path(own[-1].filename).name
+        raise UserCodeError(
+            f"{file} raised {type(error).__name__} in {way}; the last line of its own is shown "
+            "above",
+            f"{file}:{own[-1].lineno}, in {own[-1].name}\n    {own[-1].line}\n"
+            f"{type(error).__name__}: {error}",
+        ) from error
+
+
+def _ran_a_model(error: Exception) -> bool:
+    """Whether a library raised this while it made or ran a model, and none of our own code did."""
+    files = [Path(f.filename).resolve() for f in traceback.extract_tb(error.__traceback__)]
+    ours = [file.name for file in files if file.is_relative_to(OUR_FOLDER)]
+    return not files[-1].is_relative_to(OUR_FOLDER) and bool({*ours} & RUNS_MODELS)

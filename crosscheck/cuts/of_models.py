@@ -1,0 +1,82 @@
+"""The cuts of two models that hold the same weights: both are run once more, and watched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+import torch
+import torch_impl
+from crosscheck.brought.adapted import adapted_like
+from crosscheck.cuts.cuts import OUTPUT, Cuts, find
+from crosscheck.maps.pairing import Pairing
+from crosscheck.runs import Batch, Run, run
+from crosscheck.sides import INPUT, Array
+from crosscheck.tape.call import Call
+from crosscheck.tape.torch_recorder import record_torch
+from crosscheck.traces.tracing import trace_run
+
+
+def find_cuts(pairing: Pairing, batch: Batch, *, loss: str, seed: int) -> Cuts | None:
+    """Return where the model parts from the reference; None if there is no way to trace it.
+
+    pairing: two models with the same weights. loss, seed: as for `run`.
+    """
+    trace = trace_run(pairing.model, batch, loss=loss, seed=seed)
+    if trace is None:
+        return None
+    theirs, tape = taped(pairing.reference, batch, loss=loss, seed=seed)
+    actual: dict[str, Array | None] = {}
+    try:
+        ours = run(pairing.model, batch, dtype="float64", loss=loss, seed=seed)
+        actual = {**ours.gradients, OUTPUT: ours.output}
+    except Exception:  # the plain run has said so already; the trace ends where it was raised
+        pass
+    return find(trace, tape, expected=expected_of(theirs, pairing), actual=actual)
+
+
+def expected_of(theirs: Run, pairing: Pairing) -> dict[str, Array | None]:
+    """The reference's gradients and output in the layout of the model, and by its names."""
+    parameters = {n: g for n, g in theirs.gradients.items() if n != INPUT}
+    whole = {
+        name: np.zeros(pairing.map.places[name].shape) if parameters.get(name) is None else parameters[name]
+        for name in pairing.map.places
+    }
+    expected: dict[str, Array | None] = {**pairing.map.to_model(whole), OUTPUT: theirs.output}
+    if INPUT in theirs.gradients:
+        expected[INPUT] = theirs.gradients[INPUT]
+    return expected
+
+
+def taped(
+    reference: Any, batch: Batch, *, loss: str, seed: int
+) -> tuple[Run, Mapping[str, Call]]:
+    """Run the reference in float64 with a tape. PyTorch's fused layer is written out for it."""
+    tapes: list[Mapping[str, Call]] = []
+
+    @contextmanager
+    def watch(model: Any, inputs: Any) -> Iterator[None]:
+        with record_torch(model, inputs) as tape:
+            tapes.append(tape)
+            yield
+
+    plain = written_out(reference)
+    made = run(plain, batch, dtype="float64", loss=loss, seed=seed, watch=watch)
+    return made, tapes[0]
+
+
+def written_out(reference: Any) -> Any:
+    """Return a layer of PyTorch's own as the same block in single ops; anything else as it is."""
+    if not isinstance(reference, torch.nn.TransformerEncoderLayer):
+        return reference
+    attention = reference.self_attn
+    block = torch_impl.TransformerBlock(
+        attention.embed_dim, attention.num_heads, reference.linear1.out_features, 0.0,
+        reference.activation, reference.norm1.eps,
+        norm_first=reference.norm_first, bias=reference.linear1.bias is not None,
+    )  # fmt: skip
+    block.load_state_dict(reference.state_dict())
+    return adapted_like(reference, block.to(next(reference.parameters()).dtype))

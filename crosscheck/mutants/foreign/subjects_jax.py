@@ -1,0 +1,42 @@
+"""The example in JAX as a subject. Only whoever builds it needs JAX."""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType
+from typing import Any
+
+from crosscheck.mutants.foreign.bug import EXAMPLES, module_of
+from crosscheck.mutants.foreign.jax import FILE
+from crosscheck.mutants.foreign.subject import Sizes, Subject
+
+ADAPTER = "jax_adapter.py"
+
+
+@functools.cache
+def adapter() -> ModuleType:
+    """Return the adapter beside the block."""
+    return module_of((EXAMPLES / ADAPTER).read_text("utf-8"), ADAPTER)
+
+
+def _block(module: ModuleType, sizes: Sizes, causal: bool) -> Any:
+    params = module.init(0, sizes.C, sizes.H, sizes.F)
+    return adapter().JaxModel(functools.partial(module.block, causal=causal), params)
+
+
+def _weights(sizes: Sizes) -> dict[str, str]:
+    C, H, K = sizes.C, sizes.H, sizes.K
+    names = {
+        "wo": f"self_attn.out_proj.weight.T.reshape({H}, {K}, {C})",
+        "bo": "self_attn.out_proj.bias",
+    }
+    for letter in "qkv":
+        names[f"w{letter}"] = f"self_attn.in_proj_weight[{letter}].T.reshape({C}, {H}, {K})"
+        names[f"b{letter}"] = f"self_attn.in_proj_bias[{letter}].reshape({H}, {K})"
+    for i in (1, 2):
+        names |= {f"w{i}": f"linear{i}.weight.T", f"b{i}": f"linear{i}.bias"}
+        names |= {f"g{i}": f"norm{i}.weight", f"s{i}": f"norm{i}.bias"}
+    return names
+
+
+SUBJECTS = (Subject(FILE, _block, _weights, norm_first=True, activation="gelu"),)
