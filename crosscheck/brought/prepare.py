@@ -12,6 +12,7 @@ from typing import Any
 from crosscheck.answers import is_wrong_call
 from crosscheck.brought.adapted import adapted, output_named, require_one_tensor
 from crosscheck.brought.arguments import Arguments
+from crosscheck.brought.asis import as_built
 from crosscheck.brought.behaviour import (
     examine,
     noticing,
@@ -112,9 +113,10 @@ def _prepare(
     mine = bring(library, target, maker)
     theirs = bring(library, other, maker) if other is not None else None
     arguments.require_all_taken()
+    model, notes = _runnable(mine)
+    sizes = as_built(model, sizes, request.given)
     if given is not None:
         sizes = with_input(sizes, given)
-    model, notes = _runnable(mine)
     inputs = choose_input(model, sizes) if given is None else given
     model, dtype, more = _ready(model, mine, inputs, request, request.dtype, request.output)
     notes += more
@@ -131,8 +133,7 @@ def _prepare(
         )
     choice = choose_reference(
         model, batch, sizes, mask=request.mask, weights=request.weights,
-        dtype="float32" if dtype == "float32" else "float64",
-        shared=shared, who=mine.who, given=request.given,
+        dtype="float32" if dtype == "float32" else "float64", shared=shared, who=mine.who,
     )  # fmt: skip
     pairing = choice.pairing
     notes += pairing.notes

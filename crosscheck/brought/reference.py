@@ -17,7 +17,6 @@ import numpy as np
 
 import torch
 from crosscheck.brought.adapted import adapted
-from crosscheck.brought.asis import as_built
 from crosscheck.brought.behaviour import output_of, shortened
 from crosscheck.brought.masked import hidden_keys, is_causal, mixes_sequences
 from crosscheck.brought.sizes import Sizes
@@ -73,15 +72,14 @@ def choose_reference(
     dtype: str = "float64",
     shared: Shared | None = None,
     who: str = "the model",
-    given: frozenset[str] = frozenset(),
 ) -> Choice:
     """Return the reference that fits a model best.
 
-    batch: what the model runs on. mask: one of MASKS, or None, and then it is found whether the
-    model is causal. weights: as for `pair_weights`. given: the fields of sizes that the user gave.
-    Raises ValueError if the model's weights are those of no candidate.
+    batch: what the model runs on. sizes: those that it has. mask: one of MASKS, or None, and then
+    it is found whether the model is causal. weights: as for `pair_weights`. dtype: in which the
+    outputs are held against each other. shared: chooses where none has the model's outputs. who:
+    the model in sentences. Raises ValueError if the model's weights are those of no candidate.
     """
-    sizes = as_built(model, sizes, given)
     name = LANGUAGE_MODEL if batch.inputs.dtype.kind in "iu" else LAYER
     short = Batch(shortened(model, batch.inputs))
     trials = _Trials(model, short, sizes.seed, dtype, name)
@@ -119,6 +117,7 @@ class _Trials:
     tried: list[Choice] = field(default_factory=list)
     refused: str = ""  # why the first candidate that does not fit does not, in brackets
     known: dict[str, str] | None = None  # the first map that was found, for the other candidates
+    how: str = ""  # how it was found
 
     def fits(self, candidate: Candidate, weights: Any) -> bool:
         """Whether this candidate has the model's outputs. One that cannot be paired is left out."""
@@ -130,7 +129,9 @@ class _Trials:
             self.refused = self.refused or f" ({str(error).removeprefix('weights: ')})"
             return False
         if pair.redrawn and self.known is None:
-            self.known = pair.map.to_dict()
+            self.known, self.how = pair.map.to_dict(), pair.how
+        if weights is self.known:
+            pair = replace(pair, how=self.how)
         apart = _apart(pair, self.batch, self.dtype)
         said = f"{self.name}, {candidate.words}"
         self.tried.append(Choice(reference, pair, said, candidate, apart))

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner, Result
 from support.brought import BLOCK, PAIR, written
 
+import torch
 from crosscheck.brought import load as load_module
 from crosscheck.cli import cli
 

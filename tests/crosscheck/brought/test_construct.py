@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
+import torch
 from crosscheck.brought.arguments import Arguments
 from crosscheck.brought.construct import Maker, seeded
 from crosscheck.brought.sizes import Sizes

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
+import torch
 from crosscheck.brought.adapted import adapted
 from crosscheck.brought.behaviour import output_of
 from crosscheck.brought.masked import hidden_keys, hides, mask_options
