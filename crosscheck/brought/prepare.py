@@ -24,12 +24,13 @@ from crosscheck.brought.behaviour import (
     shortened,
 )
 from crosscheck.brought.bring import Brought, bring
-from crosscheck.brought.construct import Maker, parameters_of
+from crosscheck.brought.construct import Maker, parameters_of, seeded
 from crosscheck.brought.inputs import choose_input, read_input, tokens, with_input
-from crosscheck.brought.load import OUR_FOLDER, Library, Target, UserCodeError, user_library
+from crosscheck.brought.load import OUR_FOLDER, Library, UserCodeError, user_library
 from crosscheck.brought.masked import ARRAYS, OF_KEYS, mask_options
 from crosscheck.brought.reference import Shared, choose_reference
 from crosscheck.brought.sizes import Sizes
+from crosscheck.brought.target import Target
 from crosscheck.maps.pairing import AUTO, NAME, VALUE
 from crosscheck.masks import CAUSAL
 from crosscheck.runs import Batch
@@ -110,8 +111,9 @@ def _prepare(
 ) -> Prepared:
     arguments = Arguments.of(request.arguments)
     maker = Maker(sizes, arguments)
-    mine = bring(library, target, maker)
-    theirs = bring(library, other, maker) if other is not None else None
+    with seeded(request.seed):  # a module may draw its parameters when it is imported
+        mine = bring(library, target, maker)
+        theirs = bring(library, other, maker) if other is not None else None
     arguments.require_all_taken()
     model, notes = _runnable(mine)
     sizes = as_built(model, sizes, request.given)

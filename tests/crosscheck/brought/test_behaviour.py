@@ -92,7 +92,7 @@ def test_a_plain_model_is_left_as_it_is() -> None:
 
 @pytest.mark.parametrize("model", [AlwaysDrops(), Counts()])
 def test_two_plain_runs_that_differ_are_told(model: Any) -> None:
-    with pytest.raises(ValueError, match="compare: two plain runs of Block .* differ by"):
+    with pytest.raises(ValueError, match=r"compare: two plain runs of Block .* differ by"):
         examine(model, Batch(X), "both", "Block")
 
 
