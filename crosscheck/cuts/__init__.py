@@ -4,6 +4,7 @@
 lines between the last that agrees and the first that is lost.
 """
 
+from crosscheck.cuts.annotated import annotated as annotated
 from crosscheck.cuts.cuts import Cuts as Cuts
 from crosscheck.cuts.cuts import find as find
 from crosscheck.cuts.cuts import paired_share as paired_share

@@ -1,4 +1,68 @@
-"""stub"""
+"""The user's own source, with a tick, a cross or a tilde beside each line that ran."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
 from rich.text import Text
-def annotated(cuts): return "\n".join(f"{l.place.line} {l.why}" for l in cuts.between)
-def annotated_text(cuts, width): return Text(annotated(cuts))
+
+from crosscheck.cuts.cuts import Cuts
+from crosscheck.cuts.marks import Kind, Mark
+
+WIDTH = 100  # columns
+CODE = 60  # the columns of the source; a longer line has its mark on the next
+FOLDED = 3  # so many lines without a mark are shown between two that have one
+STYLES = {Kind.RIGHT: "green", Kind.WRONG: "bold red", Kind.INHERITED: "yellow", Kind.NONE: "dim"}
+
+
+def annotated(cuts: Cuts) -> Text:
+    """Return the source of each file that ran, with the marks of its lines.
+
+    `.plain` of what is returned is the same without colour. Long stretches without a mark are
+    folded.
+    """
+    text = Text()
+    by_file: dict[str, list[Mark]] = {}
+    for mark in cuts.marks:
+        by_file.setdefault(mark.place.file, []).append(mark)
+    for file, marks in by_file.items():
+        if any(mark.kind != Kind.NONE for mark in marks):
+            text.append(f"{_shown(file)}\n", "bold")
+            for line in _lines(file, marks):
+                text.append_text(line)
+                text.append("\n")
+    return text
+
+
+def _shown(file: str) -> str:
+    path = Path(file)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+
+
+def _lines(file: str, marks: Sequence[Mark]) -> Iterator[Text]:
+    said = {mark.place.line: mark for mark in marks if mark.kind != Kind.NONE}
+    source = [line.rstrip("\n") for line in linecache.getlines(file)]
+    digits = len(str(max(said)))
+    last = 0
+    for number in sorted(said):
+        gap = number - last - 1
+        if last and gap > FOLDED:
+            yield Text(f"{'':{digits}}  ...", "dim")
+        elif last:
+            for between in range(last + 1, number):
+                yield Text(f"{between:{digits}}  {_code(source, between)}".rstrip(), "dim")
+        yield _marked(f"{number:{digits}}  ", _code(source, number), said[number])
+        last = number
+
+
+def _code(source: Sequence[str], number: int) -> str:
+    return source[number - 1] if number <= len(source) else ""
+
+
+def _marked(number: str, code: str, mark: Mark) -> Text:
+    line = Text(number, "dim")
+    line.append(f"{code:{CODE}}" if len(code) <= CODE else f"{code}\n{'':{CODE + len(number)}}")
+    line.append(f" {mark.sign} {mark.text}".rstrip(), STYLES[mark.kind])
+    return line

@@ -209,7 +209,7 @@ def _backward(calls: list[Call]) -> Iterator[_Node]:
             if call.op == "getitem" and source.origin in keys:  # a piece among zeros: nobody makes it
                 sent.setdefault(source.origin, []).append((("g", call.key), None))
                 continue
-            needed = [j for j in _needs(call, i) if call.inputs[j].origin != CONSTANT]
+            needed = [j for j in needs_of(call, i) if call.inputs[j].origin != CONSTANT]
             parents: list[Key] = [("g", call.key), *(("f", call.inputs[j].origin) for j in needed)]
             key: Key = ("u", call.key, str(i))
             what = names.get(source.origin, "input" if source.origin == THE_INPUT else source.origin)
@@ -240,7 +240,7 @@ def _backward(calls: list[Call]) -> Iterator[_Node]:
         )  # fmt: skip
 
 
-def _needs(call: Call, i: int) -> tuple[int, ...]:
+def needs_of(call: Call, i: int) -> tuple[int, ...]:
     """Which inputs the gradient of input i depends on."""
     if call.op in PASSING:
         return ()

@@ -168,7 +168,11 @@ class Graph:
         return leads
 
     def _solid(self, child: int, record: Record) -> bool:
-        return child not in self.trivial and self.trace.records[child].backward == record.backward
+        """Whether a right record was computed from this one, and is not just handed on."""
+        if child in self.trivial or self.trace.records[child].backward != record.backward:
+            return False
+        value = self.pairing.right[child]
+        return all(self.pairing.right.get(p) != value for p in self.parents[child])
 
 
 @dataclass(frozen=True)

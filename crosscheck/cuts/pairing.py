@@ -124,7 +124,7 @@ def blocks_of(array: Array) -> Iterator[list[Array]]:
     for axes in range(1, array.ndim):
         count *= array.shape[axes - 1]
         if axes > 1 and 1 < count <= MERGED:
-            yield list(array.reshape(count, -1))
+            yield list(array.reshape(count, *array.shape[axes:]))
     if array.ndim == 4:  # a loop over sequences and heads, where heads stand behind tokens
         B, _, H, _ = array.shape
         if 1 < B * H <= MERGED:

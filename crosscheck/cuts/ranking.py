@@ -18,6 +18,7 @@ ALL_PARENTS = 1.0  # it was given all that the lost value is computed from
 INSIDE = 1.0  # it made something in the slice
 CALLED = 0.5  # it called a line of the slice
 EXONERATED = -3.0  # something right is computed from what it made
+SURE = 8.9  # beside such evidence, weak evidence is not worth a line
 GOOD_ELSEWHERE = -4.0  # the line makes what is right in another pass
 
 
@@ -63,7 +64,13 @@ def rank(
     for place, evidence in scores.items():
         best, why = max(evidence)
         suspects.append(Suspect(place, best, why, made.get(place, [])))
-    return sorted(suspects, key=lambda s: (-s.score, min(s.records, default=1 << 60)))
+    suspects.sort(key=lambda s: (-s.score, min(s.records, default=1 << 60)))
+    return [s for s in suspects if s.score >= _least(suspects[0].score)]
+
+
+def _least(best: float) -> float:
+    """What a line must have, to be named beside the best."""
+    return 1.0 if best >= SURE else 0.0
 
 
 def _of_record(

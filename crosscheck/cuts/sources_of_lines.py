@@ -43,7 +43,24 @@ def keeps(place: Place, name: str) -> bool:
     """Whether a line keeps, or hands back, what has this name, for the way back."""
     text = text_of(place)
     kept = re.search(r"\b(save_for_backward|cache\w*|saved|return|ctx|self)\b", text)
-    return kept is not None and reads(place, name)
+    return kept is not None and (not name or reads(place, name))
+
+
+def hands_back(place: Place, name: str) -> bool:
+    """Whether a line returns what has this name."""
+    return re.search(r"\breturn\b", text_of(place)) is not None and reads(place, name)
+
+
+def passes_through(place: Place) -> bool:
+    """Whether a line returns what the function was given, as it is."""
+    found = re.fullmatch(r"\s*return ([A-Za-z_]\w*)\s*", text_of(place))
+    first, _ = _function(place)
+    return found is not None and found[1] in NAME.findall(linecache.getline(place.file, first))
+
+
+def is_alias(place: Place) -> bool:
+    """Whether a line gives another name to what there is."""
+    return re.fullmatch(r"\s*\w+ = [\w.]+\s*", text_of(place)) is not None
 
 
 def names_set(place: Place) -> set[str]:
@@ -56,6 +73,17 @@ def lines_around(place: Place) -> Iterator[Place]:
     first, last = _function(place)
     for line in range(first, min(last, len(linecache.getlines(place.file))) + 1):
         yield Place(place.file, line)
+
+
+def defaults_of(place: Place) -> Iterator[Place]:
+    """The lines of the file that give a default, or an attribute, of a name this line reads."""
+    attributes = set(re.findall(r"\.([A-Za-z_]\w*)\b(?!\()", text_of(place)))
+    for number, line in enumerate(linecache.getlines(place.file), 1):
+        for name in attributes:
+            if re.search(rf"\bdef\b.*\b{name}\s*(:[^=,]*)?=\s*[-.\d]", line) or re.search(
+                rf"self\.{name}\s*=\s*[^=]*\d", line
+            ):
+                yield Place(place.file, number)
 
 
 def setters_of(place: Place) -> Iterator[Place]:

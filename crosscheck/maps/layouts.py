@@ -61,7 +61,7 @@ class Layout:
     block: Mapping[str, str]  # the seat of each name in a block
     whole: Mapping[str, str] = field(default_factory=dict)  # outside of the blocks
     matrices: str = OUT_IN  # how those of a block lie; empty where people differ
-    spelling: Mapping[str, str] = field(default_factory=dict)  # of seats that lie unlike PyTorch's
+    spelling: Mapping[str, str] = field(default_factory=dict)  # of seats that lie in one way only
 
     def seats(self) -> dict[str, str]:
         """Return the seat of each full name."""
@@ -97,9 +97,21 @@ LAYOUTS = (
             "norm2": "norm2",
         },
         {"token_embedding": "tokens", "position": "positions", "norm": "norm", "head": "head"},
+        spelling={"qkv.weight": "(3 H K) C", "qkv.bias": "(3 H K)"},
     ),
-    Layout("of nanoGPT", _GPT, _GPT_WHOLE),
-    Layout("of Hugging Face's GPT-2", _GPT, _GPT_WHOLE, matrices=IN_OUT),
+    Layout(
+        "of nanoGPT",
+        _GPT,
+        _GPT_WHOLE,
+        spelling={"qkv.weight": "(3 H K) C", "qkv.bias": "(3 H K)"},
+    ),
+    Layout(
+        "of Hugging Face's GPT-2",
+        _GPT,
+        _GPT_WHOLE,
+        matrices=IN_OUT,
+        spelling={"qkv.weight": "C (3 H K)", "qkv.bias": "(3 H K)"},
+    ),
     Layout(
         "of minGPT",
         {

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,9 @@ from crosscheck.called_rightly import require_equal_weights
 from crosscheck.in_projection import with_parts
 from crosscheck.maps.by_value import find_by_value, is_constant
 from crosscheck.maps.copies import copy_of, redraw, tie
-from crosscheck.maps.partners import listed, require_partners, with_nearest, without_partner
-from crosscheck.maps.proposals import anatomies, proposals
-from crosscheck.maps.seats import ORDER
-from crosscheck.maps.trial import EQUAL, EXACT, Score, Trials
+from crosscheck.maps.partners import listed, with_nearest, without_partner
+from crosscheck.maps.proposals import Proposals, proposals
+from crosscheck.maps.trial import Score, Trials, chosen
 from crosscheck.maps.weight_map import (
     Shape,
     WeightMap,
@@ -160,7 +159,7 @@ def _redrawn(
     redraw(theirs, seed)
     found, notes = _tied(mine, theirs, known)
     trials = Trials(mine, theirs, batch)
-    weight_map, verdict = _verified(trials, found, score)
+    weight_map, verdict = chosen(trials, found, score)
     neutral = trials.give(weight_map)
     notes += verdict + without_partner(weight_map, _shapes(get_weights(mine)), neutral)
     return Pairing(mine, theirs, weight_map, found.how, True, notes, neutral=neutral)
@@ -180,7 +179,7 @@ def _adopted(
         theirs = theirs.to(side.library.float64)
     found, notes = _tied(model, theirs, known)
     trials = Trials(model, theirs, batch, is_fixed=True)
-    weight_map, verdict = _verified(trials, found, score)
+    weight_map, verdict = chosen(trials, found, score)
     neutral = trials.give(weight_map)
     unproved, note = _unproved(weight_map, get_weights(theirs))
     notes += (
@@ -192,82 +191,20 @@ def _adopted(
     return Pairing(model, theirs, weight_map, found.how, False, notes, unproved, neutral)
 
 
-def _tied(mine: Any, theirs: Any, known: Mapping[str, str]) -> tuple[_Candidates, tuple[str, ...]]:
+def _tied(mine: Any, theirs: Any, known: Mapping[str, str]) -> tuple[Proposals, tuple[str, ...]]:
     """Return the candidates, after the reference has tied what the model ties, and say so."""
     found = _candidates(mine, theirs, known)
     notes = tie_alike(mine, theirs, found.first)
     return (_candidates(mine, theirs, known) if notes else found), notes
 
 
-@dataclass(frozen=True)
-class _Candidates:
-    """Maps that may be meant, the likeliest first."""
-
-    first: WeightMap
-    others: Iterator[tuple[WeightMap, bool]]  # with whether it is a usual one
-    how: str
-    certain: bool  # whether every seat was found by name, so that only the arrangement is open
-
-
-def _candidates(mine: Any, theirs: Any, known: Mapping[str, str]) -> _Candidates:
-    ours, places = get_weights(mine), _places(theirs)
-    equal = completed(known, _shapes(ours), places)
+def _candidates(mine: Any, theirs: Any, known: Mapping[str, str]) -> Proposals:
+    shapes, places = _shapes(get_weights(mine)), _places(theirs)
+    equal = completed(known, shapes, places)
     if not equal.unmapped:
         how = "by the map that was given" if known else "by equal names and shapes"
-        return _Candidates(equal, iter(()), how, True)
-    own, reference = anatomies(mine, theirs, ours, get_weights(theirs))
-    others = proposals(own, reference, places, known)
-    certain = not any(seat.found_by == ORDER for seat in own.seats.values())
-    how = (
-        f"by the layout {own.layout}" if own.layout else "by the words of the names and the shapes"
-    )
-    return _Candidates(next(others)[0], others, how if certain else f"{how}, and by order", certain)
-
-
-def _verified(
-    trials: Trials, found: _Candidates, score: Score | None
-) -> tuple[WeightMap, tuple[str, ...]]:
-    """Return the map that makes the outputs equal, or else the best; say if none does.
-
-    Raises ValueError if several do, where names do not tell them apart; and if none does, and both
-    models have matrices without a partner.
-    """
-    tried: list[tuple[float, WeightMap, bool]] = []
-    for weight_map, is_usual in chain([(found.first, True)], found.others):
-        tried.append((trials.distance(weight_map), weight_map, is_usual))
-        if found.certain and tried[-1][0] <= EXACT:
-            return weight_map, ()
-    equal = [weight_map for distance, weight_map, _ in tried if distance <= EXACT]
-    equal = equal or [weight_map for distance, weight_map, _ in tried if distance <= EQUAL]
-    if len(equal) > 1 and not found.certain:
-        raise ValueError(_undecided(equal))
-    if equal:
-        return equal[0], ()
-    require_partners(found.first, _shapes(get_weights(trials.model)))
-    if len(tried) == 1:
-        return found.first, ("under this map the outputs differ",)
-    none = f"none of {len(tried)} maps that were tried makes the outputs equal"
-    if score is None:
-        _, nearest, _ = min((t for t in tried if t[2]), key=lambda t: t[0])
-        return nearest, (f"{none}; this one is the nearest of the usual ones",)
-    best = trials.best([weight_map for _, weight_map, _ in tried], score)
-    return best, (f"{none}; under this one most values on the way agree",)
-
-
-def _undecided(equal: list[WeightMap]) -> str:
-    names = [
-        name
-        for name in equal[0].expressions
-        if len({weight_map.expressions.get(name) for weight_map in equal}) > 1
-    ]
-    words = [
-        f"{name} is {' or '.join(dict.fromkeys(str(m.expressions.get(name)) for m in equal))}"
-        for name in names
-    ]
-    return (
-        f"weights: {len(equal)} maps make the outputs equal, and nothing tells them apart: "
-        f"{listed(words, '; ')}. Give a dictionary that says which is meant"
-    )
+        return Proposals(equal, iter(()), how, True)
+    return proposals(mine, theirs, WeightMap.of(known, shapes, places))
 
 
 def completed(

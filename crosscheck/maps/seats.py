@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from crosscheck.maps.layouts import LAYOUTS, SPELLINGS, Layout
@@ -33,7 +33,7 @@ class Seat:
         ways = fitting(self.job, shape, sizes)
         if self.matrices:
             ways = [way for way in ways if orientation(self.job, way) in ("", self.matrices)]
-        return sorted(ways, key=lambda way: way != self.spelling)
+        return [self.spelling] if self.spelling in ways else ways
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,13 @@ def anatomy(
     heads: int,
     matrices: Mapping[str, str],
     like: Anatomy | None = None,
+    taken: Collection[tuple[int, str]] = (),
 ) -> Anatomy:
     """Find the seats of weights of these shapes.
 
     heads: their number, 0 if unknown. matrices: how the matrix of a name lies, where its module
     says so. like: the reference's anatomy, if these are another model's: the sizes, and the seats
-    to be filled, are the same.
+    to be filled, are the same. taken: blocks and jobs that are not free.
     """
     numbers = _block_numbers(shapes, like.blocks if like else None)
     best, most = Anatomy(shapes), 0
@@ -74,7 +75,7 @@ def anatomy(
             best, most = Anatomy(shapes, fit, sizes, layout.name), count
     if not best.sizes:
         best = replace(best, sizes=like.sizes if like else _guessed_sizes(shapes, heads))
-    seats = _by_words(best, numbers, matrices, like)
+    seats = _by_words(best, numbers, matrices, like, taken)
     style = best.layout if 2 * len(best.seats) > len(seats) else ""
     sizes = like.sizes if like else sizes_of(seats, shapes, heads)
     fit = {name: seat for name, seat in seats.items() if seat.spellings(shapes[name], sizes)}
@@ -166,7 +167,11 @@ def _by_layout(
 
 
 def _by_words(
-    known: Anatomy, numbers: Mapping[str, int], matrices: Mapping[str, str], like: Anatomy | None
+    known: Anatomy,
+    numbers: Mapping[str, int],
+    matrices: Mapping[str, str],
+    like: Anatomy | None,
+    taken: Collection[tuple[int, str]],
 ) -> dict[str, Seat]:
     """Add seats for names of no layout: first those whose words leave one seat, then by order."""
     seats = dict(known.seats)
@@ -175,11 +180,11 @@ def _by_words(
     def allowed(name: str, any_job: bool) -> list[Seat]:
         """Return the free seats that a weight may have; those of its module, if that is known."""
         shape = known.shapes[name]
-        taken = _with_parts({(seat.block, seat.job) for seat in seats.values()})
+        full = _with_parts({*taken, *((seat.block, seat.job) for seat in seats.values())})
         free = [
             seat
             for seat in _meant(name, shape, numbers, matrices, any_job)
-            if (seat.block, seat.job) not in taken
+            if (seat.block, seat.job) not in full
             and (wanted is None or (seat.block, seat.job) in wanted)
             and seat.spellings(shape, known.sizes)
         ]

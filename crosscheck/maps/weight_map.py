@@ -61,11 +61,13 @@ class WeightMap:
         Raises ValueError for a name that the model does not have, for an expression that cannot be
         read, and for one that has another shape than the weight.
         """
+        strangers = [name for name in expressions if name not in shapes]
+        if strangers:
+            near = did_you_mean(strangers[0], list(shapes))
+            raise ValueError(f"weights: the model has no weight {strangers[0]}{near}")
+        expressions = {name: expressions[name] for name in shapes if name in expressions}
         indices = {}
         for name, text in expressions.items():
-            if name not in shapes:
-                near = did_you_mean(name, list(shapes))
-                raise ValueError(f"weights: the model has no weight {name}{near}")
             indices[name] = evaluate(text, places)
             if indices[name].shape != shapes[name]:
                 raise ValueError(
@@ -73,7 +75,7 @@ class WeightMap:
                     f"{indices[name].shape}{_advice(shapes[name], indices[name].shape)}"
                 )
         unmapped = tuple(name for name in shapes if name not in expressions)
-        return cls(dict(expressions), indices, places, unmapped)
+        return cls(expressions, indices, places, unmapped)
 
     @classmethod
     def of_indices(

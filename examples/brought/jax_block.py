@@ -70,10 +70,10 @@ def block(params, x, causal=False):
     return x
 
 
-def init(key, width, heads, hidden):
+def init(seed, width, heads, hidden):
     """Draw the parameters: C is width, H is heads, F is hidden."""
     size = width // heads
-    keys = iter(jax.random.split(key, 6))
+    keys = iter(jax.random.split(jax.random.key(seed), 6))
 
     def matrix(*shape, inputs):
         return jax.random.normal(next(keys), shape) / inputs**0.5

@@ -54,9 +54,29 @@ def test_a_family() -> None:
         assert (f" {mutant.id} " in result.output) == (mutant.id in ids)
 
 
+def test_a_bug_in_a_block_of_others(tmp_path: Path) -> None:
+    path, page = tmp_path / "score.json", tmp_path / "page.md"
+    page.write_text("<!-- foreign-score -->\n<!-- /foreign-score -->\n", encoding="utf-8")
+    result = crosscheck(
+        *("--foreign", "--bug", "flat-dv-not-transposed", "--honest", "1"),
+        *("--json", str(path), "--update", str(page)),
+    )
+    assert result.exit_code == 0, result.output
+    row = next(r for r in result.output.splitlines() if "flat-dv-not-transposed" in r).split()
+    assert row[1:4] == ["yes", "yes", "yes"]
+    assert row[-2:] == ["99", "99"]
+    assert "False alarms in 1 honest runs: 0" in result.output
+    score = json.loads(path.read_text())
+    assert score["total"]["caught"] == score["total"]["bugs"] == 1
+    assert score["results"][0]["to_blame"] == [99]
+    assert "| NumPy by hand | 1 | 1 (100%) |" in page.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--foreign", "--bug", "sub-sign"], "Error: no bug is called sub-sign; `crosscheck"),
+        (["--foreign", "--family", "ReLU"], "of the family ReLU no bug is in this catalogue"),
         (["--bug", "nonsense"], "Error: no bug is called nonsense; `crosscheck mutants` lists"),
         (["--family", "softmax", "--bug", "sub-sign"], "of the family softmax no bug is called"),
         (["--family", "nonsense"], "'nonsense' is not one of"),

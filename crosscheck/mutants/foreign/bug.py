@@ -27,8 +27,8 @@ def planted(bug: Bug) -> tuple[str, frozenset[int]]:
     """Return the file with the bug in it, and the numbers of the lines that are to blame.
 
     To blame are the lines of `new` that are not in `old`. Where a line of `old` was taken away,
-    they are the lines of `new` before and after the gap. Raises ValueError if `old` does not occur
-    exactly once, or if no line is to blame.
+    they are the lines of `new` before and after the gap, or the line after it if `new` is empty.
+    Raises ValueError if `old` does not occur exactly once.
     """
     source = (EXAMPLES / bug.file).read_text("utf-8")
     if source.count(bug.old) != 1:
@@ -37,10 +37,8 @@ def planted(bug: Bug) -> tuple[str, frozenset[int]]:
     wrong = source[:start] + bug.new + source[start + len(bug.old) :]
     first = source.count("\n", 0, start) + 1
     last = first + bug.new.removesuffix("\n").count("\n")
-    blamed = _changed(source.splitlines(), wrong.splitlines()) & set(range(first, last + 1))
-    if not blamed:
-        raise ValueError(f"{bug.id}: give `old` and `new` a line beside the one that is missing")
-    return wrong, frozenset(blamed)
+    changed = _changed(source.splitlines(), wrong.splitlines())
+    return wrong, frozenset(changed & set(range(first, last + 1)))
 
 
 def _changed(before: list[str], after: list[str]) -> set[int]:

@@ -20,9 +20,7 @@ def adapter() -> ModuleType:
 
 
 def _block(module: ModuleType, sizes: Sizes, causal: bool) -> Any:
-    import jax
-
-    params = module.init(jax.random.key(0), sizes.C, sizes.H, sizes.F)
+    params = module.init(0, sizes.C, sizes.H, sizes.F)
     return adapter().JaxModel(functools.partial(module.block, causal=causal), params)
 
 
