@@ -219,6 +219,40 @@ class Numpy(Block):
         }
 
 
+class Heads(Block):
+    """One module for each head, as in lectures, and a norm inside of a Sequential."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        names = ("key", "query", "value")
+        self.sa = modules(
+            heads=nn.ModuleList(
+                modules(**{name: nn.Linear(C, K) for name in names}) for _ in range(H)
+            ),
+            proj=nn.Linear(C, C),
+        )
+        self.ln = nn.LayerNorm(C)
+        self.net = nn.Sequential(
+            nn.LayerNorm(C), nn.Linear(C, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, C)
+        )
+
+    def plain(self) -> dict[str, Any]:
+        heads: Any = self.sa["heads"]
+        return {
+            **{
+                name[0]: tuple(
+                    torch.cat(parts) for parts in zip(*(both(h[name]) for h in heads), strict=True)
+                )
+                for name in ("query", "key", "value")
+            },
+            "out": both(self.sa["proj"]),
+            "fc1": both(self.net[1]),
+            "fc2": both(self.net[3]),
+            "norm1": both(self.ln),
+            "norm2": both(self.net[0]),
+        }
+
+
 class Learner(Block):
     """Names of nobody's: words that are understood, and two norms in their order."""
 
@@ -268,7 +302,7 @@ class Shuffled(Nameless):
 
 
 NAMED = (Nano, GPT2, Bert, Annotated, Timm, Lens, Numpy, Learner)
-STYLES = (*NAMED, Interleaved, Nameless, Shuffled)
+STYLES = (*NAMED, Heads, Interleaved, Nameless, Shuffled)
 
 
 def encoder_layer() -> nn.Module:
