@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from crosscheck.choices import DTYPES
 from crosscheck.comparison import compare
 from crosscheck.cuts import Cuts, find_cuts
-from crosscheck.cuts.marks import Sign
+from crosscheck.cuts.marks import Kind
 from crosscheck.draws import Stream, draws
 from crosscheck.maps.pairing import pair_weights
 from crosscheck.mutants.foreign import subjects_jax, subjects_numpy, subjects_torch
@@ -85,8 +85,8 @@ def judge_bug(bug: Bug, seed: int = 0) -> Result:
         lines=len(ranked),
         to_blame=tuple(sorted(to_blame)),
         named=tuple(hits),
-        op=getattr(first,"op",""),
-        operand=getattr(first,"operand",""),
+        op=getattr(first, "op", ""),
+        operand=getattr(first, "operand", ""),
         error=error,
     )
 
@@ -97,7 +97,7 @@ def _hits(report: Report, bug: Bug, to_blame: frozenset[int], ops: set[str]) -> 
     for suspect in (report.first, *report.between):
         if suspect is not None and suspect.place.file == str(EXAMPLES / bug.file):
             line = suspect.place.line
-            right = line in to_blame or getattr(suspect,'op','').strip("_") in ops
+            right = line in to_blame or getattr(suspect, "op", "").strip("_") in ops
             hits[line] = hits.get(line, False) or right
     return hits
 
@@ -169,5 +169,5 @@ def _accusations(cuts: Cuts | None) -> list[str]:
     """Return the crosses and tildes, in words."""
     if cuts is None:
         return ["it leaves no trace"]
-    accused = [mark for mark in cuts.marks if mark.sign in (Sign.BORN, Sign.FOLLOWS)]
+    accused = [mark for mark in cuts.marks if mark.kind in (Kind.WRONG, Kind.INHERITED)]
     return [f"{mark.sign} in line {mark.place.line}: {mark.text}" for mark in accused]
