@@ -190,6 +190,10 @@ def test_what_passes_through_a_number_or_is_cut_off_has_its_sources() -> None:
     assert {line_of("scale = h.std()"), line_of("kept = h.clone()")} <= behind(trace, end)
 
 
+def test_nothing_is_cut_off_in_an_own_function_or_on_the_way_back() -> None:
+    assert not any(record.stops for record in traced(OwnFunctions).records)
+
+
 def test_what_is_written_in_place_is_seen_in_all_that_share_the_memory() -> None:
     trace = traced(InPlace)
     written = at(trace, "view.add_(0.25)", changed=True)
