@@ -272,3 +272,17 @@ def test_a_model_that_returns_what_it_was_given(name: str) -> None:
     assert trace.dout is not None
     assert trace.records[trace.dout].value == trace.given[name]
     assert len(trace.records) == 3  # the input, the weight, and dout
+
+
+def test_a_compiled_model_is_traced_as_it_was_written() -> None:
+    def refusing(graph: Any, inputs: Any) -> Any:
+        raise AssertionError("compiled")
+
+    plain = traced(Strange)
+    compiled = torch.compile(build(Strange), backend=refusing)
+    trace = trace_run(compiled, batch_of(Strange), **HOW)
+    assert trace is not None
+    assert trace.notes == ()
+    assert [r.signature for r in trace.records] == [r.signature for r in plain.records]
+    assert [r.place for r in trace.records] == [r.place for r in plain.records]
+    assert set(trace.given) == {"input", *(f"_orig_mod.{n}" for n in plain.given if n != "input")}
