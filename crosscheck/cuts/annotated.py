@@ -9,13 +9,13 @@ from pathlib import Path
 from rich.text import Text
 
 from crosscheck.cuts.cuts import Cuts
-from crosscheck.cuts.marks import Mark, Sign
+from crosscheck.cuts.marks import Kind, Mark
 
 WIDTH = 100  # columns
 SHARE = 0.6  # of the columns for the source; a longer line has its mark on the next
 OTHERS = 5  # so many lines are named in which the bug may stand
 FOLDED = 3  # so many lines without a mark are shown between two that have one
-STYLES = {Sign.RIGHT: "green", Sign.BORN: "bold red", Sign.FOLLOWS: "yellow", Sign.NONE: "dim"}
+STYLES = {Kind.RIGHT: "green", Kind.WRONG: "bold red", Kind.INHERITED: "yellow", Kind.NONE: "dim"}
 
 
 def annotated(cuts: Cuts, width: int = WIDTH) -> str:
@@ -34,7 +34,7 @@ def annotated_text(cuts: Cuts, width: int = WIDTH) -> Text:
     for mark in cuts.marks:
         by_file.setdefault(mark.place.file, []).append(mark)
     for file, marks in by_file.items():
-        if any(mark.sign != Sign.NONE for mark in marks):
+        if any(mark.kind != Kind.NONE for mark in marks):
             text.append(f"{_shown(file)}\n", "bold")
             for line in _lines(file, marks, int(width * SHARE)):
                 text.append_text(line)
@@ -51,7 +51,7 @@ def _shown(file: str) -> str:
 
 
 def _lines(file: str, marks: Sequence[Mark], code: int) -> Iterator[Text]:
-    said = {mark.place.line: mark for mark in marks if mark.sign != Sign.NONE}
+    said = {mark.place.line: mark for mark in marks if mark.kind != Kind.NONE}
     source = [line.rstrip("\n") for line in linecache.getlines(file)]
     digits = len(str(max(said)))
     last = 0
@@ -74,5 +74,5 @@ def _marked(number: str, source: str, mark: Mark, columns: int) -> Text:
     line = Text(number, "dim")
     short = len(source) <= columns
     line.append(f"{source:{columns}}" if short else f"{source}\n{'':{columns + len(number)}}")
-    line.append(f" {mark.sign:1} {mark.text}".rstrip(), STYLES[mark.sign])
+    line.append(f" {mark.sign} {mark.text}".rstrip(), STYLES[mark.kind])
     return line

@@ -153,8 +153,8 @@ def find(
 
 
 def _line(suspect: Suspect, graph: Graph) -> Line:
-    made = [graph.trace.records[i] for i in suspect.records[:1]]
-    op, operand = (made[0].op, made[0].name) if made else ("", "")
+    made = None if suspect.best is None else graph.trace.records[suspect.best]
+    op, operand = ("", "") if made is None else (made.op, made.name)
     return Line(suspect.place, suspect.why, suspect.score, op, operand)
 
 
