@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,15 @@ def proposals(model: Any, reference: Any, given: WeightMap) -> Proposals:
     return Proposals(first, maps, how if certain else f"{how}, and by order", certain)
 
 
+def _is_consistent(ways: Iterable[str]) -> bool:
+    """Whether heads and their channels lie in one order in all weights.
+
+    Two orders would make up for heads that are split in one way and merged in another.
+    """
+    orders = (order(way).replace("3", "") for way in ways)
+    return len({heads for heads in orders if len(heads) == 2}) == 1
+
+
 def _taken(given: WeightMap, theirs: Anatomy) -> set[tuple[int, str]]:
     """Return the block and the job of all seats of the reference that a map fills."""
     taken = set()
@@ -99,7 +108,7 @@ def _maps(
             for name, seat in seats.items()
         }
         key = tuple((name, seat.key, way) for name, (seat, way) in ways.items())
-        if key in seen:
+        if key in seen or not (habit.is_usual or _is_consistent(way for _, way in ways.values())):
             continue
         seen.add(key)
         found = {name: ids.places(*way, mine.shapes[name]) for name, way in ways.items()}
