@@ -12,13 +12,15 @@ from crosscheck.sides import Array
 from crosscheck.tape.call import Call
 from crosscheck.tape.fingerprints import Sizes, hint
 
+LARGE = 1 << 22  # entries; above it, no fingerprint is looked for
+
 
 def expectation(
     segment: Segment, values: Sequence[Value], graph: Graph, tape: Mapping[str, Call]
 ) -> str:
     """Return a sentence: which value is expected, and which mistake its counterpart looks like."""
     value = segment.value
-    if segment.counterpart is None:
+    if segment.counterpart is None or value.size > LARGE:
         return f"{value.name} expected"
     wrong = aligned(graph.trace.array(segment.counterpart), value)
     said = hint("it", wrong, value.array, sizes_of(tape), at_hand(value, values))

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from crosscheck.cuts.arrangement import Order
+from crosscheck.cuts.arrangement import MASKING, Order
 from crosscheck.cuts.classes import Value
 from crosscheck.cuts.counterpart import counterpart_of
 from crosscheck.cuts.finder import Finder
 from crosscheck.cuts.flow_graph import Graph, Slice
 from crosscheck.cuts.sources_of_lines import (
+    asks_for_sizes,
     cuts_off,
     defaults_of,
     is_alias,
@@ -32,13 +33,15 @@ from crosscheck.traces.trace import Place
 
 # How much it weighs that a line stands beside the slice for one of these reasons.
 CUT = 10.0  # it makes the value that the gradient belongs to anew, cut off from its gradient
-CUT_NEAR = 6.0  # it is near, and cuts off a gradient
+CUT_NEAR = 6.6  # it is near, and cuts off a gradient
 ORDER = 9.0  # it makes a parent in another order
 FRONTIER_OF_ORDER = 3.0  # it calls the line that does
+UNPACKS = 8.2  # it hands out several values that may be confused
 CHAIN = 2.0  # it hands on what that was made from
 AGAIN = 0.8  # the last value that agrees appears in it once more
 SETS = 1.5  # it sets a number that a line of the slice reads
 NEAREST = 2  # so many lines that set what a line reads
+MASKS = 8.5  # it sets the mask of a first wrong line that masks
 COMMON = 6.0  # several first wrong lines read what it sets
 KEEPS = 4.0  # it keeps something for the way back that may be something else
 CHANGES = 6.0  # it changes in place what is read later
@@ -181,8 +184,19 @@ def _add_other_orders(segment: Segment, case: Case) -> None:
                 segment.add(graph.place_of(record), ORDER, why)
                 for caller in graph.callers_of(record)[:1]:
                     segment.add(caller, FRONTIER_OF_ORDER, why)
-                for source in _chain(record, graph):
-                    turned = graph.pairing.orders.get(source) == Order.PERMUTED
+                chain = list(_chain(record, graph))
+                for source in chain:
+                    held_there = {
+                        graph.pairing.right[i]
+                        for i in chain
+                        if i in graph.pairing.right and graph.place_of(i) == graph.place_of(source)
+                    }
+                    if len(held_there) > 1 and order == Order.TRANSPOSED:
+                        segment.add(graph.place_of(source), UNPACKS, "hands out several values")
+                    at = graph.pairing.orders.get(source)
+                    turned = at == Order.PERMUTED
+                    if at in (Order.TRANSPOSED, Order.SCRAMBLED):  # it was so already
+                        segment.add(graph.place_of(source), ORDER + 0.3, why)
                     segment.add(
                         graph.place_of(source), ORDER - 0.3 if turned else CHAIN,
                         f"hands on what {case.values[parent].name} is made from",
@@ -275,6 +289,10 @@ def _add_setters(segment: Segment, graph: Graph) -> None:
         read.update(setters[-NEAREST:])
         for line in defaults_of(place):
             segment.add(line, SETS - 0.1, "sets a number that the segment reads")
+    if segment.counterpart is not None and _hides(segment.counterpart, graph):
+        for setter in read:  # a mask that hides the wrong entries
+            weight = SETS if asks_for_sizes(setter) else MASKS
+            segment.add(setter, weight, "sets what the first wrong line reads, such as a mask")
     for setter, count in read.items():
         common = count >= 2 and count == len(frontier)
         segment.add(
@@ -302,6 +320,12 @@ def _stops_near(holders: set[int], graph: Graph) -> list[int]:
                 near.add(other)
                 todo.append(other)
     return sorted(record for record in near if records[record].stops)
+
+
+def _hides(record: int, graph: Graph) -> bool:
+    """Whether a record hides entries from a softmax."""
+    held = graph.trace.arrays.get(record)
+    return held is not None and bool((held < MASKING).any())
 
 
 def _add_forward_lines(segment: Segment, case: Case) -> None:
