@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from crosscheck.cuts.births import births_of, excused_of
+from crosscheck.cuts.case import Case, Segment
 from crosscheck.cuts.classes import Value, are_equal, values_of
 from crosscheck.cuts.expected import expectation
 from crosscheck.cuts.finder import Finder
@@ -20,7 +21,7 @@ from crosscheck.cuts.flow_graph import Graph, Slice
 from crosscheck.cuts.marks import Mark, marks_of
 from crosscheck.cuts.pairing import LARGE, Pairing, pair
 from crosscheck.cuts.ranking import SURE, Suspect, rank
-from crosscheck.cuts.segment import INSTEAD, Case, Segment, segment_of
+from crosscheck.cuts.segment import segment_of
 from crosscheck.cuts.sources_of_lines import (
     hands_back,
     is_loop,
@@ -29,7 +30,7 @@ from crosscheck.cuts.sources_of_lines import (
     setters_of,
 )
 from crosscheck.cuts.waypoints import all_waypoints
-from crosscheck.cuts.wiring import wiring_lines
+from crosscheck.cuts.wiring import INSTEAD, wiring_lines
 from crosscheck.distance import gap_between, largest_gradient
 from crosscheck.judge import FLOOR
 from crosscheck.sides import INPUT, Array

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from crosscheck.cuts.case import Segment
 from crosscheck.cuts.classes import Value
 from crosscheck.cuts.counterpart import aligned
 from crosscheck.cuts.flow_graph import Graph
-from crosscheck.cuts.segment import Segment
 from crosscheck.sides import Array
 from crosscheck.tape.call import Call
 from crosscheck.tape.fingerprints import Sizes, hint
