@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crosscheck.cuts import annotated, annotated_text, find_cuts, paired_share
+from crosscheck.cuts import annotated, find_cuts, paired_share
 from crosscheck.cuts.births import births_of, excused_of
 from crosscheck.cuts.classes import values_of
 from crosscheck.cuts.finder import Finder
@@ -48,10 +48,9 @@ def test_the_annotated_source_blames_one_line_and_follows_it():
     assert {mark.place.line for mark in born} <= to_blame
     assert len(born) == 1
     assert any(mark.kind == Kind.INHERITED for mark in cuts.marks)
-    (line,) = [line for line in annotated(cuts).splitlines() if "✗" in line]
+    (line,) = [line for line in annotated(cuts).plain.splitlines() if "✗" in line]
     assert line.split()[0] == str(born[0].place.line)
     assert "d scores expected" in line
-    assert annotated_text(cuts).plain.rstrip("\n") == annotated(cuts)
     assert {mark["sign"] for mark in cuts.to_dict()["marks"]} <= {"✓", "✗", "~", ""}
 
 
