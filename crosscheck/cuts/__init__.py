@@ -5,7 +5,6 @@ lines between the last that agrees and the first that is lost.
 """
 
 from crosscheck.cuts.annotated import annotated as annotated
-from crosscheck.cuts.annotated import annotated_text as annotated_text
 from crosscheck.cuts.cuts import Cuts as Cuts
 from crosscheck.cuts.cuts import Line as Line
 from crosscheck.cuts.cuts import find as find

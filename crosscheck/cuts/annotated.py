@@ -18,15 +18,10 @@ FOLDED = 3  # so many lines without a mark are shown between two that have one
 STYLES = {Kind.RIGHT: "green", Kind.WRONG: "bold red", Kind.INHERITED: "yellow", Kind.NONE: "dim"}
 
 
-def annotated(cuts: Cuts, width: int = WIDTH) -> str:
-    """Return the source of each file that ran, with the marks of its lines, as plain text."""
-    return annotated_text(cuts, width).plain.rstrip("\n")
+def annotated(cuts: Cuts, width: int = WIDTH) -> Text:
+    """Return the source of each file that ran, with the marks of its lines.
 
-
-def annotated_text(cuts: Cuts, width: int = WIDTH) -> Text:
-    """Return the source of each file that ran, with the marks of its lines, in colour.
-
-    width: in columns. Long stretches without a mark are folded. At the end stand the other lines
+    `.plain` of what is returned is the same without colour. width: in columns. Long stretches without a mark are folded. At the end stand the other lines
     in which the bug may stand.
     """
     text = Text(no_wrap=True)
@@ -42,6 +37,7 @@ def annotated_text(cuts: Cuts, width: int = WIDTH) -> Text:
     for other in cuts.between[1:OTHERS]:
         shown = f"{_shown(other.place.file)}:{other.place.line}"
         text.append(f"or {shown}, which {other.why}\n", "dim")
+    text.rstrip()
     return text
 
 

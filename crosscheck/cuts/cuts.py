@@ -5,6 +5,7 @@ What is found here explains; it never judges. Whether anything is wrong, the pla
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,16 +13,24 @@ from typing import Any
 import numpy as np
 
 from crosscheck.cuts.births import births_of, excused_of
+from crosscheck.cuts.case import Case, Segment
 from crosscheck.cuts.classes import Value, are_equal, values_of
 from crosscheck.cuts.expected import expectation
 from crosscheck.cuts.finder import Finder
-from crosscheck.cuts.flow_graph import Graph
+from crosscheck.cuts.flow_graph import Graph, Slice
 from crosscheck.cuts.marks import Mark, marks_of
-from crosscheck.cuts.pairing import Pairing, pair
-from crosscheck.cuts.ranking import Suspect, rank
-from crosscheck.cuts.segment import INSTEAD, Case, Segment, segment_of
-from crosscheck.cuts.sources_of_lines import hands_back, lines_around, names_set
+from crosscheck.cuts.pairing import LARGE, Pairing, pair
+from crosscheck.cuts.ranking import SURE, Suspect, rank
+from crosscheck.cuts.segment import segment_of
+from crosscheck.cuts.sources_of_lines import (
+    hands_back,
+    is_loop,
+    lines_around,
+    names_set,
+    setters_of,
+)
 from crosscheck.cuts.waypoints import all_waypoints
+from crosscheck.cuts.wiring import INSTEAD, wiring_lines
 from crosscheck.distance import gap_between, largest_gradient
 from crosscheck.judge import FLOOR
 from crosscheck.sides import INPUT, Array
@@ -113,12 +122,13 @@ def find(
     by its names, the gradient of a floating input under INPUT, and the output under OUTPUT.
     """
     values = values_of(tape)
+    wrong = wrong_among(actual, expected)
+    trace = _with_small_arrays(trace) if wrong else trace
     finder = Finder(trace)
     pairing = pair(values, finder)
     waypoints = _waypoints(tape, finder, pairing)
     graph = Graph(trace, pairing, waypoints, finder.trivial)
     excused = excused_of(values, pairing.is_found)
-    wrong = wrong_among(actual, expected)
     births = births_of(values, pairing.is_found, excused) if wrong else []
     if wrong and OUTPUT not in wrong:
         births = [value for value in births if value.backward]
@@ -133,6 +143,9 @@ def find(
         # The first birth, unless a later one has better evidence: its way there is shown.
         if ranked and (not suspects or ranked[0].score > suspects[0].score + BETTER):
             segment, suspects = tried, ranked
+    crossed = _crossed(case, expected)
+    if crossed is not None and (not suspects or suspects[0].score < SURE):
+        segment, suspects = crossed, rank(crossed, values, graph, exonerated)
     if wrong and not suspects:
         segment = _of_a_leaf(case, expected)
         suspects = rank(segment, values, graph, exonerated) if segment is not None else []
@@ -156,6 +169,15 @@ def _line(suspect: Suspect, graph: Graph) -> Line:
     made = None if suspect.best is None else graph.trace.records[suspect.best]
     op, operand = ("", "") if made is None else (made.op, made.name)
     return Line(suspect.place, suspect.why, suspect.score, op, operand)
+
+
+def _with_small_arrays(trace: Trace) -> Trace:
+    """Return a trace that has all arrays which are small enough to be looked at closely."""
+    small = [r.index for r in trace.records if r.signature.size <= LARGE]
+    missing = [i for i in small if i not in trace.arrays]
+    if not missing:
+        return trace
+    return dataclasses.replace(trace, arrays={**trace.arrays, **trace.again(missing)})
 
 
 def wrong_among(
@@ -210,7 +232,10 @@ def _of_a_leaf(case: Case, expected: Mapping[str, Array | None]) -> Segment | No
         segment = segment_of(value, case)
         held = [*graph.pairing.found.get(value.index, ())]
         if array is not None:
-            held = [*case.finder.equal(np.asarray(array))[-1:], *held]
+            handed = case.finder.equal(np.asarray(array))[-1:]
+            if handed and not graph.is_settled(handed[0]):
+                return segment  # it was changed after it had been right
+            held = [*handed, *held]
         for record in held:
             for depth, place in enumerate((graph.place_of(record), *graph.callers_of(record)[:1])):
                 segment.add(place, INSTEAD - depth, f"has what is handed back as {name}")
@@ -222,6 +247,38 @@ def _of_a_leaf(case: Case, expected: Mapping[str, Array | None]) -> Segment | No
                     ):
                         segment.add(line, INSTEAD + 0.5, f"hands back {name}")
         return segment
+    return None
+
+
+def _crossed(case: Case, expected: Mapping[str, Array | None]) -> Segment | None:
+    """The segment where what is handed back under a name was computed from another gradient."""
+    graph, values = case.graph, case.values
+    for name, array in case.wrong.items():
+        right = expected[name]
+        value = None if right is None or name == OUTPUT else _with(right, values)
+        if array is None or value is None:
+            continue
+        for record in case.finder.equal(array)[-1:]:
+            other = graph.pairing.right.get(record)
+            if other is None or other == value.index or not values[other].parameter:
+                continue
+            due = {p for p in value.parents if values[p].backward}
+            given = [
+                p
+                for p in sorted(graph.ancestors(record))
+                if (i := graph.pairing.right.get(p)) in values[other].parents
+                and values[i].backward
+                and i not in due
+                and not values[i].given
+            ]
+            if given:
+                segment = Segment(value, None, Slice(set(), set()), is_shown=True)
+                for place, weight, why, of in wiring_lines(given[-1], record, False, graph):
+                    segment.add(place, weight, why, of)
+                    for line in setters_of(place):
+                        if is_loop(line) and line not in segment.beside:
+                            segment.add(line, weight - 0.2, "sets what is read there")
+                return segment
     return None
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from crosscheck.cuts.case import Segment
 from crosscheck.cuts.classes import Value
 from crosscheck.cuts.counterpart import aligned
 from crosscheck.cuts.flow_graph import Graph
-from crosscheck.cuts.segment import Segment
 from crosscheck.sides import Array
 from crosscheck.tape.call import Call
 from crosscheck.tape.fingerprints import Sizes, hint
+
+LARGE = 1 << 22  # entries; above it, no fingerprint is looked for
 
 
 def expectation(
@@ -18,7 +20,7 @@ def expectation(
 ) -> str:
     """Return a sentence: which value is expected, and which mistake its counterpart looks like."""
     value = segment.value
-    if segment.counterpart is None:
+    if segment.counterpart is None or value.size > LARGE:
         return f"{value.name} expected"
     wrong = aligned(graph.trace.array(segment.counterpart), value)
     said = hint("it", wrong, value.array, sizes_of(tape), at_hand(value, values))

@@ -63,8 +63,10 @@ class Finder:
 
         All other entries are the same, in any order.
         """
+        found: list[int] = []
+        if array.size > SORTED_UP_TO:
+            return found
         finite = np.sort(array[np.isfinite(array)], axis=None)
-        found = []
         for index in self.of_size(array.size):
             held = self.trace.arrays.get(index)
             if held is None or not finite.size:

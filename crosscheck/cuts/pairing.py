@@ -23,6 +23,7 @@ from crosscheck.traces.trace import Trace
 BLOCKS = 64  # a value is cut into at most so many blocks along one axis
 MERGED = 4096  # and into so many along merged leading axes
 LARGE = 1 << 18  # entries; the blocks of a larger value are looked for only if it is lost
+FEW = 3  # and at most so many, where the value is large
 PACKED = 12  # a record may hold at most so many arrays like the value
 
 
@@ -153,12 +154,12 @@ def in_blocks(arrangements: Sequence[Array], finder: Finder) -> dict[int, Array]
 
 def _in_larger(value: Value, finder: Finder) -> int | None:
     """Return a record that contains the value beside others like it; None if there is none."""
-    for n in range(2, PACKED + 1):
+    for n in range(2, PACKED + 1 if value.size <= LARGE else FEW + 1):
         for record in finder.of_size(n * value.size):
             array = finder.trace.arrays.get(record)
             if array is None:
                 continue
-            for part in parts_of(array, n):
+            for part in parts_of(array, n, value.size > LARGE):
                 # The sums are cheap, and are seldom equal by chance.
                 if abs(part.sum() - value.signature.sums[0]) <= 1e-9 * value.signature.sizes[0]:
                     one = signature(part)
@@ -167,14 +168,17 @@ def _in_larger(value: Value, finder: Finder) -> int | None:
     return None
 
 
-def parts_of(array: Array, n: int) -> Iterator[Array]:
-    """One of n equal parts of an array, along each axis: side by side, or taking turns."""
+def parts_of(array: Array, n: int, only_beside: bool = False) -> Iterator[Array]:
+    """One of n equal parts of an array, along each axis: side by side, or taking turns.
+
+    only_beside: leave out those that take turns.
+    """
     for axis, size in enumerate(array.shape):
         if size % n:
             continue
         moved = np.moveaxis(array, axis, 0)
         for groups in range(1, size // n + 1):
-            if (size // n) % groups:
+            if (size // n) % groups or (only_beside and groups > 1):
                 continue
             cut = moved.reshape(groups, n, size // n // groups, *moved.shape[1:])
             for i in range(n):

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from crosscheck.cuts.case import Segment
 from crosscheck.cuts.classes import Value
 from crosscheck.cuts.flow_graph import Graph
-from crosscheck.cuts.segment import Segment
 from crosscheck.traces.trace import Place
 
 # How much each piece of evidence weighs.

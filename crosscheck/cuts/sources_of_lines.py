@@ -72,6 +72,16 @@ def is_alias(place: Place) -> bool:
     return re.fullmatch(r"\s*\w+ = [\w.]+\s*", text_of(place)) is not None
 
 
+def asks_for_sizes(place: Place) -> bool:
+    """Whether a line asks an array for its shape."""
+    return re.search(r"\.(shape|size)\b", text_of(place)) is not None
+
+
+def is_loop(place: Place) -> bool:
+    """Whether a line begins a loop."""
+    return text_of(place).lstrip().startswith("for ")
+
+
 def names_set(place: Place) -> set[str]:
     """The names that a line assigns to."""
     return _assigned(place.file, _source(place.file)).get(place.line, set())
@@ -142,8 +152,9 @@ def _functions(file: str, source: str) -> tuple[tuple[int, int], ...]:
 def _assigned(file: str, source: str) -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
     for node in ast.walk(_tree(source)):
-        if isinstance(node, ast.Assign):
-            targets = [n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+        if isinstance(node, ast.Assign | ast.For):
+            ends = node.targets if isinstance(node, ast.Assign) else [node.target]
+            targets = [n.id for t in ends for n in ast.walk(t) if isinstance(n, ast.Name)]
             found.setdefault(node.lineno, set()).update(targets)
     return found
 

@@ -19,6 +19,7 @@ from crosscheck.sides import Array
 from crosscheck.tape.call import Call
 
 Inner = Mapping[str, Any]
+LARGE = 1 << 21  # entries; the inner values of an op that makes more would fill the memory
 GELU_CUBE = 0.044715
 
 
@@ -214,6 +215,8 @@ INNER: dict[str, Callable[..., Inner]] = {
 def all_waypoints(calls: list[Call]) -> Iterator[tuple[str, bool, Array]]:
     """Yield the waypoints of all ops: (name, whether it is backward, array)."""
     for call in calls:
+        if call.output is not None and call.output.size > LARGE:
+            continue
         yield from waypoints_of(call)
         if call.op == "linear" and is_stacked(call.inputs[1].origin):
             yield from _shares(call)
