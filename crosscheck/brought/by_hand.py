@@ -36,7 +36,8 @@ class ByHand(Weights):
 
     way: how the code is called. tree: the parameters, or the object that has them; it is copied, so
     the user's own is never changed. names: the parameters; by default all arrays of floats that
-    functions are given, and those of an object that are no masks or gradients. Raises ValueError for a name that the tree does not have.
+    functions are given, and those of an object that are no masks or gradients. Raises ValueError
+    for a name that the tree does not have.
     """
 
     engine = "NumPy by hand"
