@@ -74,14 +74,14 @@ class Foreign:
     ) -> tuple[Array, Array, Gradients]:
         """Run the model forward and its way back; see `Side`. Nobody can watch.
 
-        All gradients are None if the model has no way back.
+        There are no gradients at all if the model has no way back.
         """
         output, pullback = self._linearized(model, inputs, options, dtype)
         value, dout = loss.of_array(output)
         expected = [*model.state_dict(), *([INPUT] if inputs.dtype.kind == "f" else [])]
-        gradients: Gradients = dict.fromkeys(expected)
         if pullback is None:
-            return output, value, gradients
+            return output, value, {}
+        gradients: Gradients = dict.fromkeys(expected)
         given, who = pullback(dout), self._who(model)
         require_gradients(given, expected, who)
         for name in expected:
@@ -94,10 +94,6 @@ class Foreign:
         """Run the model forward; see `Side`."""
         given = with_arrays(options, lambda array: in_precision(array, dtype))
         return model.linearize(in_precision(np.array(inputs), dtype), dtype, **given)
-
-    def goes_back(self, model: ForeignModel, inputs: Array, options: Options) -> bool:
-        """Whether the model has a way back. It is run forward in float64 to know."""
-        return self._linearized(model, inputs, options, "float64")[1] is not None
 
     def _linearized(
         self, model: Any, inputs: Array, options: Options, dtype: str

@@ -15,7 +15,6 @@ from crosscheck.brought.by_hand_tree import (
     copied,
     get,
     in_dtype,
-    is_float_array,
     leaves,
     name_of,
 )
@@ -36,8 +35,9 @@ class ByHand(Weights):
     """A `ForeignModel` of code in NumPy.
 
     way: how the code is called. tree: the parameters, or the object that has them; it is copied, so
-    the user's own is never changed. names: the parameters, if not all arrays of floats in the tree
-    but masks and gradients. Raises ValueError for a name that the tree does not have.
+    the user's own is never changed. names: the parameters; by default all arrays of floats that
+    functions are given, and those of an object that are no masks or gradients. Raises ValueError
+    for a name that the tree does not have.
     """
 
     engine = "NumPy by hand"
@@ -45,11 +45,11 @@ class ByHand(Weights):
     def __init__(self, way: Way, tree: Any, who: str, names: Collection[str] | None = None) -> None:
         self.way = way
         tree = copied(tree, who)
-        paths = {
-            name_of(path): path
-            for path, array in leaves(tree)
-            if (name_of(path) in names if names is not None else _is_parameter(path, array, tree))
-        }
+        paths = {name_of(path): path for path, _ in leaves(tree)}
+        if names is not None:
+            paths = {name: path for name, path in paths.items() if name in names}
+        elif way.object is not None:
+            paths = {name: path for name, path in paths.items() if _is_parameter(path, tree)}
         super().__init__(tree, paths, who)
         lacking = [name for name in names or () if name not in paths]
         if lacking:
@@ -177,9 +177,10 @@ class _Traced:
                 book.tie(gradient, book.given[name])
 
 
-def _is_parameter(path: Path, array: Array, tree: Any) -> bool:
-    """Whether an array of floats is a parameter, and not a mask, or the gradient of another."""
-    if not is_float_array(array) or (array.size and array.min() <= SMALLEST_OF_A_MASK):
+def _is_parameter(path: Path, tree: Any) -> bool:
+    """Whether an array of an object is a parameter, and not a mask, or the gradient of another."""
+    array = get(tree, path)
+    if array.size and array.min() <= SMALLEST_OF_A_MASK:
         return False
     if any("mask" in str(step).lower() or "cache" in str(step).lower() for step in path):
         return False

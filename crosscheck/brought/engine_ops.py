@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.traces.lines_records import Activation, Said
+from crosscheck.traces.lines_running import Activation, Said
 from crosscheck.traces.lines_values import Found
 from crosscheck.traces.trace import Place
 

@@ -20,7 +20,8 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from crosscheck.traces.book import Book
-from crosscheck.traces.lines_records import Activation, Naming, Said, Writer
+from crosscheck.traces.lines_records import Writer
+from crosscheck.traces.lines_running import Activation, Naming, Said
 from crosscheck.traces.lines_source import source_of
 from crosscheck.traces.lines_values import Found
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from crosscheck.traces.book import Book
 from crosscheck.traces.lines import LineTracer
-from crosscheck.traces.lines_records import Activation, Writer
+from crosscheck.traces.lines_records import Writer
+from crosscheck.traces.lines_running import Activation
 from crosscheck.traces.lines_source import Path, Statement, Unit
 from crosscheck.traces.lines_values import Found, Names
 from crosscheck.traces.trace import Place

@@ -179,3 +179,18 @@ def test_the_reference_may_be_of_any_engine(layer: torch.nn.Linear) -> None:
     report = compare(wrong, ByHand(layer), Batch(X))
     assert [row.name for _, row in report.wrong] == ["bias"]
     assert "only a reference in PyTorch shows what its values are" in str(report)
+
+
+class ForwardOnly(ByHand):
+    def linearize(self, inputs: np.ndarray, dtype: str, **options: Any) -> Any:
+        return super().linearize(inputs, dtype, **options)[0], None
+
+
+def test_a_model_without_a_way_back_has_no_gradients(layer: torch.nn.Linear) -> None:
+    whole, forward = (
+        run(model, Batch(X), dtype="float64", loss=COTANGENT)
+        for model in (ByHand(layer), ForwardOnly(layer))
+    )
+    assert set(whole.gradients) == {"weight", "bias", "input"}
+    assert forward.gradients == {}
+    assert np.array_equal(forward.output, whole.output)
