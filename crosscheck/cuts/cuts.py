@@ -108,6 +108,7 @@ def paired_share(trace: Trace, tape: Mapping[str, Call]) -> float:
     return sum(v.index in pairing.found for v in counted) / max(len(counted), 1)
 
 
+@np.errstate(all="ignore")  # what is not finite is like nothing, and that is all
 def find(
     trace: Trace,
     tape: Mapping[str, Call],

@@ -107,7 +107,10 @@ class _Recorder:
         def seen(dout: Array) -> Any:
             index = self._flow.arrives((id(node), 0), dout, made)
             dinputs = backward(dout)
-            for source, dx in zip(inputs, dinputs, strict=False):
+            returned = (
+                dinputs if isinstance(dinputs, tuple | list) else ()
+            )  # else the engine complains
+            for source, dx in zip(inputs, returned, strict=False):
                 if source is not None and isinstance(dx, np.ndarray):
                     sources = {index, *made.sources}
                     self._flow.sends((id(source), 0), dx, made, sources, op)
