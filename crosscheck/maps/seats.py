@@ -186,7 +186,7 @@ def _meant(
     name: str, shape: Shape, numbers: Mapping[str, int], owners: Mapping[str, str], any_job: bool
 ) -> list[Seat]:
     """Return the seats that the words of a name allow; with any_job all, if they say nothing."""
-    is_matrix = len([length for length in shape if length > 1]) > 1
+    is_matrix = owners.get(name) == LINEAR or len([n for n in shape if n > 1]) > 1
     seats = []
     for outside in (False, True):
         if numbers and outside == (name in numbers):
