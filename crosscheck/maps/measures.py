@@ -63,12 +63,13 @@ def block_numbers(shapes: Mapping[str, Shape], blocks: int | None) -> dict[str, 
     """
     groups: dict[str, dict[str, int]] = {}
     for name in shapes:
-        for found in re.finditer(r"(\d+)(?=\.)", plain(name)):
+        for found in re.finditer(r"(?<!head\.)(?<!heads\.)(\d+)(?=\.)", plain(name)):
             groups.setdefault(plain(name)[: found.start()], {})[name] = int(found[1])
     best: dict[str, int] = {}
     for group in groups.values():
         count = len(set(group.values()))
-        if blocks in (None, count) and len(group) >= 6 * count and len(group) > len(best):
+        most = 2 * len(group) > len(shapes) and len(group) >= 6 * count
+        if most and blocks in (None, count) and len(group) > len(best):
             best = group
     order = sorted(set(best.values()))
     return {name: order.index(number) for name, number in best.items()}

@@ -21,7 +21,7 @@ from crosscheck.sides import Array, Dialect, side_of
 from crosscheck.weights import get_weights
 
 MOST = 48  # proposals
-_HEADS = ("num_heads", "nhead", "n_head", "n_heads", "heads", "num_attention_heads", "n_head", "h")
+_HEADS = ("num_heads", "nhead", "n_head", "n_heads", "heads", "num_attention_heads", "h")
 _LINEAR = (torch.nn.Linear, torch.nn.Embedding, tinygrad_tf.nn.Linear, tinygrad_tf.nn.Embedding)
 
 

@@ -72,14 +72,15 @@ def anatomy(
     """
     numbers = block_numbers(shapes, like.blocks if like else None)
     wanted = _with_parts({seat.key for seat in like.seats.values()}) if like else None
+
+    def measured(seats: Mapping[str, Seat]) -> Sizes:
+        jobs = {name: seat.job for name, seat in seats.items()}
+        return like.sizes if like else sizes_of(jobs, shapes, heads)
+
     best, most = Anatomy(shapes), 0
     for layout in LAYOUTS:
         seats = _by_layout(layout, shapes, numbers, owners)
-        sizes = (
-            like.sizes
-            if like
-            else sizes_of({n: seat.job for n, seat in seats.items()}, shapes, heads)
-        )
+        sizes = measured(seats)
         fit = {
             name: seat
             for name, seat in seats.items()
@@ -92,9 +93,7 @@ def anatomy(
         best = replace(best, sizes=like.sizes if like else guessed_sizes(shapes, heads))
     seats = _by_words(best, numbers, owners, wanted, taken)
     style = best.layout if 2 * len(best.seats) > len(seats) else ""
-    sizes = (
-        like.sizes if like else sizes_of({n: seat.job for n, seat in seats.items()}, shapes, heads)
-    )
+    sizes = measured(seats)
     fit = {name: seat for name, seat in seats.items() if seat.spellings(shapes[name], sizes)}
     return Anatomy(shapes, fit, sizes, style)
 
@@ -169,24 +168,21 @@ def _by_words(
 
 def _with_parts(seats: set[tuple[int, str]]) -> set[tuple[int, str]]:
     """Add q, k and v where they are stacked, and the stacked one where they are not."""
-    parts = {
-        (block, f"{letter}.{job[4:]}")
-        for block, job in seats
-        if job[:3] == "qkv"
-        for letter in "qkv"
-    }
-    return (
-        seats
-        | parts
-        | {(block, f"qkv.{job[2:]}") for block, job in seats if job[:2] in ("q.", "k.", "v.")}
-    )
+    added = set()
+    for block, job in seats:
+        part, _, kind = job.partition(".")
+        if part == "qkv":
+            added |= {(block, f"{letter}.{kind}") for letter in "qkv"}
+        elif part in ("q", "k", "v"):
+            added.add((block, f"qkv.{kind}"))
+    return seats | added
 
 
 def _meant(
     name: str, shape: Shape, numbers: Mapping[str, int], owners: Mapping[str, str], any_job: bool
 ) -> list[Seat]:
     """Return the seats that the words of a name allow; with any_job all, if they say nothing."""
-    is_matrix = len([length for length in shape if length > 1]) > 1
+    is_matrix = owners.get(name) == LINEAR or len([n for n in shape if n > 1]) > 1
     seats = []
     for outside in (False, True):
         if numbers and outside == (name in numbers):
