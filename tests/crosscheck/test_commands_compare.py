@@ -154,7 +154,6 @@ def test_what_cannot_be_compared_is_told_in_one_line(
             "return self.down(torch.tanh(self.up(self.drop(x))))",
             "Mine is run in evaluation mode, where drop drops nothing",
         ),
-        ("self.alias = self.up; " + GOOD, ""),
         ("print('a step'); " + GOOD, "prints when it runs"),
         ("sys.settrace(None); " + GOOD, ""),
         ("sys.settrace(lambda *_: None); " + GOOD, "sets a trace function of its own"),
