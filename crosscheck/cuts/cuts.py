@@ -115,7 +115,7 @@ def find(
     values = values_of(tape)
     finder = Finder(trace)
     pairing = pair(values, finder)
-    waypoints = {} if trace is None else _waypoints(tape, finder, pairing)
+    waypoints = _waypoints(tape, finder, pairing)
     graph = Graph(trace, pairing, waypoints, finder.trivial)
     excused = excused_of(values, pairing.is_found)
     wrong = wrong_among(actual, expected)
@@ -124,7 +124,8 @@ def find(
         births = [value for value in births if value.backward]
     calls = [call for call in tape.values() if call.path != LOSS]
     case = Case(values, calls, graph, finder, wrong, _names_of_leaves(values, expected))
-    segment, suspects = None, []
+    segment: Segment | None = None
+    suspects: list[Suspect] = []
     exonerated = graph.exonerated()
     for value in births[:TRIED]:
         tried = segment_of(value, case)
@@ -152,8 +153,8 @@ def find(
 
 
 def _line(suspect: Suspect, graph: Graph) -> Line:
-    made = [graph.trace.records[i] for i in suspect.records[:1]]
-    op, operand = (made[0].op, made[0].name) if made else ("", "")
+    made = None if suspect.best is None else graph.trace.records[suspect.best]
+    op, operand = ("", "") if made is None else (made.op, made.name)
     return Line(suspect.place, suspect.why, suspect.score, op, operand)
 
 
@@ -216,7 +217,9 @@ def _of_a_leaf(case: Case, expected: Mapping[str, Array | None]) -> Segment | No
                 if place is None or depth:
                     continue
                 for line in lines_around(place):
-                    if line.line > place.line and any(hands_back(line, n) for n in names_set(place)):
+                    if line.line > place.line and any(
+                        hands_back(line, n) for n in names_set(place)
+                    ):
                         segment.add(line, INSTEAD + 0.5, f"hands back {name}")
         return segment
     return None

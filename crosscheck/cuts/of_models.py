@@ -40,20 +40,17 @@ def find_cuts(pairing: Pairing, batch: Batch, *, loss: str, seed: int) -> Cuts |
 
 def expected_of(theirs: Run, pairing: Pairing) -> dict[str, Array | None]:
     """The reference's gradients and output in the layout of the model, and by its names."""
-    parameters = {n: g for n, g in theirs.gradients.items() if n != INPUT}
-    whole = {
-        name: np.zeros(pairing.map.places[name].shape) if parameters.get(name) is None else parameters[name]
-        for name in pairing.map.places
-    }
+    whole: dict[str, Array] = {}
+    for name, places in pairing.map.places.items():
+        gradient = theirs.gradients.get(name)
+        whole[name] = np.zeros(places.shape) if gradient is None else gradient
     expected: dict[str, Array | None] = {**pairing.map.to_model(whole), OUTPUT: theirs.output}
     if INPUT in theirs.gradients:
         expected[INPUT] = theirs.gradients[INPUT]
     return expected
 
 
-def taped(
-    reference: Any, batch: Batch, *, loss: str, seed: int
-) -> tuple[Run, Mapping[str, Call]]:
+def taped(reference: Any, batch: Batch, *, loss: str, seed: int) -> tuple[Run, Mapping[str, Call]]:
     """Run the reference in float64 with a tape. PyTorch's fused layer is written out for it."""
     tapes: list[Mapping[str, Call]] = []
 

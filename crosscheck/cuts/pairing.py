@@ -79,9 +79,7 @@ def pair(values: Sequence[Value], finder: Finder) -> Pairing:
     return pairing
 
 
-def _note_blocks(
-    pairing: Pairing, value: Value, pieces: Mapping[int, Array], trace: Trace
-) -> None:
+def _note_blocks(pairing: Pairing, value: Value, pieces: Mapping[int, Array], trace: Trace) -> None:
     """These records hold blocks of a value; those in a strange order do not count as right."""
     for record, block in pieces.items():
         if record in pairing.right or record in pairing.orders:

@@ -30,6 +30,7 @@ class Suspect:
     score: float = 0.0
     why: str = ""
     records: list[int] = field(default_factory=list)  # of the segment, that this line made
+    best: int | None = None  # that of them with the best evidence
 
 
 def rank(
@@ -37,7 +38,7 @@ def rank(
 ) -> list[Suspect]:
     """Return the lines of a segment, the likeliest first."""
     scores: dict[Place, list[tuple[float, str]]] = defaultdict(list)
-    made: dict[Place, list[int]] = defaultdict(list)
+    made: dict[Place, list[tuple[float, int]]] = defaultdict(list)
     good = _good_places(graph)
     good_lines = {place for place, _, _ in good}
     for index in sorted(segment.slice.inside):
@@ -45,7 +46,7 @@ def rank(
         score, why = _of_record(index, segment, graph, exonerated)
         if place is None:
             continue
-        made[place].append(index)
+        made[place].append((score, -index))
         if (place, record.op, record.name) in good:
             for depth, caller in enumerate(graph.callers_of(index)):
                 if caller not in good_lines:
@@ -63,7 +64,9 @@ def rank(
     suspects = []
     for place, evidence in scores.items():
         best, why = max(evidence)
-        suspects.append(Suspect(place, best, why, made.get(place, [])))
+        records = sorted(-i for _, i in made.get(place, ()))
+        first = -max(made[place])[1] if records else segment.of.get(place)
+        suspects.append(Suspect(place, best, why, records, first))
     suspects.sort(key=lambda s: (-s.score, min(s.records, default=1 << 60)))
     return [s for s in suspects if s.score >= _least(suspects[0].score)]
 

@@ -14,13 +14,13 @@ from crosscheck.cuts.flow_graph import Graph, Slice
 from crosscheck.cuts.sources_of_lines import (
     cuts_off,
     defaults_of,
-    hands_back,
     is_alias,
     keeps,
     lines_around,
     names_set,
     passes_through,
     reads,
+    same_function,
     setters_of,
 )
 from crosscheck.cuts.stand_in import stand_in_of, taken_instead
@@ -56,11 +56,14 @@ class Segment:
     is_shown: bool = False  # whether the next op shows that this record stands in its place
     # Lines beside those of the slice: what each weighs, and why it is here.
     beside: dict[Place, tuple[float, str]] = field(default_factory=dict)
+    of: dict[Place, int] = field(default_factory=dict)  # the record that such a line made, if any
 
-    def add(self, place: Place | None, weight: float, why: str) -> None:
+    def add(self, place: Place | None, weight: float, why: str, of: int | None = None) -> None:
         """Add a line beside the slice."""
         if place is not None and weight > self.beside.get(place, (-99.0, ""))[0]:
             self.beside[place] = weight, why
+            if of is not None:
+                self.of[place] = of
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,8 @@ def segment_of(value: Value, case: Case) -> Segment:
         segment = Segment(value, counterpart, part, is_shown=shown is not None)
         instead = taken_instead(value, case.values, graph, case.finder)
         if instead is not None:
-            for place, weight, why in wiring_lines(*instead, False, graph):
-                segment.add(place, weight, why)
+            for place, weight, why, of in wiring_lines(*instead, False, graph):
+                segment.add(place, weight, why, of)
     _add_other_orders(segment, case)
     _add_border(segment, case)
     if value.backward:
@@ -134,11 +137,11 @@ def _of_stand_in(value: Value, record: int, shown: int, case: Case) -> Segment:
     is_sum = op in ("mul", "div") or (len(terms) > 1 if value.backward else op in ("add", "sub"))
     if op == "add" and case.values[min(value.parents)].is_trivial:
         is_sum = False  # a mask
-    for place, weight, why in wiring_lines(record, shown, is_sum, graph):
-        segment.add(place, weight, why)
-    with_records = {r.place for r in graph.trace.records}
+    for place, weight, why, of in wiring_lines(record, shown, is_sum, graph):
+        segment.add(place, weight, why, of)
+    lines = [p for r in graph.trace.records for p in (r.place, *r.callers) if p is not None]
     for place in graph.trace.executed:
-        if place not in with_records and passes_through(place):
+        if passes_through(place) and not any(same_function(place, p) for p in set(lines)):
             segment.add(place, INSTEAD + 0.1, "hands back what it was given, as it is")
     return segment
 
@@ -345,7 +348,11 @@ def _add_forward_lines(segment: Segment, case: Case) -> None:
                     )  # fmt: skip
     if segment.counterpart is None and not segment.is_shown:
         for record in sorted(holders | users):
-            segment.add(graph.place_of(record), USES, f"uses {case.values[forward].name}, whose gradient is lost")
+            segment.add(
+                graph.place_of(record),
+                USES,
+                f"uses {case.values[forward].name}, whose gradient is lost",
+            )
 
 
 def _region(value: Value, forward: int, holders: set[int], case: Case) -> set[int]:

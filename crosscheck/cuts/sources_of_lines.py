@@ -12,9 +12,12 @@ from crosscheck.traces.trace import Place
 
 # Functions after which a value goes on, and its gradient does not, or goes on changed.
 CUTS = re.compile(
-    r"\b(detach|no_grad|inference_mode|register_hook|stop_gradient|custom_vjp|data|item|numpy|"
-    r"requires_grad_?|set_grad_enabled)\b"
+    r"\b(detach|no_grad|inference_mode|register_hook|stop_gradient|requires_grad_?|"
+    r"set_grad_enabled)\b"
 )
+DATA = re.compile(
+    r"\.data\b(?!\.(dtype|shape|ndim|size))"
+)  # of a tensor; an engine's own lines have it everywhere
 NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -31,7 +34,13 @@ def reads(place: Place, name: str) -> bool:
 
 def cuts_off(place: Place) -> bool:
     """Whether a line calls something that cuts off a gradient, or changes it."""
-    return CUTS.search(text_of(place)) is not None
+    text = text_of(place)
+    if CUTS.search(text) is not None:
+        return True
+    if DATA.search(text) is None:
+        return False
+    around = _engines(place.file, _source(place.file))
+    return not any(first <= place.line <= last for first, last in around)
 
 
 def same_function(a: Place, b: Place) -> bool:
@@ -107,6 +116,17 @@ def _function(place: Place) -> tuple[int, int]:
         if first <= place.line <= last
     ]
     return max(around, default=(0, 1 << 30))
+
+
+@lru_cache(maxsize=8)
+def _engines(file: str, source: str) -> tuple[tuple[int, int], ...]:
+    """The lines of the classes of which an object has `.data`: their own lines read it freely."""
+    return tuple(
+        (node.lineno, node.end_lineno or node.lineno)
+        for node in ast.walk(_tree(source))
+        if isinstance(node, ast.ClassDef)
+        and "self.data =" in (ast.get_source_segment(source, node) or "")
+    )
 
 
 @lru_cache(maxsize=8)

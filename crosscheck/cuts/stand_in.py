@@ -34,7 +34,7 @@ def stand_in_of(
     graph: Graph,
     finder: Finder,
 ) -> tuple[int, int] | None:
-    """Return the record in the place of a value, and the record that shows it; None if none does."""
+    """Return the record in the place of a value, and the one that shows it; None if none does."""
     if value.size > LARGE:
         return None
     users = list(_users(value, calls))
@@ -140,8 +140,7 @@ def _candidates(value: Value, graph: Graph, finder: Finder) -> list[int]:
     records = [
         i
         for i in finder.of_size(value.size)
-        if i not in graph.trivial
-        and (value.backward or not graph.trace.records[i].backward)
+        if i not in graph.trivial and (value.backward or not graph.trace.records[i].backward)
     ]
 
     def rank(index: int) -> tuple[int, int]:
@@ -202,15 +201,13 @@ def _made(users: Sequence[tuple[Call, int | None]], array: Array) -> Iterator[Ar
             continue  # the array does not fit there
 
 
-def _shown(
-    made: Array, record: int, after: set[int], graph: Graph, finder: Finder
-) -> int | None:
+def _shown(made: Array, record: int, after: set[int], graph: Graph, finder: Finder) -> int | None:
     """The record that holds what was made; None if there is none that shows anything."""
     found = finder.equal(made)
     if not found and np.isneginf(made).any():
         found = finder.masked(made)
     for index in found or in_blocks([made], finder):
-        if index != record and index in after and index not in graph.trivial:
-            if not graph.is_right(index):
-                return index
+        unlike = index != record and index not in graph.trivial and not graph.is_right(index)
+        if unlike and index in after:
+            return index
     return None

@@ -19,8 +19,8 @@ STEP = 0.4
 
 def wiring_lines(
     record: int, shown: int, is_sum: bool, graph: Graph
-) -> Iterator[tuple[Place, float, str]]:
-    """Yield lines, what each weighs, and why.
+) -> Iterator[tuple[Place, float, str, int]]:
+    """Yield lines, what each weighs, why, and the record that it is there for.
 
     record: what is used in the place of the value. shown: what was computed from it. is_sum:
     whether the value is a sum of which a term may have been left out.
@@ -28,8 +28,8 @@ def wiring_lines(
     record = _nearest_alike(record, shown, graph)
     chain = [record, *_alike_before(record, graph)]
     anew = _made_anew(chain, graph)
-    users = _stack(_reader(record, shown, graph), graph)
-    makers = _stack(anew if anew is not None else record, graph)
+    reader, maker_of = _reader(record, shown, graph), anew if anew is not None else record
+    users, makers = _stack(reader, graph), _stack(maker_of, graph)
     common = next(
         ((m, u) for u in range(len(users)) for m in range(len(makers))
          if same_function(makers[m], users[u])),
@@ -56,7 +56,8 @@ def wiring_lines(
     seen: set[Place] = set()
     for place, why in ranked:
         if place not in seen:
-            yield place, INSTEAD - STEP * len(seen), why
+            of = maker_of if place in makers else reader
+            yield place, INSTEAD - STEP * len(seen), why, of
             seen.add(place)
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 
 import jax
 import numpy as np
-from jax.extend.core import Literal
+from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
 
 from crosscheck.traces.book import Book
 from crosscheck.traces.trace import Place
@@ -47,22 +47,24 @@ class JaxModel:
         """Return what a run in float64 makes, equation by equation; see crosscheck.traces."""
         book = Book(wanted=wanted)
         function, given = self._prepared(inputs, "float64", options)
+        _, dout = loss.of_array(np.asarray(function(*given)))
 
         def forward_and_back(given, dout):
             output, pull = jax.vjp(function, *given)
             return output, pull(dout)
 
-        dout = jax.eval_shape(function, *given)
         with jax.disable_jit(), scope_per_line(self.file, book.executed):
             closed = jax.make_jaxpr(forward_and_back)(given, dout)
-        output = compute(closed, named(*given), loss, book, self.file)
+        output = write(closed, named(*given), dout, book, self.file)
         return book.trace(output, lambda again: self.trace(inputs, loss, again, **options).arrays)
 
     def _prepared(self, inputs, dtype, options):
         params = jax.tree.map(lambda x: np.asarray(x, dtype), self.params)
+        settings = [name for name, x in options.items() if not isinstance(x, np.ndarray)]
+        run = jax.jit(self.function, static_argnames=settings)
         if inputs.dtype.kind == "f":
-            return lambda p, x: self.function(p, x, **options), (params, inputs.astype(dtype))
-        return lambda p: self.function(p, inputs, **options), (params,)
+            return lambda p, x: run(p, x, **options), (params, inputs.astype(dtype))
+        return lambda p: run(p, inputs, **options), (params,)
 
 
 def named(params, *inputs):
@@ -92,29 +94,27 @@ def scope_per_line(file, executed):
         sys.settrace(before)
 
 
-def compute(closed, given, loss, book, file):
-    """Compute the equations, write a record of each array, and return the output's."""
-    *leaves, dout = closed.jaxpr.invars
+def write(closed, given, dout, book, file):
+    """Compute all equations, write a record of each array, and return the output's."""
+    variables = [v for equation in closed.eqns for v in equation.outvars]
+    everything = ClosedJaxpr(closed.jaxpr.replace(outvars=variables), closed.consts)
+    made = iter(jax.jit(jaxpr_as_fun(everything))(*given.values(), dout))  # in this order
+    *leaves, sent_in = closed.jaxpr.invars
     output, *gradients = closed.jaxpr.outvars
-    values = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
-    values |= zip(leaves, given.values(), strict=True)
     records = {v: {book.give(*pair)} for v, pair in zip(leaves, given.items(), strict=True)}
     leaf_of = dict(zip(gradients, book.given.values(), strict=True))
     for equation in closed.eqns:
         read = [v for v in equation.invars if not isinstance(v, Literal)]
-        if dout in read and dout not in values:
-            values[dout] = loss.of_array(np.asarray(values[output]))[1]
-            records[dout] = {book.send_in(values[dout])}
-        op, scope = equation.primitive, str(equation.source_info.name_stack)
-        operands = [v.val if isinstance(v, Literal) else values[v] for v in equation.invars]
-        made = op.bind(*operands, **op.get_bind_params(equation.params))
-        places = [Place(file, int(n)) for n in re.findall(r"line(\d+)", scope)]  # callers first
-        place, *callers = places[::-1] or [None]
+        if sent_in in read and sent_in not in records:
+            records[sent_in] = {book.send_in(dout)}
+        op, scope = equation.primitive.name, str(equation.source_info.name_stack)
+        lines = re.findall(r"line(\d+)", scope)[::-1]  # the innermost first
+        place, *callers = [Place(file, int(line)) for line in lines] or [None]
         sources = {record for v in read for record in records.get(v, ())}
-        about = {"place": place, "callers": tuple(callers), "sources": sources, "op": op.name}
-        for v, x in zip(equation.outvars, made if op.multiple_results else [made], strict=True):
-            values[v], records[v] = x, sources  # of integers, the records that they came from
-            if x.dtype.kind == "f":
+        about = {"place": place, "callers": tuple(callers), "sources": sources, "op": op}
+        for v, value in zip(equation.outvars, made, strict=False):
+            records[v] = sources  # of integers, the records that they came from
+            if v.aval.dtype.kind == "f":
                 about["backward"] = "transpose(" in scope or v in leaf_of
-                records[v] = {book.add(op.name, np.asarray(x), value=leaf_of.get(v), **about)}
+                records[v] = {book.add(op, np.asarray(value), value=leaf_of.get(v), **about)}
     return max(records[output])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from types import ModuleType
 from typing import Any
 
@@ -11,17 +12,21 @@ from crosscheck.mutants.foreign.jax import FILE
 from crosscheck.mutants.foreign.subject import Sizes, Subject
 
 ADAPTER = "jax_adapter.py"
+# Each planted bug is a new function to JAX, and is compiled anew: so, four times as quickly.
+QUICK = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 
 
 @functools.cache
 def adapter() -> ModuleType:
-    """Return the adapter beside the block."""
+    """Return the adapter beside the block. Before JAX first computes, have it compile quickly."""
+    os.environ.setdefault("XLA_FLAGS", QUICK)
     return module_of((EXAMPLES / ADAPTER).read_text("utf-8"), ADAPTER)
 
 
 def _block(module: ModuleType, sizes: Sizes, causal: bool) -> Any:
+    jax_model = adapter().JaxModel  # first: JAX reads its flags when it first computes
     params = module.init(0, sizes.C, sizes.H, sizes.F)
-    return adapter().JaxModel(functools.partial(module.block, causal=causal), params)
+    return jax_model(functools.partial(module.block, causal=causal), params)
 
 
 def _weights(sizes: Sizes) -> dict[str, str]:
@@ -39,4 +44,14 @@ def _weights(sizes: Sizes) -> dict[str, str]:
     return names
 
 
-SUBJECTS = (Subject(FILE, _block, _weights, norm_first=True, activation="gelu"),)
+SUBJECTS = (
+    Subject(
+        FILE,
+        _block,
+        _weights,
+        norm_first=True,
+        activation="gelu",
+        # JAX compiles each op anew for each shape, which takes it seconds for a block.
+        sizes=(Sizes(), Sizes(B=1, T=1, C=4, H=4, F=4)),
+    ),
+)

@@ -147,9 +147,7 @@ class OneDictionary:
 
 
 WAYS: dict[str, Any] = {
-    "separate arguments": lambda: as_model(
-        (net, lambda dout, cache, W1, W2: net_back(dout, cache, W1, W2)), parameters=VALUES
-    ),
+    "separate arguments": lambda: as_model((net, net_back), parameters=VALUES),
     "a dictionary": lambda: as_model((with_dict, dict_back), parameters=VALUES),
     "the pair in the other order": lambda: as_model([dict_back, with_dict], parameters=VALUES),
     "arguments and results in the other order": lambda: as_model(

@@ -198,3 +198,78 @@ def test_an_output_of_another_kind_is_told() -> None:
     model = as_model(lambda x, params: x.data, parameters={"w": Tensor(W)})
     with pytest.raises(TypeError, match=r"^compare: .* expected a Tensor, alone or first in a tup"):
         model.linearize(X, "float64")
+
+
+class Context:
+    kept: Any
+
+
+class MatMul:
+    """An op as a class: forward and backward on arrays, with a context between them."""
+
+    @classmethod
+    def apply(cls, *operands: Any) -> Any:
+        context = Context()
+        out = OfFunctions(cls.forward(context, *(operand.data for operand in operands)))
+        out.made_by = cls, context, operands
+        return out
+
+    @staticmethod
+    def forward(context: Any, a: Any, b: Any) -> Any:
+        context.kept = a, b
+        return a @ b
+
+    @staticmethod
+    def backward(context: Any, gradient: Any) -> Any:
+        a, b = context.kept
+        return gradient @ b.T, a.T @ gradient
+
+
+class OfFunctions:
+    """Its `.grad` is a tensor too, and is None at first."""
+
+    def __init__(self, data: Any) -> None:
+        self.data, self.grad, self.made_by = data, None, None
+
+    def __matmul__(self, other: Any) -> Any:
+        return MatMul.apply(self, other)
+
+    def backward(self, gradient: Any = None) -> None:
+        self.grad: Any = OfFunctions(np.ones_like(self.data)) if gradient is None else gradient
+        if self.made_by is None:
+            return
+        function, context, operands = self.made_by
+        gradients = function.backward(context, self.grad.data)
+        for operand, arrived in zip(operands, gradients, strict=True):
+            operand.backward(OfFunctions(arrived))
+
+
+class TwoLayers:
+    def __init__(self) -> None:
+        self.w, self.v = OfFunctions(W), OfFunctions(V)
+
+    def forward(self, x: Any) -> Any:
+        hidden = x @ self.w
+        return hidden @ self.v
+
+
+def test_an_op_that_is_a_class_is_tied_to_its_call_site() -> None:
+    model = as_model(TwoLayers())
+    output, back = model.linearize(X, "float64")
+    gradients = back(output)
+    assert gradients["w"] == pytest.approx(X.T @ output @ V.T)
+    assert gradients["v"] == pytest.approx((X @ W).T @ output)
+    trace = model.trace(X, InnerProduct(0))
+    first, second = (line_of(TwoLayers.forward, text) for text in ("hidden = x", "return hidden"))
+    dw, dv = (
+        next(
+            r for r in trace.records if r.name == "matmul.backward.a.T @ gradient" and at(r) == line
+        )
+        for line in (first, second)
+    )
+    assert (dw.shape, dv.shape) == (W.shape, V.shape)
+    assert dw.op == "matmul"
+
+
+def at(record: Any) -> int | None:
+    return record.place.line if record.place else None
