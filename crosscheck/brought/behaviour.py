@@ -23,6 +23,7 @@ from crosscheck.arrays import Array, Options, array_of, in_precision
 from crosscheck.brought.adapted import adapted
 from crosscheck.distance import largest_entry, relative_error
 from crosscheck.draws import Stream, draws
+from crosscheck.printing import plural
 from crosscheck.runs import Batch
 from crosscheck.sides import TORCH, Dialect, side_of
 from crosscheck.weights import get_weights, ties
@@ -198,8 +199,10 @@ def _dropout(model: Any, who: str) -> list[str]:
         for name, module in model.named_modules()
         if isinstance(module, torch.nn.modules.dropout._DropoutNd) and module.p > 0
     ]
-    listed = ", ".join(drops)
-    return [f"{who} is run in evaluation mode, where {listed} drops nothing"] if drops else []
+    if not drops:
+        return []
+    verb = plural(len(drops), "drops", "drop")
+    return [f"{who} is run in evaluation mode, where {', '.join(drops)} {verb} nothing"]
 
 
 class _Noticing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -11,16 +10,10 @@ from typing import Any
 from crosscheck.answers import in_words
 from crosscheck.arrays import is_tensor
 from crosscheck.brought import as_model
-from crosscheck.brought.construct import Maker, is_model, module_of
+from crosscheck.brought.construct import Maker, is_model, module_of, parameters_of
 from crosscheck.brought.load import Library
 from crosscheck.brought.target import Target
-
-# What makes the parameters of a function by hand, where the user does not name it.
-MAKERS = (
-    "init_params", "init_parameters", "init_weights", "initialize_parameters", "initialize_params",
-    "make_params", "make_parameters", "make_weights", "create_params", "get_params", "init",
-    "params", "parameters", "weights",
-)  # fmt: skip
+from crosscheck.brought.wrap import FACTORIES
 
 
 @dataclass
@@ -62,7 +55,7 @@ def _single(
         return _of_object(maker.make(thing, home), target)
     if is_model(thing):
         return _of_object(thing, target)
-    if _is_factory(thing, home, maker):
+    if _is_factory(thing, maker):
         return _of_object(maker.make(thing, home), target)
     return as_model(thing, parameters=_parameters(None, home, maker)), thing
 
@@ -83,11 +76,11 @@ def _of_object(thing: Any, target: Target) -> tuple[Any, Callable[..., Any]]:
     return as_model(thing), forward if callable(forward) else thing
 
 
-def _is_factory(function: Callable[..., Any], module: ModuleType, maker: Maker) -> bool:
+def _is_factory(function: Callable[..., Any], maker: Maker) -> bool:
     """Whether a function makes a model, and is no forward: it requires sizes and no input."""
     required = [
         name
-        for name, p in inspect.signature(function).parameters.items()
+        for name, p in parameters_of(function).items()
         if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
     if required and len(required[0]) == 1 and required[0].islower():
@@ -98,7 +91,7 @@ def _is_factory(function: Callable[..., Any], module: ModuleType, maker: Maker) 
 def _parameters(given: Any, module: ModuleType, maker: Maker) -> Any:
     """The parameters of a function by hand: what its maker makes, or the object that is named."""
     if given is None:
-        given = next((vars(module)[name] for name in MAKERS if name in vars(module)), None)
+        given = next((vars(module)[name] for name in FACTORIES if name in vars(module)), None)
         if callable(given) and not maker.can_make(given):
             return None
     return maker.make(given, module) if callable(given) else given

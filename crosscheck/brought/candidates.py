@@ -41,8 +41,8 @@ def candidates(model: Any, inputs: Array, sizes: Sizes, mask: str | None) -> Ite
     if not tokens and (inputs.ndim != 3 or inputs.shape[-1] != sizes.width):
         return
     tokens_first = not tokens and mixes_sequences(model, inputs)
-    likely = is_causal(model, inputs, {})
-    causal = [mask in CAUSAL] if mask is not None else [likely, not likely]
+    likely = is_causal(model, inputs, {}) if mask is None else mask in CAUSAL
+    causal = [likely, not likely] if mask is None else [likely]
     for hides_future, norm_first, activation in product(causal, (True, False), ACTIVATIONS):
         form: dict[str, Any] = {"norm_first": norm_first, "activation": activation}
         said = ["pre-norm" if norm_first else "post-norm", activation]

@@ -38,22 +38,26 @@ def mask_options(
     if mask is None:
         return {}, []
     names = list(parameters_of(forward))
+    off = {} if mask in CAUSAL else {name: False for name in names if name in SWITCHES}
+    notes = []
+    if mask not in CAUSAL and is_causal(model, inputs, off):
+        notes = [f"{who} hides the future by itself, which --mask {mask} does not ask for"]
     if mask == "none":
-        switches = [name for name in names if name in SWITCHES]
-        return dict.fromkeys(switches, False), []
+        return off, notes
     if mask == "float":
         name = next((n for n in ARRAYS if n in names), None)
         if name is None:
-            return {}, [f"{who} takes no mask that is added to its scores: it runs without one"]
-        return {name: biases(inputs.shape[1], seed)}, [f"{who} is given the mask as {name}"]
+            return off, [*notes, f"{who} takes no mask that is added: it runs without one"]
+        given = {**off, name: biases(inputs.shape[1], seed)}
+        return given, [*notes, f"{who} is given the mask as {name}"]
     hidden = hidden_keys(mask, inputs.shape[:2], seed)
-    if hides(model, {}, inputs, hidden):
-        return {}, [f"{who} hides by itself what --mask {mask} hides"]
+    if hides(model, off, inputs, hidden):
+        return off, [f"{who} hides by itself what --mask {mask} hides"]
     best: tuple[float, Wanted] = (np.inf, {})
     takes_none = True
     for options in _ways(names, hidden):
         takes_none = False
-        leaking = leak(model, options, inputs, hidden)
+        leaking = leak(model, {**off, **options}, inputs, hidden)
         if leaking < best[0]:
             best = leaking, options
         if leaking == 0:
@@ -61,11 +65,12 @@ def mask_options(
     leaking, options = best
     if leaking == np.inf:
         has = "takes no mask" if takes_none else "runs with none of the usual forms of a mask"
-        return {}, [f"{who} {has}, and sees what --mask {mask} hides: it runs as it is"]
+        said = f"{who} {has}, and sees what --mask {mask} hides: it runs as it is"
+        return off, [*notes, said]
     said = f"{who} is given the mask as {_shown(options)}"
     if leaking:
         said += ", and its outputs still depend on tokens that this hides; no usual form hides them"
-    return options, [said]
+    return {**off, **options}, [*notes, said]
 
 
 def hidden_keys(mask: str, shape: tuple[int, ...], seed: int) -> Array:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from crosscheck.answers import is_wrong_call
 from crosscheck.brought.adapted import adapted, output_named, require_one_tensor
 from crosscheck.brought.arguments import Arguments
@@ -25,7 +27,7 @@ from crosscheck.brought.behaviour import (
 )
 from crosscheck.brought.bring import Brought, bring
 from crosscheck.brought.construct import Maker, parameters_of, seeded
-from crosscheck.brought.inputs import choose_input, read_input, tokens, with_input
+from crosscheck.brought.inputs import choose_input, read_input, with_input
 from crosscheck.brought.load import OUR_FOLDER, Library, UserCodeError, user_library
 from crosscheck.brought.masked import ARRAYS, OF_KEYS, mask_options
 from crosscheck.brought.reference import Shared, choose_reference
@@ -113,10 +115,10 @@ def _prepare(
     maker = Maker(sizes, arguments)
     with seeded(request.seed):  # a module may draw its parameters when it is imported
         mine = bring(library, target, maker)
+        model, notes = _runnable(mine)
+        maker.sizes = sizes = as_built(model, sizes, request.given)
         theirs = bring(library, other, maker) if other is not None else None
     arguments.require_all_taken()
-    model, notes = _runnable(mine)
-    sizes = as_built(model, sizes, request.given)
     if given is not None:
         sizes = with_input(sizes, given)
     inputs = choose_input(model, sizes) if given is None else given
@@ -188,8 +190,7 @@ def _one_output(model: Any, brought: Brought, inputs: Array, name: str | None, d
     if wanted and inputs.dtype.kind in "iu":
         shape = output_of(model, inputs, {}, precision).shape
         if shape[:-1] != inputs.shape:  # without targets some return the last logits alone
-            drawn = tokens(inputs.shape, shape[-1], 0)
-            model = adapted(model, options={wanted: drawn})
+            model = adapted(model, options={wanted: np.zeros_like(inputs)})
     return model
 
 

@@ -23,7 +23,7 @@ from crosscheck.runs import COTANGENT, Batch
 from crosscheck.traces.trace import Trace
 from crosscheck.traces.tracing import trace_run
 
-CLOSE = {"float64": RELATIVE, "float32": 1e-4}  # outputs that are equal but for rounding
+CLOSE = {"float64": RELATIVE, "float32": 1e-5}  # outputs that are equal but for rounding
 LAYER, LANGUAGE_MODEL = "torch.nn.TransformerEncoderLayer", "the language model"
 # How many of the reference's values the model's run shows, as a share of 1.
 Shared = Callable[[Trace, pairings.Pairing, Batch], float]
@@ -67,8 +67,9 @@ def choose_reference(
             break
     else:
         if trials.known is not None and weights == pairings.AUTO:
-            trials.tried.clear()
-            any(trials.fits(candidate, weights) for candidate in forms)
+            likely = [form for form in forms if form.is_likely]
+            trials.tried = [choice for choice in trials.tried if not choice.candidate.is_likely]
+            any(trials.fits(candidate, weights) for candidate in likely)
     if not trials.tried:
         raise ValueError(
             f"compare: no reference is named, and {name} does not fit {who}{trials.refused}: name "

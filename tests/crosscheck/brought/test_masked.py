@@ -129,10 +129,31 @@ def test_no_mask_passes_none(mask: str | None, expected: dict[str, Any]) -> None
     assert mask_options(Switched(), Switched().forward, mask, X, 0, "Block") == (expected, [])
 
 
+def test_a_model_that_is_causal_by_default_is_not_where_that_is_not_asked_for() -> None:
+    class CausalByDefault(Switched):
+        def forward(self, x, mask=None, is_causal=True):
+            later = torch.ones(x.shape[1], x.shape[1]).triu(1).bool() & is_causal
+            hidden = later if mask is None else later | mask
+            return attend(x, lambda s: s.masked_fill(hidden, -math.inf))
+
+    model = CausalByDefault()
+    options, _ = mask_options(model, model.forward, "padding", X, 1, "Block")
+    assert options["is_causal"] is False
+    given = output_of(adapted(model, options=options), X, {}, "float64")
+    np.testing.assert_allclose(given, by_hand(X, hidden_keys("padding", X.shape, 1)), rtol=1e-12)
+    stubborn = adapted(Switched(), options={"is_causal": True})
+    assert mask_options(stubborn, torch.nn.Linear(1, 1).forward, "none", X, 0, "Block") == (
+        {},
+        ["Block hides the future by itself, which --mask none does not ask for"],
+    )
+
+
 def test_a_float_mask_is_added() -> None:
     options, _ = mask_options(Added(), Added().forward, "float", X, 0, "Block")
     assert options["attention_mask"].shape == (5, 5)
-    assert mask_options(Switched(), Switched().forward, "float", X, 0, "Block")[0] == {}
+    switched = Switched()
+    given, _ = mask_options(switched, switched.forward, "float", X, 0, "Block")
+    assert given == {"is_causal": False}
 
 
 def test_a_model_that_mixes_no_tokens_hides_nothing() -> None:
