@@ -19,7 +19,15 @@ from crosscheck.commands.common import (
     user_mistakes,
 )
 
-COMMANDS = ("check", "compare", "ops", "flow", "mutants", "lab", "diff")  # the names of the files in commands/
+COMMANDS = (
+    "check",
+    "compare",
+    "ops",
+    "flow",
+    "mutants",
+    "lab",
+    "diff",
+)  # the names of the files in commands/
 OWN_OPTIONS = {"-h", "--help", "--version"}
 
 

@@ -65,8 +65,9 @@ def compare(
     if dtype not in DTYPES:
         raise ValueError(f"compare: dtype is {dtype!r}, expected one of {', '.join(DTYPES)}")
     require_sides(model, reference)
+    model, reference = _brought(model, "the model"), _brought(reference, "the reference")
     batch = Batch.of(batch)
-    paired = pair_weights(as_model(model), as_model(reference), batch, weights, seed=seed)
+    paired = pair_weights(model, reference, batch, weights, seed=seed)
     losses = [COTANGENT] if batch.targets is None else [CROSS_ENTROPY, COTANGENT]
     report = Report(
         dtype,
@@ -88,6 +89,14 @@ def compare(
         report = dataclasses.replace(report, notes=(*report.notes, FORWARD_ONLY))
     report = dataclasses.replace(report, comparisons=comparisons, differences=runs.differences)
     return located(report, paired, batch) if report.wrong else report
+
+
+def _brought(thing: Any, what: str) -> Any:
+    try:
+        return as_model(thing)
+    except (TypeError, ValueError) as error:
+        said = str(error).removeprefix("compare: ")
+        raise type(error)(f"compare: {what}: {said}") from None
 
 
 class _OursRaisedError(Exception):

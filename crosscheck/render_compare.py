@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from crosscheck.conclusion import conclusion, summary
-from crosscheck.cuts.annotated import annotated_text
+from crosscheck.cuts import annotated
 from crosscheck.judge import Verdict
 from crosscheck.printing import hanging, print_sections, two_columns
 from crosscheck.report import Report
@@ -33,7 +33,7 @@ def _sections(report: Report, console: Console, heading: Mapping[str, str]) -> l
         sections += _what_is_wrong(report, console)
     sections += [Text(hanging(note, console.width), "yellow") for note in report.notes]
     if report.cuts is not None:
-        sections.append(annotated_text(report.cuts, console.width))
+        sections.append(annotated(report.cuts))
     verdicts = [row.verdict for c in report.comparisons for row in c.rows]
     return [*sections, conclusion(verdicts, report.comparisons, report.dtype, report.raised)]
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from crosscheck.cuts import Cuts
-from crosscheck.cuts.annotated import annotated
+from crosscheck.cuts import Cuts, annotated
 from crosscheck.cuts.cuts import Line
 from crosscheck.judge import Verdict
 from crosscheck.printing import plain_table, plural, printed
@@ -78,7 +77,7 @@ class Report:
         A tick says that the line makes a value or gradient of the reference, a cross that it is
         blamed, and a tilde that it computes from what is wrong.
         """
-        return "" if self.cuts is None else annotated(self.cuts)
+        return "" if self.cuts is None else annotated(self.cuts).plain
 
     @property
     def failures(self) -> Found:

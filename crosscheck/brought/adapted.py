@@ -9,70 +9,73 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from crosscheck.answers import did_you_mean, in_words
-from crosscheck.arrays import Array, is_tensor, with_arrays
+from crosscheck.arrays import Array, in_precision, is_tensor, with_arrays
 from crosscheck.sides import Dialect, side_of
 
+WAYS = "_crosscheck_ways"  # the attribute of a class in which the ways of its call are kept
 
-def adapted(
-    model: Any,
-    *,
-    options: Mapping[str, Any] | None = None,
-    pick: Callable[[Any], Any] | None = None,
-    copies_input: bool = False,
-) -> Any:
-    """Return the model, called with these options too, of whose output `pick` is taken.
 
-    options: keywords of its forward; floating arrays among them get the precision of the run.
-    copies_input: whether a model of PyTorch's dialect is given a copy of its input, into which it
-    may write. Parameters are shared with the model that was given.
+@dataclass(frozen=True)
+class Call:
+    """How a model is called, beyond its inputs."""
+
+    options: Mapping[str, Any] = field(default_factory=dict)  # more keywords of its forward
+    pick: Callable[[Any], Any] | None = None  # what is taken of its output
+    copies_input: bool = False  # whether it is given a copy of its input (PyTorch alone)
+    tokens_first: bool = False  # whether it is given (T, B, C) for (B, T, C), and returns it so
+
+
+def adapted(model: Any, **how: Any) -> Any:
+    """Return the model, called in another way: `how` are the fields of Call.
+
+    Floating arrays among the options get the precision of the run. A model of another engine than
+    those of PyTorch's dialect takes options alone. Parameters are shared with the model that was
+    given.
     """
-    side = side_of(model)
-    more = dict(options or {})
-    choose = pick or (lambda output: output)
-    kind = type(model)
+    side, kind, way = side_of(model), type(model), Call(**how)
     methods = (
-        _of_dialect(side, kind, more, choose, copies_input)
+        {"__call__": _call(side, kind, way)}
         if isinstance(side, Dialect)
-        else _of_foreign(kind, more)
+        else _of_foreign(kind, way.options)
     )
-    names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
+    ways = (*getattr(kind, WAYS, ()), way)
+    named = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, WAYS: ways}
     changed = copy.copy(model)
-    changed.__class__ = type(kind.__name__, (kind,), {**methods, **names, "__doc__": kind.__doc__})
+    changed.__class__ = type(kind.__name__, (kind,), {**methods, **named, "__doc__": kind.__doc__})
     return changed
 
 
-def _of_dialect(
-    side: Dialect,
-    kind: type,
-    more: dict[str, Any],
-    choose: Callable[[Any], Any],
-    copies_input: bool,
-) -> dict[str, Any]:
-    def call(self: Any, *inputs: Any, **options: Any) -> Any:
-        floats = [p.dtype for p in self.parameters() if "float" in str(p.dtype)]
-        dtype = str((floats or [inputs[0].dtype])[0]).removeprefix("torch.")
-        if copies_input:
-            inputs = (inputs[0].clone(), *inputs[1:])
-        given = {**_as_tensors(side, more, dtype), **options}
-        return choose(kind.__call__(self, *inputs, **given))
-
-    return {"__call__": call}
+def adapted_like(other: Any, model: Any) -> Any:
+    """Return a model that is called in the way in which another one is."""
+    for way in getattr(type(other), WAYS, ()):
+        model = adapted(model, **vars(way))
+    return model
 
 
-def _as_tensors(side: Dialect, options: dict[str, Any], dtype: str) -> dict[str, Any]:
-    return side.options(options, dtype if "float" in dtype else "float32")
+def _call(side: Dialect, kind: type, way: Call) -> Callable[..., Any]:
+    def call(self: Any, inputs: Any, **options: Any) -> Any:
+        if way.copies_input:
+            inputs = inputs.clone()
+        if way.tokens_first:
+            inputs = inputs.transpose(0, 1)
+        floats = [p for p in (inputs, *self.parameters()) if "float" in str(p.dtype)]
+        dtype = str(side.array(floats[-1]).dtype) if floats else "float32"
+        output = kind.__call__(self, inputs, **{**side.options(way.options, dtype), **options})
+        output = output if way.pick is None else way.pick(output)
+        return output.transpose(0, 1) if way.tokens_first else output
+
+    return call
 
 
-def _of_foreign(kind: Any, more: dict[str, Any]) -> dict[str, Any]:
+def _of_foreign(kind: Any, more: Mapping[str, Any]) -> dict[str, Any]:
     def linearize(self: Any, inputs: Array, dtype: str, **options: Any) -> Any:
-        given = with_arrays(
-            more, lambda array: array.astype(dtype) if array.dtype.kind == "f" else array
-        )
+        given = with_arrays(more, lambda array: in_precision(array, dtype))
         return kind.linearize(self, inputs, dtype, **{**given, **options})
 
     methods: dict[str, Any] = {"linearize": linearize}

@@ -29,6 +29,7 @@ from crosscheck.weights import get_weights, ties
 
 SAME = 1e-9  # two float64 runs that differ by more are not the same run; threads move less
 STEP = 1e-8  # a share of the input: float64 follows a step of this size, and float32 does not
+SHORT = 16  # tokens that show how a model behaves as well as a thousand do
 
 
 @dataclass
@@ -50,18 +51,30 @@ def examine(model: Any, batch: Batch, dtype: str, who: str) -> Behaviour:
     model, notes = on_cpu(model, who)
     notes += _ties(model, who)
     notes += _dropout(model, who)
-    behaviour = Behaviour(model, dtype, notes)
-    if dtype != "float32" and (said := only_float32(model, batch, who)):
-        if dtype == "float64":
-            raise ValueError(f"compare: {said}; it cannot be judged in float64")
-        behaviour.dtype = "float32"
-        notes.append(f"{said}: it is judged in float32")
-    precision = "float32" if behaviour.dtype == "float32" else "float64"
-    if writes_into_input(model, batch, precision):
-        behaviour.model = adapted(model, copies_input=True)
+    runs_in = precision_of(model, batch) if dtype != "float32" else "float32"
+    if writes_into_input(model, batch, runs_in):
+        model = adapted(model, copies_input=True)
         notes.append(f"{who} writes into its input: it is given a copy")
-    require_repeatable(behaviour.model, batch, precision, who)
-    return behaviour
+    require_repeatable(model, batch, runs_in, who)
+    if dtype != "float32" and (runs_in == "float32" or is_coarse(model, batch)):
+        said = f"{who} computes in float32, since that is written into its code"
+        if dtype == "float64":
+            raise ValueError(f"compare: {said}: it cannot be judged in float64")
+        notes.append(f"{said}: it is judged in float32")
+        dtype = "float32"
+    return Behaviour(model, dtype, notes)
+
+
+def shortened(model: Any, inputs: Array) -> Array:
+    """Return a few of the tokens of a large input, if the model runs on them; else all of them."""
+    short = inputs[:2, :SHORT] if inputs.ndim >= 2 else inputs
+    if short.size == inputs.size:
+        return inputs
+    try:
+        raw_output_of(model, short, {}, precision_of(model, Batch(short)))
+    except Exception:  # it may have been built for sequences of one length
+        return inputs
+    return short
 
 
 def on_cpu(model: Any, who: str) -> tuple[Any, list[str]]:
@@ -98,38 +111,37 @@ def require_repeatable(model: Any, batch: Batch, dtype: str, who: str) -> None:
 
 
 def writes_into_input(model: Any, batch: Batch, dtype: str) -> bool:
-    """Whether a forward changes the very numbers that it was given."""
-    side = side_of(model)
-    if not isinstance(side, Dialect):
-        return False  # it is given a copy in any case
-    inputs = side.tensor(in_precision(batch.inputs, dtype))
-    given = side.options(batch.options, dtype)
-    before = np.array(array_of(inputs))
-    side.copy(model, dtype)(inputs, **given)
-    return not np.array_equal(before, array_of(inputs), equal_nan=True)
+    """Whether a forward of PyTorch writes into the very tensor that it was given."""
+    if side_of(model) is not TORCH:
+        return False  # what writes there writes into a copy
+    inputs = TORCH.tensor(in_precision(batch.inputs, dtype))
+    given = TORCH.options(batch.options, getattr(torch, dtype))
+    before = inputs._version  # PyTorch counts what is written into a tensor
+    with torch.no_grad():
+        TORCH.copy(model, dtype)(inputs, **given)
+    return bool(inputs._version != before)
 
 
-def only_float32(model: Any, batch: Batch, who: str) -> str:
-    """Say that the model computes in float32 when it is given float64; empty if it does not.
-
-    It may raise in float64 and run in float32; it may return float32; or its output may move in
-    steps that are too coarse for float64.
-    """
-    try:
-        output = output_of(model, batch.inputs, batch.options, "float64")
-    except Exception:
+def precision_of(model: Any, batch: Batch) -> str:
+    """Return "float64", or "float32" if the model raises in float64 and runs in float32 alone."""
+    for dtype in ("float64", "float32"):
         try:
-            output_of(model, batch.inputs, batch.options, "float32")
-        except Exception:
-            return ""  # it runs in neither, and that is another mistake
-        return f"{who} runs in float32 alone (float32 is written into its code)"
-    if output.dtype == np.float32 or _is_coarse(model, batch, output):
-        return f"{who} computes in float32 inside (float32 is written into its code)"
-    return ""
+            raw_output_of(model, batch.inputs, batch.options, dtype)
+        except Exception:  # another mistake, if it runs in neither
+            continue
+        return dtype
+    return "float64"
 
 
-def _is_coarse(model: Any, batch: Batch, output: Array) -> bool:
-    """Whether a step of the input, and one twice as large, move the output by unlike amounts."""
+def is_coarse(model: Any, batch: Batch) -> bool:
+    """Whether the output has no more digits than float32, although the model is given float64.
+
+    So it is of type float32, or a step of the input, and one twice as large, move it by amounts
+    that are not one to two.
+    """
+    output = output_of(model, batch.inputs, batch.options, "float64")
+    if output.dtype == np.float32:
+        return True
     if batch.inputs.dtype.kind != "f" or not np.isfinite(output).all():
         return False
     base = batch.inputs.astype(np.float64)

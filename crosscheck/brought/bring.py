@@ -41,7 +41,7 @@ def bring(library: Library, target: Target, maker: Maker) -> Brought:
     first = things[0]
     if not callable(first) and not is_model(first) and not isinstance(first, tuple):
         raise ValueError(
-            f"{target.text} is {in_words(first)}, expected a class, a function that makes a model, "
+            f"{target.who} is {in_words(first)}, expected a class, a function that makes a model, "
             "a model, or a forward"
         )
     before = len(maker.said)
@@ -50,7 +50,7 @@ def bring(library: Library, target: Target, maker: Maker) -> Brought:
         if len(things) > 1
         else _single(things[0], target, module, maker)
     )
-    return Brought(model, forward, target.text, maker.said[before:])
+    return Brought(model, forward, target.who, maker.said[before:])
 
 
 def _single(
@@ -75,7 +75,7 @@ def _pair(things: list[Any], module: ModuleType, maker: Maker) -> tuple[Any, Cal
 def _of_object(thing: Any, target: Target) -> tuple[Any, Callable[..., Any]]:
     """Return a model of what a class or factory made."""
     if is_tensor(thing) or thing is None or isinstance(thing, str | int | float):
-        raise ValueError(f"{target.text} returned {in_words(thing)} when it was called, no model")
+        raise ValueError(f"{target.who} returned {in_words(thing)} when it was called, no model")
     forward = getattr(thing, "forward", None)
     if isinstance(thing, tuple) and thing and callable(thing[0]):
         forward = thing[0]

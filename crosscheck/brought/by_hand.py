@@ -24,6 +24,7 @@ from crosscheck.brought.by_hand_weights import Weights
 from crosscheck.foreign import Pullback
 from crosscheck.sides import Loss
 from crosscheck.traces.book import Book
+from crosscheck.traces.ending import ended_with
 from crosscheck.traces.lines import LineTracer
 from crosscheck.traces.trace import Trace
 from crosscheck.traces.user_frames import UserFiles
@@ -58,18 +59,19 @@ class ByHand(Weights):
 
     def linearize(self, inputs: Array, dtype: str, **options: Any) -> tuple[Array, Pullback | None]:
         """Run forward, and return the way back; None in its place if the code has no backward."""
-        tree = self._ready(dtype)
+        tree = self.ready(dtype)
         went = self.way.forward(tree, np.array(inputs), options)
         output = np.array(went.output)
-        if not self._goes_back(went):
+        if not self.goes_back(went):
             return output, None
 
-        def back(dout: Array) -> dict[str, Array]:
-            given = tree if not self.way.is_one_function else self._ready(dtype)
+        def back(dout: Array) -> dict[str, Any]:
+            given = tree if not self.way.is_one_function else self.ready(dtype)
             if self.way.is_one_function:
                 went.inputs = np.array(inputs)
             returned = self.way.backward(given, np.array(dout), went)
-            return self._gradients(given, returned, went, inputs)
+            found = self.gradients(given, returned, went, inputs)
+            return {name: None if g is None else np.array(g) for name, g in found.items()}
 
         return output, back
 
@@ -81,7 +83,7 @@ class ByHand(Weights):
         wanted: the records whose arrays are kept; None for all that are not too large.
         """
         book = Book(wanted=wanted)
-        tree = self._ready("float64")
+        tree = self.ready("float64")
         x = np.array(inputs, np.float64 if inputs.dtype.kind == "f" else None)
         book.give(INPUT, x)
         for name, array in self.parameters(tree).items():
@@ -89,50 +91,26 @@ class ByHand(Weights):
         for path, array in leaves(tree):
             if not book.is_known(array):
                 book.add(name_of(path), array, place=None, backward=False)
-        tracer = LineTracer(book, UserFiles(self.way.code))
-        with np.errstate(all="ignore"):
-            output = self._traced(tracer, tree, x, loss, options)
+        tracer = LineTracer(book, UserFiles(self.way.object))
+        traced = _Traced(self, tracer, tree, x)
+        notes: list[str] = []
+        try:
+            with np.errstate(all="ignore"):
+                traced.run(loss, options)
+        except Exception as error:  # of the user's code: how far it came is what a trace can show
+            notes.append(ended_with(error))
         tracer.read_all_again()
 
         def again(indices: Collection[int]) -> Mapping[int, Array]:
             return self.trace(inputs, loss, indices, **options).arrays
 
-        return book.trace(output, again, notes=tracer.notes)
+        return book.trace(traced.output, again, notes=[*tracer.notes, *notes])
 
-    def _traced(
-        self, tracer: LineTracer, tree: Any, x: Array, loss: Loss, options: Mapping[str, Any]
-    ) -> int | None:
-        """Run both ways under the tracer; return the record of the output."""
-        book, before = tracer.book, np.array(x)
-        if self.way.is_one_function:
-            went = self.way.forward(self._ready("float64"), np.array(x), options)
-            book.backward = None
-        else:
-            with tracer:
-                went = self.way.forward(tree, x, options)
-        output = _record_of(book, went.output)
-        if not self._goes_back(went):
-            return output
-        _, dout = loss.of_array(np.array(went.output))
-        dout = np.array(dout, np.float64)
-        book.send_in(dout)
-        made = len(book.records)
-        if self.way.is_one_function:
-            went.inputs = x
-        with tracer:
-            returned = self.way.backward(tree, dout, went)
-        for name, gradient in self._gradients(tree, returned, went, before).items():
-            if gradient is not None and name in book.given:
-                book.tie(gradient, book.given[name])
-        if self.way.is_one_function:
-            found = book.latest_of(went.output)
-            output = found if found is not None and found >= made else None
-        return output
-
-    def _goes_back(self, went: Went) -> bool:
+    def goes_back(self, went: Went) -> bool:
+        """Whether there is a backward, or the forward has returned one."""
         return self.way.has_backward or (bool(went.cache) and callable(went.cache[-1]))
 
-    def _ready(self, dtype: str) -> Any:
+    def ready(self, dtype: str) -> Any:
         """Return a copy to run: in this precision, with its gradients at zero."""
         tree = in_dtype(copied(self.tree, self.who), dtype)
         for path, array in leaves(tree):
@@ -140,7 +118,8 @@ class ByHand(Weights):
                 array[...] = 0
         return tree
 
-    def _gradients(self, tree: Any, returned: Any, went: Went, inputs: Array) -> dict[str, Any]:
+    def gradients(self, tree: Any, returned: Any, went: Went, inputs: Array) -> dict[str, Any]:
+        """Return the gradients by name, as the very arrays that the user's code has made."""
         parameters = {name: (path, get(self.tree, path)) for name, path in self.paths.items()}
         wanted = Wanted(parameters, inputs, self.way.arguments(tree))
         left = [tree, *(part for part in went.cache if isinstance(part, dict))]
@@ -155,12 +134,47 @@ class ByHand(Weights):
                 f"compare: no gradient was found after the backward of {self.who}: neither in what "
                 f"it returned, {in_words(returned)}, nor under a name such as 'dW' or grads['W']"
             )
-        return {name: None if g is None else np.array(g) for name, g in found.items()}
+        return found
 
 
-def _record_of(book: Book, output: Array) -> int | None:
-    found = book.sources_of(output)
-    return found[0] if found else None
+class _Traced:
+    """One run both ways under the line tracer. `output` is the record of the output."""
+
+    def __init__(self, model: ByHand, tracer: LineTracer, tree: Any, inputs: Array) -> None:
+        self.output: int | None = None
+        self._model = model
+        self._tracer = tracer
+        self._book = tracer.book
+        self._tree = tree
+        self._inputs = inputs
+
+    def run(self, loss: Loss, options: Mapping[str, Any]) -> None:
+        """Run it. Raises whatever the user's code raises."""
+        model, book = self._model, self._book
+        together = model.way.is_one_function
+        if together:  # its output tells what gradient to send in; then it is traced as a whole
+            went = model.way.forward(model.ready("float64"), np.array(self._inputs), options)
+            went.inputs = self._inputs
+            book.backward = None
+        else:
+            with self._tracer:
+                went = model.way.forward(self._tree, self._inputs, options)
+            self.output = next(iter(book.sources_of(went.output)), None)
+        if not model.goes_back(went):
+            return
+        dout = np.array(loss.of_array(np.array(went.output))[1], np.float64)
+        sent = book.send_in(dout)
+        try:
+            with self._tracer:
+                returned = model.way.backward(self._tree, dout, went)
+        finally:
+            latest = book.latest_of(went.output)
+            if together and latest is not None and latest > sent:
+                self.output = latest
+        found = model.gradients(self._tree, returned, went, self._inputs)
+        for name, gradient in found.items():
+            if gradient is not None and name in book.given:
+                book.tie(gradient, book.given[name])
 
 
 def _is_parameter(path: Path, array: Array, tree: Any) -> bool:

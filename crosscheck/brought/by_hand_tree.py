@@ -60,11 +60,22 @@ def leaves(
 def get(tree: Any, path: Path) -> Any:
     """Return what is at this path, else MISSING. Positions may be given as text."""
     for step in path:
-        found = {str(key): value for key, value in children(tree)}
-        if str(step) not in found:
-            return MISSING
-        tree = found[str(step)]
+        tree = _child(tree, step)
     return tree
+
+
+def _child(tree: Any, step: Any) -> Any:
+    if isinstance(tree, dict):
+        if step in tree:
+            return tree[step]
+        return next((value for key, value in tree.items() if str(key) == str(step)), MISSING)
+    if isinstance(tree, list | tuple):
+        at = int(step) if str(step).isdecimal() else len(tree)
+        return tree[at] if at < len(tree) else MISSING
+    held = getattr(tree, "__dict__", None)
+    if isinstance(held, dict) and step in held and not isinstance(tree, _NO_TREES):
+        return held[step]
+    return next((value for key, value in children(tree) if key == step), MISSING)
 
 
 def put(tree: Any, path: Path, value: Any) -> None:

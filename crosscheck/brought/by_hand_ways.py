@@ -32,8 +32,8 @@ class Way(Protocol):
     is_one_function: bool  # whether forward and backward are one call
 
     @property
-    def code(self) -> tuple[Any, ...]:
-        """The functions and objects whose source is the user's."""
+    def object(self) -> Any:
+        """The object whose methods these are, or None."""
 
     @property
     def has_backward(self) -> bool:
@@ -60,11 +60,7 @@ class Functions:
     back: Callable[..., Any] | None
     who: str
     is_one_function: bool = False
-
-    @property
-    def code(self) -> tuple[Any, ...]:
-        """The functions."""
-        return (self.run,) if self.back is None else (self.run, self.back)
+    object: None = None
 
     @property
     def has_backward(self) -> bool:
@@ -161,11 +157,6 @@ class Methods:
     object: Any
     who: str
     is_one_function: bool = False
-
-    @property
-    def code(self) -> tuple[Any, ...]:
-        """The object."""
-        return (self.object,)
 
     @property
     def has_backward(self) -> bool:

@@ -155,6 +155,12 @@ def is_model(thing: Any) -> bool:
     return isinstance(thing, ForeignModel) or callable(getattr(thing, "forward", None))
 
 
+def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a function by name; of one that does not say what it takes, none."""
+    signature = _signature(function)
+    return {} if signature is None else dict(signature.parameters)
+
+
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
     try:
         return inspect.signature(function)

@@ -21,6 +21,7 @@ from crosscheck.brought.engine_ops import EngineOps
 from crosscheck.foreign import Pullback
 from crosscheck.sides import Loss
 from crosscheck.traces.book import Book
+from crosscheck.traces.ending import ended_with
 from crosscheck.traces.lines import LineTracer
 from crosscheck.traces.trace import Trace
 from crosscheck.traces.user_frames import UserFiles
@@ -68,7 +69,8 @@ class OfEngine(Weights):
 
         def back(dout: Array) -> dict[str, Any]:
             self._way_back(dtype).send(output, np.array(dout))
-            return self._gradients(tree, x)
+            found = self._gradients(tree, x)
+            return {name: None if g is None else np.array(g) for name, g in found.items()}
 
         return np.array(output.data), back
 
@@ -88,26 +90,30 @@ class OfEngine(Weights):
         for path, array in leaves(tree):
             if not book.is_known(array):
                 book.add(name_of(path), array, place=None, backward=False)
-        files = _Files(UserFiles(self.way.code), self._kind)
+        files = _Files(UserFiles(self.way.object), self._kind)
         tracer = LineTracer(book, files, EngineOps(self._kind))
-        with np.errstate(all="ignore"):
-            with tracer:
-                x, output = self._forward(tree, given, options)
-            known = book.sources_of(output.data)
-            dout = np.array(loss.of_array(np.array(output.data))[1], np.float64)
-            book.send_in(dout)
-            with tracer:
-                sends.send(output, dout)
-        for name, gradient in self._gradients(tree, x).items():
-            if gradient is not None and name in book.given:
-                book.tie(gradient, book.given[name])
+        output: int | None = None
+        notes = [f"dL/d(output) is sent in by {sends.text}."]
+        try:
+            with np.errstate(all="ignore"):
+                with tracer:
+                    x, made = self._forward(tree, given, options)
+                output = next(iter(book.sources_of(made.data)), None)
+                dout = np.array(loss.of_array(np.array(made.data))[1], np.float64)
+                book.send_in(dout)
+                with tracer:
+                    sends.send(made, dout)
+            for name, gradient in self._gradients(tree, x).items():
+                if gradient is not None and name in book.given:
+                    book.tie(gradient, book.given[name])
+        except Exception as error:  # of the user's code: how far it came is what a trace can show
+            notes.append(ended_with(error))
         tracer.read_all_again()
 
         def again(indices: Collection[int]) -> Mapping[int, Array]:
             return self.trace(inputs, loss, indices, **options).arrays
 
-        notes = (*tracer.notes, f"dL/d(output) was sent in by {sends.text}.")
-        return book.trace(known[0] if known else None, again, notes=notes)
+        return book.trace(output, again, notes=[*tracer.notes, *notes])
 
     def _ready(self, dtype: str) -> Any:
         """Return a copy to run: in this precision, with its gradients at zero."""

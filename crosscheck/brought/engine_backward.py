@@ -58,12 +58,22 @@ def _ways(kind: Any) -> list[WayBack]:
     name = kind.__name__
     ways = [WayBack("output.grad = dout; output.backward()", put)]
     if len(inspect.signature(kind.backward).parameters) > 1:
-        ways = [
+        both = [
             WayBack("output.backward(dout)", given),
             WayBack(f"output.backward({name}(dout))", given_as_tensor),
-            *ways,
         ]
+        ways = [*(reversed(both) if _begins_with_tensor(kind) else both), *ways]
     return [*ways, WayBack(f"(output * {name}(dout)).sum().backward()", multiplied)]
+
+
+def _begins_with_tensor(kind: Any) -> bool:
+    """Whether `backward()` puts a tensor into `.grad`, and not an array."""
+    leaf = kind(np.ones((2, 3)))
+    try:
+        leaf.backward()
+    except Exception:  # it may take single numbers only, or want a gradient
+        return False
+    return isinstance(leaf.grad, kind)
 
 
 def _works(kind: Any, way: WayBack, dtype: str) -> bool:

@@ -54,6 +54,11 @@ class Target:
         """Whether it is named by its path."""
         return self.module.endswith(".py")
 
+    @property
+    def who(self) -> str:
+        """What it is called in sentences: a file without its folders."""
+        return f"{Path(self.module).name}:{','.join(self.names)}" if self.is_file else self.text
+
     @classmethod
     def of(cls, text: str) -> Target:
         """Parse `file.py:name`, `package.module:name` or `file.py:forward,backward`.

@@ -7,13 +7,13 @@ output depends on a token that is hidden from it, and some output depends on one
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from crosscheck.brought.behaviour import output_of
+from crosscheck.brought.construct import parameters_of
 from crosscheck.distance import largest_entry
 from crosscheck.masks import CAUSAL, PADDED, biases, padding
 from crosscheck.sides import Array
@@ -37,7 +37,7 @@ def mask_options(
     """
     if mask is None:
         return {}, []
-    names = _names(forward)
+    names = list(parameters_of(forward))
     if mask == "none":
         switches = [name for name in names if name in SWITCHES]
         return dict.fromkeys(switches, False), []
@@ -104,6 +104,20 @@ def is_causal(model: Any, inputs: Array, options: Wanted) -> bool:
     return hides(model, options, inputs, hidden_keys("causal", inputs.shape, 0))
 
 
+def mixes_sequences(model: Any, inputs: Array) -> bool:
+    """Whether the outputs of one sequence depend on another: its first axis is no batch, but T."""
+    if inputs.shape[0] < 2:
+        return False
+    try:
+        base = output_of(model, inputs, {}, "float64")
+        moved = np.array(inputs)
+        moved[0] = -0.7 * moved[0] + 0.3
+        change = np.abs(output_of(model, moved, {}, "float64") - base)[1:]
+    except Exception:  # a model of floats alone has such an axis
+        return False
+    return bool(largest_entry(change) > UNSEEN * largest_entry(base))
+
+
 def _ways(names: list[str], hidden: Array) -> Iterator[Wanted]:
     """Yield the keywords under which a forward of these names may take the mask."""
     same = bool((hidden == hidden[:1]).all())
@@ -142,13 +156,6 @@ def _forms(hidden: Array) -> list[Array]:
         np.where(hidden, -np.inf, 0.0),
         np.where(hidden, -1e9, 0.0),
     ]
-
-
-def _names(forward: Callable[..., Any]) -> list[str]:
-    try:
-        return list(inspect.signature(forward).parameters)
-    except (TypeError, ValueError):
-        return []
 
 
 def _places(tokens: int) -> list[int]:

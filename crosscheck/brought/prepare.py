@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +15,15 @@ from crosscheck.brought.arguments import Arguments
 from crosscheck.brought.behaviour import (
     examine,
     noticing,
+    on_cpu,
     output_of,
+    precision_of,
     raw_output_of,
     require_finite_weights,
+    shortened,
 )
 from crosscheck.brought.bring import Brought, bring
-from crosscheck.brought.construct import Maker
+from crosscheck.brought.construct import Maker, parameters_of
 from crosscheck.brought.inputs import choose_input, read_input, tokens, with_input
 from crosscheck.brought.load import OUR_FOLDER, Library, Target, UserCodeError, user_library
 from crosscheck.brought.masked import ARRAYS, OF_KEYS, mask_options
@@ -112,17 +114,20 @@ def _prepare(
     arguments.require_all_taken()
     if given is not None:
         sizes = with_input(sizes, given)
-    model = _without_masks(mine)
+    model, notes = _runnable(mine)
     inputs = choose_input(model, sizes) if given is None else given
-    model, dtype, notes = _ready(model, mine, inputs, request, request.dtype, request.output)
+    model, dtype, more = _ready(model, mine, inputs, request, request.dtype, request.output)
+    notes += more
     batch = Batch(inputs)
     if request.weights in (NAME, VALUE):
         require_finite_weights(model, mine.who)
     if theirs is not None:
-        reference, dtype, more = _ready(_without_masks(theirs), theirs, inputs, request, dtype)
+        reference, moved = _runnable(theirs)
+        reference, dtype, more = _ready(reference, theirs, inputs, request, dtype)
         called = mine.called + theirs.called
+        notes += moved + more
         return Prepared(
-            model, reference, batch, request.weights, "", dtype, called, theirs.who, notes + more
+            model, reference, batch, request.weights, "", dtype, called, theirs.who, notes
         )
     choice = choose_reference(
         model, batch, sizes, mask=request.mask, weights=request.weights,
@@ -131,9 +136,8 @@ def _prepare(
     )  # fmt: skip
     pairing = choice.pairing
     notes += pairing.notes
-    weights, how = request.weights, ""
-    if pairing.redrawn:
-        weights, how = pairing.map.to_dict(), pairing.how
+    weights = pairing.map.to_dict() if pairing.redrawn else request.weights
+    how = pairing.how if pairing.redrawn else ""
     return Prepared(
         model, choice.reference, batch, weights, how, dtype, mine.called, choice.said, notes
     )
@@ -145,25 +149,23 @@ def _ready(
 ) -> tuple[Any, str, list[str]]:  # fmt: skip
     """Return the model as it is called, the precisions that it can be judged in, and notes."""
     model = _one_output(model, brought, inputs, output, dtype)
+    found = examine(model, Batch(shortened(model, inputs)), dtype, brought.who)
     options, notes = mask_options(
-        model, brought.forward, request.mask, inputs, request.seed, brought.who
+        found.model, brought.forward, request.mask, inputs, request.seed, brought.who
     )
-    if options:
-        model = adapted(model, options=options)
-    found = examine(model, Batch(inputs), dtype, brought.who)
-    return found.model, found.dtype, notes + found.notes
+    model = adapted(found.model, options=options) if options else found.model
+    return model, found.dtype, found.notes + notes
 
 
-def _without_masks(brought: Brought) -> Any:
-    """Return the model, with None for each mask that its forward requires."""
-    try:
-        parameters = inspect.signature(brought.forward).parameters.values()
-    except (TypeError, ValueError):
-        return brought.model
+def _runnable(brought: Brought) -> tuple[Any, list[str]]:
+    """Return the model on the CPU, with None for each mask that its forward requires, and notes."""
+    model, notes = on_cpu(brought.model, brought.who)
     required = [
-        p.name for p in parameters if p.default is p.empty and p.name in (*ARRAYS, *OF_KEYS)
+        p.name
+        for p in parameters_of(brought.forward).values()
+        if p.default is p.empty and p.name in (*ARRAYS, *OF_KEYS)
     ]
-    return adapted(brought.model, options=dict.fromkeys(required)) if required else brought.model
+    return adapted(model, options=dict.fromkeys(required)) if required else model, notes
 
 
 def _one_output(model: Any, brought: Brought, inputs: Array, name: str | None, dtype: str) -> Any:
@@ -175,36 +177,17 @@ def _one_output(model: Any, brought: Brought, inputs: Array, name: str | None, d
                 "array"
             )
         return model
-    precision = _precision(model, inputs, dtype)
+    precision = dtype if dtype == "float32" else precision_of(model, Batch(inputs))
     if name is not None:
         model = adapted(model, pick=output_named(name, brought.who))
     require_one_tensor(raw_output_of(model, inputs, {}, precision), brought.who)
-    wanted = _target_name(brought) if inputs.dtype.kind in "iu" else ""
-    if wanted:
+    wanted = next((name for name in TARGETS if name in parameters_of(brought.forward)), "")
+    if wanted and inputs.dtype.kind in "iu":
         shape = output_of(model, inputs, {}, precision).shape
         if shape[:-1] != inputs.shape:  # without targets some return the last logits alone
             drawn = tokens(inputs.shape, shape[-1], 0)
             model = adapted(model, options={wanted: drawn})
     return model
-
-
-def _precision(model: Any, inputs: Array, dtype: str) -> str:
-    """The precision in which the model runs: float64, unless it runs in float32 alone."""
-    if dtype == "float32":
-        return dtype
-    try:
-        raw_output_of(model, inputs, {}, "float64")
-    except Exception:
-        return "float32"
-    return "float64"
-
-
-def _target_name(brought: Brought) -> str:
-    try:
-        names = inspect.signature(brought.forward).parameters
-    except (TypeError, ValueError):
-        return ""
-    return next((name for name in TARGETS if name in names), "")
 
 
 @contextmanager

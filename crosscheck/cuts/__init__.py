@@ -4,7 +4,10 @@
 lines between the last that agrees and the first that is lost.
 """
 
+from crosscheck.cuts.annotated import annotated as annotated
+from crosscheck.cuts.annotated import annotated_text as annotated_text
 from crosscheck.cuts.cuts import Cuts as Cuts
+from crosscheck.cuts.cuts import Line as Line
 from crosscheck.cuts.cuts import find as find
 from crosscheck.cuts.cuts import paired_share as paired_share
 from crosscheck.cuts.of_models import find_cuts as find_cuts

@@ -1,4 +1,78 @@
-"""stub"""
+"""The user's own source, with a tick, a cross or a tilde beside each line that ran."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
 from rich.text import Text
-def annotated(cuts): return "\n".join(f"{l.place.line} {l.why}" for l in cuts.between)
-def annotated_text(cuts, width): return Text(annotated(cuts))
+
+from crosscheck.cuts.cuts import Cuts
+from crosscheck.cuts.marks import Kind, Mark
+
+WIDTH = 100  # columns
+SHARE = 0.6  # of the columns for the source; a longer line has its mark on the next
+OTHERS = 5  # so many lines are named in which the bug may stand
+FOLDED = 3  # so many lines without a mark are shown between two that have one
+STYLES = {Kind.RIGHT: "green", Kind.WRONG: "bold red", Kind.INHERITED: "yellow", Kind.NONE: "dim"}
+
+
+def annotated(cuts: Cuts, width: int = WIDTH) -> str:
+    """Return the source of each file that ran, with the marks of its lines, as plain text."""
+    return annotated_text(cuts, width).plain.rstrip("\n")
+
+
+def annotated_text(cuts: Cuts, width: int = WIDTH) -> Text:
+    """Return the source of each file that ran, with the marks of its lines, in colour.
+
+    width: in columns. Long stretches without a mark are folded. At the end stand the other lines
+    in which the bug may stand.
+    """
+    text = Text(no_wrap=True)
+    by_file: dict[str, list[Mark]] = {}
+    for mark in cuts.marks:
+        by_file.setdefault(mark.place.file, []).append(mark)
+    for file, marks in by_file.items():
+        if any(mark.kind != Kind.NONE for mark in marks):
+            text.append(f"{_shown(file)}\n", "bold")
+            for line in _lines(file, marks, int(width * SHARE)):
+                text.append_text(line)
+                text.append("\n")
+    for other in cuts.between[1:OTHERS]:
+        shown = f"{_shown(other.place.file)}:{other.place.line}"
+        text.append(f"or {shown}, which {other.why}\n", "dim")
+    return text
+
+
+def _shown(file: str) -> str:
+    path = Path(file)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+
+
+def _lines(file: str, marks: Sequence[Mark], code: int) -> Iterator[Text]:
+    said = {mark.place.line: mark for mark in marks if mark.kind != Kind.NONE}
+    source = [line.rstrip("\n") for line in linecache.getlines(file)]
+    digits = len(str(max(said)))
+    last = 0
+    for number in sorted(said):
+        gap = number - last - 1
+        if last and gap > FOLDED:
+            yield Text(f"{'':{digits}}  ...", "dim")
+        elif last:
+            for between in range(last + 1, number):
+                yield Text(f"{between:{digits}}  {_code(source, between)}".rstrip(), "dim")
+        yield _marked(f"{number:{digits}}  ", _code(source, number), said[number], code)
+        last = number
+
+
+def _code(source: Sequence[str], number: int) -> str:
+    return source[number - 1] if number <= len(source) else ""
+
+
+def _marked(number: str, source: str, mark: Mark, columns: int) -> Text:
+    line = Text(number, "dim")
+    short = len(source) <= columns
+    line.append(f"{source:{columns}}" if short else f"{source}\n{'':{columns + len(number)}}")
+    line.append(f" {mark.sign} {mark.text}".rstrip(), STYLES[mark.kind])
+    return line

@@ -35,7 +35,7 @@ def order_of(array: Array, arrangements: Sequence[Array]) -> Order:
     """
     if np.isneginf(arrangements[0]).any():  # a large negative number masks as well
         array = np.where(array < MASKING, -np.inf, array)
-    finest = max(arrangements, key=lambda a: (sum(n > 1 for n in a.shape)))
+    finest = max(arrangements, key=lambda a: sum(n > 1 for n in a.shape))
     finest = finest.reshape([n for n in finest.shape if n > 1] or [1])
     for other in arrangements:
         if is_merged(array.shape, other.shape) and _equal(array, other):
@@ -54,8 +54,9 @@ def is_merged(coarse: Sequence[int], fine: Sequence[int]) -> bool:
     """Whether axes of one shape are runs of axes of the other, merged. Axes of size 1 are none."""
     if math.prod(coarse) != math.prod(fine):
         return False
-    one, other = set(itertools.accumulate(coarse, lambda a, b: a * b)), set(
-        itertools.accumulate(fine, lambda a, b: a * b)
+    one, other = (
+        set(itertools.accumulate(coarse, lambda a, b: a * b)),
+        set(itertools.accumulate(fine, lambda a, b: a * b)),
     )
     one, other = one - {1}, other - {1}
     return one <= other or other <= one

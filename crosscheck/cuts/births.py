@@ -1,4 +1,4 @@
-"""Where a bug was born: a value that is lost, with nothing after it found, whose parents are right."""
+"""Where a bug was born: a value is lost, nothing after it is found, and its parents are right."""
 
 from __future__ import annotations
 

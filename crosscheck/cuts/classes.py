@@ -113,7 +113,9 @@ def values_of(tape: Mapping[str, Call]) -> list[Value]:
         }
     for value in values:
         if value.backward:
-            tied = [of_key["f", *k[1:]] for k in value.keys if k[0] == "g" and ("f", *k[1:]) in of_key]
+            tied = [
+                of_key["f", *k[1:]] for k in value.keys if k[0] == "g" and ("f", *k[1:]) in of_key
+            ]
             value.forward = tied[0].index if tied else None
     return values
 
@@ -125,7 +127,9 @@ def is_trivial(array: Array, scale: float = 0.0) -> bool:
     first = array.flat[0]
     if array.size == 1:
         return bool(first in (0.0, 1.0))
-    return bool(np.abs(array - first).max() <= NOTHING * abs(first)) if np.isfinite(first) else False
+    return (
+        bool(np.abs(array - first).max() <= NOTHING * abs(first)) if np.isfinite(first) else False
+    )
 
 
 def are_equal(a: Array, b: Array, tolerance: float = 1e-9) -> bool:
@@ -206,13 +210,17 @@ def _backward(calls: list[Call]) -> Iterator[_Node]:
         for i, (source, dinput) in enumerate(zip(call.inputs, call.dinputs, strict=True)):
             if dinput is None or source.origin == CONSTANT:
                 continue
-            if call.op == "getitem" and source.origin in keys:  # a piece among zeros: nobody makes it
+            if (
+                call.op == "getitem" and source.origin in keys
+            ):  # a piece among zeros: nobody makes it
                 sent.setdefault(source.origin, []).append((("g", call.key), None))
                 continue
-            needed = [j for j in _needs(call, i) if call.inputs[j].origin != CONSTANT]
+            needed = [j for j in needs_of(call, i) if call.inputs[j].origin != CONSTANT]
             parents: list[Key] = [("g", call.key), *(("f", call.inputs[j].origin) for j in needed)]
             key: Key = ("u", call.key, str(i))
-            what = names.get(source.origin, "input" if source.origin == THE_INPUT else source.origin)
+            what = names.get(
+                source.origin, "input" if source.origin == THE_INPUT else source.origin
+            )
             sender = call.path if call.op in ("linear", "layer_norm") else names[call.key]
             if is_stacked(source.origin) and _is_in_projection(call):
                 for letter, part in split(dinput).items():
@@ -240,7 +248,7 @@ def _backward(calls: list[Call]) -> Iterator[_Node]:
         )  # fmt: skip
 
 
-def _needs(call: Call, i: int) -> tuple[int, ...]:
+def needs_of(call: Call, i: int) -> tuple[int, ...]:
     """Which inputs the gradient of input i depends on."""
     if call.op in PASSING:
         return ()

@@ -32,9 +32,7 @@ def counterpart_of(
     if tied:
         return max(tied, key=lambda i: (round(_likeness(graph, i, value), 9), -i))
     candidates = [
-        i
-        for i in finder.of_size(value.size)
-        if not graph.is_right(i) and i not in graph.trivial
+        i for i in finder.of_size(value.size) if not graph.is_right(i) and i not in graph.trivial
     ]
     candidates = [i for i in candidates if records[i].backward == value.backward] or candidates
     reached = _reached(value, values, graph)
@@ -69,9 +67,7 @@ def _block(
                     continue
                 if graph.trace.records[i].backward != value.backward:
                     continue
-                alike = max(
-                    likeness_of(graph.trace.array(i), [block]) for block in blocks[:1]
-                )
+                alike = max(likeness_of(graph.trace.array(i), [block]) for block in blocks[:1])
                 if best is None or alike > best[0] + 1e-9:
                     best = alike, i
     return best

@@ -20,6 +20,7 @@ from crosscheck.cuts.marks import Mark, marks_of
 from crosscheck.cuts.pairing import Pairing, pair
 from crosscheck.cuts.ranking import Suspect, rank
 from crosscheck.cuts.segment import INSTEAD, Case, Segment, segment_of
+from crosscheck.cuts.sources_of_lines import hands_back, lines_around, names_set
 from crosscheck.cuts.waypoints import all_waypoints
 from crosscheck.distance import gap_between, largest_gradient
 from crosscheck.judge import FLOOR
@@ -28,6 +29,8 @@ from crosscheck.tape.call import LOSS, Call
 from crosscheck.traces.trace import Place, Trace
 
 OUTPUT = "output"
+TRIED = 5  # births whose evidence is weighed
+BETTER = 0.5  # by so much the evidence of a later birth must be better
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,20 @@ class Line:
     place: Place
     why: str  # the evidence, in words
     score: float = 0.0  # how much it weighs
+    # What made the array there, and what it is called, where the trace knows: of an engine, whose
+    # lines serve all ops, they say more than the line.
+    op: str = ""
+    operand: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {"file": self.place.file, "line": self.place.line, "why": self.why}
+        return {
+            "file": self.place.file,
+            "line": self.place.line,
+            "why": self.why,
+            "op": self.op,
+            "operand": self.operand,
+        }
 
 
 @dataclass(frozen=True)
@@ -67,10 +80,7 @@ class Cuts:
             "value": self.value,
             "expected": self.expected,
             "between": [line.to_dict() for line in self.between],
-            "marks": [
-                {"file": m.place.file, "line": m.place.line, "mark": str(m.sign), "text": m.text}
-                for m in self.marks
-            ],
+            "marks": [mark.to_dict() for mark in self.marks],
             "found": self.found,
             "lost": list(self.lost),
             "births": list(self.births),
@@ -105,7 +115,7 @@ def find(
     values = values_of(tape)
     finder = Finder(trace)
     pairing = pair(values, finder)
-    waypoints = {} if trace is None else _waypoints(tape, finder, pairing)
+    waypoints = _waypoints(tape, finder, pairing)
     graph = Graph(trace, pairing, waypoints, finder.trivial)
     excused = excused_of(values, pairing.is_found)
     wrong = wrong_among(actual, expected)
@@ -114,13 +124,15 @@ def find(
         births = [value for value in births if value.backward]
     calls = [call for call in tape.values() if call.path != LOSS]
     case = Case(values, calls, graph, finder, wrong, _names_of_leaves(values, expected))
-    segment, suspects = None, []
+    segment: Segment | None = None
+    suspects: list[Suspect] = []
     exonerated = graph.exonerated()
-    for value in births:
-        segment = segment_of(value, case)
-        suspects = rank(segment, values, graph, exonerated)
-        if suspects:
-            break
+    for value in births[:TRIED]:
+        tried = segment_of(value, case)
+        ranked = rank(tried, values, graph, exonerated)
+        # The first birth, unless a later one has better evidence: its way there is shown.
+        if ranked and (not suspects or ranked[0].score > suspects[0].score + BETTER):
+            segment, suspects = tried, ranked
     if wrong and not suspects:
         segment = _of_a_leaf(case, expected)
         suspects = rank(segment, values, graph, exonerated) if segment is not None else []
@@ -131,13 +143,19 @@ def find(
     return Cuts(
         value=segment.value.name if segment is not None else "",
         expected=said,
-        between=tuple(Line(s.place, s.why, s.score) for s in suspects),
+        between=tuple(_line(suspect, graph) for suspect in suspects),
         marks=tuple(marks_of(graph, values, first, said, follows)),
         found=sum(v.index in pairing.found for v in values),
         lost=tuple(v.name for v in lost),
         births=tuple(v.name for v in births),
         notes=trace.notes,
     )
+
+
+def _line(suspect: Suspect, graph: Graph) -> Line:
+    made = None if suspect.best is None else graph.trace.records[suspect.best]
+    op, operand = ("", "") if made is None else (made.op, made.name)
+    return Line(suspect.place, suspect.why, suspect.score, op, operand)
 
 
 def wrong_among(
@@ -196,6 +214,13 @@ def _of_a_leaf(case: Case, expected: Mapping[str, Array | None]) -> Segment | No
         for record in held:
             for depth, place in enumerate((graph.place_of(record), *graph.callers_of(record)[:1])):
                 segment.add(place, INSTEAD - depth, f"has what is handed back as {name}")
+                if place is None or depth:
+                    continue
+                for line in lines_around(place):
+                    if line.line > place.line and any(
+                        hands_back(line, n) for n in names_set(place)
+                    ):
+                        segment.add(line, INSTEAD + 0.5, f"hands back {name}")
         return segment
     return None
 

@@ -49,7 +49,9 @@ class Finder:
             allowed = TOLERANCE * np.maximum(self._sizes[array.size], np.array(mark.sizes))
             near = (np.abs(sums - np.array(mark.sums)) <= allowed).all(axis=1)
         found = [
-            int(i) for i in indices[near] if self.trace.records[i].signature.not_finite == mark.not_finite
+            int(i)
+            for i in indices[near]
+            if self.trace.records[i].signature.not_finite == mark.not_finite
         ]
         if not found or array.size > SORTED_UP_TO:
             return found
@@ -69,8 +71,10 @@ class Finder:
                 continue
             ours = np.sort(held, axis=None)
             hidden, seen = ours[: -finite.size], ours[-finite.size :]
-            if hidden.size and hidden.max() < MASKING and np.abs(seen - finite).max() <= (
-                TOLERANCE * np.abs(finite).max()
+            if (
+                hidden.size
+                and hidden.max() < MASKING
+                and np.abs(seen - finite).max() <= (TOLERANCE * np.abs(finite).max())
             ):
                 found.append(index)
         return found
@@ -95,5 +99,3 @@ def _is_flat(mark: Signature) -> bool:
     if mark.size == 1:
         return mean in (0.0, 1.0)
     return bool(square - mean * mean <= 1e-12 * square)
-
-

@@ -34,9 +34,9 @@ class Graph:
         given = {*self.trace.given.values(), self.trace.dout}
         for record in self.trace.records:
             i = record.index
-            if i not in given and i not in self.pairing.right:
-                if all(parent in self.constant for parent in self.parents[i]):
-                    self.constant.add(i)
+            unknown = i not in given and i not in self.pairing.right
+            if unknown and all(parent in self.constant for parent in self.parents[i]):
+                self.constant.add(i)
 
     def _tie_gradients(self) -> None:
         """Say what a gradient is computed from, where an engine walks back unseen.
@@ -159,16 +159,19 @@ class Graph:
         leads: set[int] = set()
         for record in reversed(self.trace.records):
             i = record.index
-            if self.is_settled(i) or any(
+            if not self.is_settled(i) and any(
                 child in leads or (child in self.pairing.right and self._solid(child, record))
                 for child in self.children[i]
             ):
-                if not self.is_settled(i):
-                    leads.add(i)
+                leads.add(i)
         return leads
 
     def _solid(self, child: int, record: Record) -> bool:
-        return child not in self.trivial and self.trace.records[child].backward == record.backward
+        """Whether a right record was computed from this one, and is not just handed on."""
+        if child in self.trivial or self.trace.records[child].backward != record.backward:
+            return False
+        value = self.pairing.right[child]
+        return all(self.pairing.right.get(p) != value for p in self.parents[child])
 
 
 @dataclass(frozen=True)

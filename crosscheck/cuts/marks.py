@@ -6,19 +6,23 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from crosscheck.cuts.classes import Value
 from crosscheck.cuts.flow_graph import Graph
 from crosscheck.traces.trace import Place
 
 
-class Sign(StrEnum):
+class Kind(StrEnum):
     """What is known of a line."""
 
-    RIGHT = "✓"  # what it makes are values or gradients of the reference
-    BORN = "✗"  # the bug is there
-    FOLLOWS = "~"  # it computes from what is wrong
-    NONE = ""  # it ran: another spelling, or nothing to say
+    RIGHT = "right"  # what it makes are values or gradients of the reference
+    WRONG = "wrong"  # the bug was born there
+    INHERITED = "inherited"  # it computes from what is wrong
+    NONE = "none"  # it ran: another spelling, or nothing to say
+
+
+SIGNS = {Kind.RIGHT: "✓", Kind.WRONG: "✗", Kind.INHERITED: "~", Kind.NONE: " "}
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,23 @@ class Mark:
     """What is said of one line."""
 
     place: Place
-    sign: Sign
+    kind: Kind
     text: str = ""  # which values they are; what was expected; from which line it follows
+
+    @property
+    def sign(self) -> str:
+        """The sign that stands beside the line."""
+        return SIGNS[self.kind]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "file": self.place.file,
+            "line": self.place.line,
+            "mark": str(self.kind),
+            "sign": self.sign.strip(),
+            "text": self.text,
+        }
 
 
 def marks_of(
@@ -57,13 +76,13 @@ def marks_of(
     lines = {*graph.trace.executed, *ticks, *inner, *follows, *([first] if first else [])}
     for place in sorted(lines):
         if place == first:
-            marks.append(Mark(place, Sign.BORN, said))
+            marks.append(Mark(place, Kind.WRONG, said))
         elif place in follows and first is not None:
-            marks.append(Mark(place, Sign.FOLLOWS, f"follows from {_line(first, place)}"))
+            marks.append(Mark(place, Kind.INHERITED, f"follows from {_line(first, place)}"))
         elif named := ticks.get(place) or inner.get(place):
-            marks.append(Mark(place, Sign.RIGHT, _few(named)))
+            marks.append(Mark(place, Kind.RIGHT, _few(named)))
         else:
-            marks.append(Mark(place, Sign.NONE))
+            marks.append(Mark(place, Kind.NONE))
     return marks
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from crosscheck.in_projection import LETTERS
-from crosscheck.tape.call import ROOT, Call
+from crosscheck.tape.call import ROOT, THE_INPUT, Call
 
 OF_A_MODULE = ("linear", "layer_norm", "embedding")  # such an op is what its module computes
 
@@ -38,6 +38,15 @@ def names_of(calls: Sequence[Call]) -> dict[str, str]:
                 names.setdefault(call.key, f"{call.op} for {variable}")
             else:
                 names.setdefault(call.key, call.key)
+    softmaxed = {c.inputs[0].origin for c in calls if c.op == "softmax" and c.inputs}
+    for call in calls:
+        if call.op == "add" and call.key in softmaxed:
+            names[call.key] = "masked scores"
+        elif call.op == "add" and names[call.key] == call.key and len(call.inputs) == 2:
+            names[call.key] = " + ".join(
+                names.get(s.origin, "input" if s.origin == THE_INPUT else s.origin)
+                for s in call.inputs
+            )
     last = {(key.partition("/")[0], name): key for key, name in names.items()}
     for key, name in names.items():
         if last[key.partition("/")[0], name] != key:  # the same variable is assigned once more

@@ -10,6 +10,7 @@ import numpy as np
 
 import torch
 import torch_impl
+from crosscheck.brought.adapted import adapted_like
 from crosscheck.cuts.cuts import OUTPUT, Cuts, find
 from crosscheck.maps.pairing import Pairing
 from crosscheck.runs import Batch, Run, run
@@ -39,20 +40,17 @@ def find_cuts(pairing: Pairing, batch: Batch, *, loss: str, seed: int) -> Cuts |
 
 def expected_of(theirs: Run, pairing: Pairing) -> dict[str, Array | None]:
     """The reference's gradients and output in the layout of the model, and by its names."""
-    parameters = {n: g for n, g in theirs.gradients.items() if n != INPUT}
-    whole = {
-        name: np.zeros(pairing.map.places[name].shape) if parameters.get(name) is None else parameters[name]
-        for name in pairing.map.places
-    }
+    whole: dict[str, Array] = {}
+    for name, places in pairing.map.places.items():
+        gradient = theirs.gradients.get(name)
+        whole[name] = np.zeros(places.shape) if gradient is None else gradient
     expected: dict[str, Array | None] = {**pairing.map.to_model(whole), OUTPUT: theirs.output}
     if INPUT in theirs.gradients:
         expected[INPUT] = theirs.gradients[INPUT]
     return expected
 
 
-def taped(
-    reference: Any, batch: Batch, *, loss: str, seed: int
-) -> tuple[Run, Mapping[str, Call]]:
+def taped(reference: Any, batch: Batch, *, loss: str, seed: int) -> tuple[Run, Mapping[str, Call]]:
     """Run the reference in float64 with a tape. PyTorch's fused layer is written out for it."""
     tapes: list[Mapping[str, Call]] = []
 
@@ -69,7 +67,7 @@ def taped(
 
 def written_out(reference: Any) -> Any:
     """Return a layer of PyTorch's own as the same block in single ops; anything else as it is."""
-    if type(reference) is not torch.nn.TransformerEncoderLayer:
+    if not isinstance(reference, torch.nn.TransformerEncoderLayer):
         return reference
     attention = reference.self_attn
     block = torch_impl.TransformerBlock(
@@ -78,4 +76,4 @@ def written_out(reference: Any) -> Any:
         norm_first=reference.norm_first, bias=reference.linear1.bias is not None,
     )  # fmt: skip
     block.load_state_dict(reference.state_dict())
-    return block.to(next(reference.parameters()).dtype)
+    return adapted_like(reference, block.to(next(reference.parameters()).dtype))

@@ -79,9 +79,7 @@ def pair(values: Sequence[Value], finder: Finder) -> Pairing:
     return pairing
 
 
-def _note_blocks(
-    pairing: Pairing, value: Value, pieces: Mapping[int, Array], trace: Trace
-) -> None:
+def _note_blocks(pairing: Pairing, value: Value, pieces: Mapping[int, Array], trace: Trace) -> None:
     """These records hold blocks of a value; those in a strange order do not count as right."""
     for record, block in pieces.items():
         if record in pairing.right or record in pairing.orders:
@@ -124,7 +122,7 @@ def blocks_of(array: Array) -> Iterator[list[Array]]:
     for axes in range(1, array.ndim):
         count *= array.shape[axes - 1]
         if axes > 1 and 1 < count <= MERGED:
-            yield list(array.reshape(count, -1))
+            yield list(array.reshape(count, *array.shape[axes:]))
     if array.ndim == 4:  # a loop over sequences and heads, where heads stand behind tokens
         B, _, H, _ = array.shape
         if 1 < B * H <= MERGED:

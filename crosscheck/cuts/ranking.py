@@ -18,6 +18,7 @@ ALL_PARENTS = 1.0  # it was given all that the lost value is computed from
 INSIDE = 1.0  # it made something in the slice
 CALLED = 0.5  # it called a line of the slice
 EXONERATED = -3.0  # something right is computed from what it made
+SURE = 8.9  # beside such evidence, weak evidence is not worth a line
 GOOD_ELSEWHERE = -4.0  # the line makes what is right in another pass
 
 
@@ -29,6 +30,7 @@ class Suspect:
     score: float = 0.0
     why: str = ""
     records: list[int] = field(default_factory=list)  # of the segment, that this line made
+    best: int | None = None  # that of them with the best evidence
 
 
 def rank(
@@ -36,7 +38,7 @@ def rank(
 ) -> list[Suspect]:
     """Return the lines of a segment, the likeliest first."""
     scores: dict[Place, list[tuple[float, str]]] = defaultdict(list)
-    made: dict[Place, list[int]] = defaultdict(list)
+    made: dict[Place, list[tuple[float, int]]] = defaultdict(list)
     good = _good_places(graph)
     good_lines = {place for place, _, _ in good}
     for index in sorted(segment.slice.inside):
@@ -44,7 +46,7 @@ def rank(
         score, why = _of_record(index, segment, graph, exonerated)
         if place is None:
             continue
-        made[place].append(index)
+        made[place].append((score, -index))
         if (place, record.op, record.name) in good:
             for depth, caller in enumerate(graph.callers_of(index)):
                 if caller not in good_lines:
@@ -62,8 +64,16 @@ def rank(
     suspects = []
     for place, evidence in scores.items():
         best, why = max(evidence)
-        suspects.append(Suspect(place, best, why, made.get(place, [])))
-    return sorted(suspects, key=lambda s: (-s.score, min(s.records, default=1 << 60)))
+        records = sorted(-i for _, i in made.get(place, ()))
+        first = -max(made[place])[1] if records else segment.of.get(place)
+        suspects.append(Suspect(place, best, why, records, first))
+    suspects.sort(key=lambda s: (-s.score, min(s.records, default=1 << 60)))
+    return [s for s in suspects if s.score >= _least(suspects[0].score)]
+
+
+def _least(best: float) -> float:
+    """What a line must have, to be named beside the best."""
+    return 1.0 if best >= SURE else 0.0
 
 
 def _of_record(

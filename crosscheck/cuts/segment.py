@@ -11,7 +11,18 @@ from crosscheck.cuts.classes import Value
 from crosscheck.cuts.counterpart import counterpart_of
 from crosscheck.cuts.finder import Finder
 from crosscheck.cuts.flow_graph import Graph, Slice
-from crosscheck.cuts.sources_of_lines import cuts_off, keeps, lines_around, names_set, reads, setters_of
+from crosscheck.cuts.sources_of_lines import (
+    cuts_off,
+    defaults_of,
+    is_alias,
+    keeps,
+    lines_around,
+    names_set,
+    passes_through,
+    reads,
+    same_function,
+    setters_of,
+)
 from crosscheck.cuts.stand_in import stand_in_of, taken_instead
 from crosscheck.cuts.wiring import INSTEAD as INSTEAD
 from crosscheck.cuts.wiring import wiring_lines
@@ -25,6 +36,7 @@ CUT_NEAR = 6.0  # it is near, and cuts off a gradient
 ORDER = 9.0  # it makes a parent in another order
 FRONTIER_OF_ORDER = 3.0  # it calls the line that does
 CHAIN = 2.0  # it hands on what that was made from
+AGAIN = 0.8  # the last value that agrees appears in it once more
 SETS = 1.5  # it sets a number that a line of the slice reads
 NEAREST = 2  # so many lines that set what a line reads
 COMMON = 6.0  # several first wrong lines read what it sets
@@ -44,11 +56,14 @@ class Segment:
     is_shown: bool = False  # whether the next op shows that this record stands in its place
     # Lines beside those of the slice: what each weighs, and why it is here.
     beside: dict[Place, tuple[float, str]] = field(default_factory=dict)
+    of: dict[Place, int] = field(default_factory=dict)  # the record that such a line made, if any
 
-    def add(self, place: Place | None, weight: float, why: str) -> None:
+    def add(self, place: Place | None, weight: float, why: str, of: int | None = None) -> None:
         """Add a line beside the slice."""
         if place is not None and weight > self.beside.get(place, (-99.0, ""))[0]:
             self.beside[place] = weight, why
+            if of is not None:
+                self.of[place] = of
 
 
 @dataclass(frozen=True)
@@ -70,41 +85,64 @@ def segment_of(value: Value, case: Case) -> Segment:
     """Return where a value that is lost may have gone wrong."""
     graph = case.graph
     shown = stand_in_of(value, case.values, case.calls, graph, case.finder)
-    if shown is not None:
-        segment = _of_stand_in(value, *shown, graph)
+    if shown is not None and graph.is_right(shown[0]):
+        segment = _of_stand_in(value, *shown, case)
     else:
-        counterpart = _of_leaf(value, case)
+        counterpart = None if shown is None else shown[0]
         if counterpart is None:
-            counterpart = counterpart_of(value, case.values, graph, case.finder)
+            counterpart = _of_leaf(value, case)
+        if counterpart is None:
+            counterpart = _of_children(value, case)
         if counterpart is not None:
             part = graph.back([counterpart])
         elif value.backward:
             part = Slice(set(), set())
         else:
             part = graph.back(_sinks(value, case))
-        segment = Segment(value, counterpart, part)
+        segment = Segment(value, counterpart, part, is_shown=shown is not None)
         instead = taken_instead(value, case.values, graph, case.finder)
         if instead is not None:
-            for place, weight, why in wiring_lines(*instead, False, graph):
-                segment.add(place, weight, why)
+            for place, weight, why, of in wiring_lines(*instead, False, graph):
+                segment.add(place, weight, why, of)
     _add_other_orders(segment, case)
-    _add_border(segment, graph)
+    _add_border(segment, case)
     if value.backward:
         _add_forward_lines(segment, case)
-        if not segment.slice.inside:
+        if not segment.slice.inside and not segment.is_shown:
             segment.slice = graph.back(_sinks(value, case))
     _add_setters(segment, graph)
     return segment
 
 
-def _of_stand_in(value: Value, record: int, shown: int, graph: Graph) -> Segment:
+def _of_children(value: Value, case: Case) -> int | None:
+    """The counterpart of a value; where it has none, that of the first value after it."""
+    found = counterpart_of(value, case.values, case.graph, case.finder)
+    if found is not None or not value.backward:
+        return found
+    for child in case.values:
+        lost = not case.graph.pairing.is_found(child)
+        if lost and child.backward and value.index in child.parents:
+            found = counterpart_of(child, case.values, case.graph, case.finder)
+            if found is not None:
+                return found
+    return None
+
+
+def _of_stand_in(value: Value, record: int, shown: int, case: Case) -> Segment:
     """The segment where it is known which record was taken for the value."""
-    if not graph.is_right(record):
-        return Segment(value, record, graph.back([record]), is_shown=True)
+    graph = case.graph
     segment = Segment(value, None, Slice(set(), {record}), is_shown=True)
-    is_sum = value.call is not None and value.call.op == "add"
-    for place, weight, why in wiring_lines(record, shown, is_sum, graph):
-        segment.add(place, weight, why)
+    terms = [p for p in value.parents if case.values[p].backward]
+    op = "" if value.call is None else value.call.op
+    is_sum = op in ("mul", "div") or (len(terms) > 1 if value.backward else op in ("add", "sub"))
+    if op == "add" and case.values[min(value.parents)].is_trivial:
+        is_sum = False  # a mask
+    for place, weight, why, of in wiring_lines(record, shown, is_sum, graph):
+        segment.add(place, weight, why, of)
+    lines = [p for r in graph.trace.records for p in (r.place, *r.callers) if p is not None]
+    for place in graph.trace.executed:
+        if passes_through(place) and not any(same_function(place, p) for p in set(lines)):
+            segment.add(place, INSTEAD + 0.1, "hands back what it was given, as it is")
     return segment
 
 
@@ -180,15 +218,20 @@ def _near_parents(value: Value, case: Case) -> set[int]:
     return near
 
 
-def _add_border(segment: Segment, graph: Graph) -> None:
-    """The lines that make what is read in the slice, and is no value of the reference."""
+def _add_border(segment: Segment, case: Case) -> None:
+    """The lines that make what is read in the slice, and is no value of the reference.
+
+    And those in which a value of the reference that is read there appears once more.
+    """
+    graph = case.graph
     records = graph.trace.records
     for record in segment.slice.border:
         place, name = graph.place_of(record), graph.waypoints.get(record)
         if record in graph.constant and not graph.is_given(record):
             segment.add(place, BORDER, "makes a constant that is read")
         elif name is not None and record not in graph.pairing.right:
-            changed = records[record].changed
+            changed = records[record].changed and not records[record].backward
+            changed |= records[record].changed and segment.value.backward
             why = f"makes {name}" + (", in the place of what was there" if changed else "")
             segment.add(place, CHANGES if changed else BORDER, why)
             if segment.value.backward and not records[record].backward and place is not None:
@@ -197,12 +240,26 @@ def _add_border(segment: Segment, graph: Graph) -> None:
                         segment.add(line, KEEPS, f"keeps {name} for the way back")
         for source in graph.parents[record]:
             if source in graph.waypoints and source not in graph.pairing.right:
-                segment.add(graph.place_of(source), BORDER, f"makes {graph.waypoints[source]}")
+                changed = records[source].changed and segment.value.backward
+                forward = segment.value.backward and not records[source].backward
+                at = graph.place_of(source)
+                kept = forward and at is not None and keeps(at, "")
+                weight = CHANGES if changed else KEEPS if kept else BORDER
+                segment.add(graph.place_of(source), weight, f"makes {graph.waypoints[source]}")
+        held = graph.pairing.right.get(record)
+        if held is not None and not graph.is_given(record):
+            first = graph.pairing.found.get(held, [record])[0]
+            if graph.place_of(first) != place:
+                segment.add(place, AGAIN, f"has {case.values[held].name} once more")
 
 
 def _add_setters(segment: Segment, graph: Graph) -> None:
     """The lines that set a number, such as a scale, that the first wrong lines read."""
-    with_records = {r.place for r in graph.trace.records}
+    with_records = {
+        r.place
+        for r in graph.trace.records
+        if r.index not in graph.trivial and r.index not in graph.constant
+    }
     frontier = {
         graph.place_of(i)
         for i in segment.slice.inside
@@ -210,14 +267,41 @@ def _add_setters(segment: Segment, graph: Graph) -> None:
     }
     read: Counter[Place] = Counter()
     for place in [p for p in frontier if p is not None]:
-        setters = [p for p in setters_of(place) if p not in with_records and p.line < place.line]
+        setters = [
+            p
+            for p in setters_of(place)
+            if p.line < place.line and (p not in with_records or is_alias(p))
+        ]
         read.update(setters[-NEAREST:])
+        for line in defaults_of(place):
+            segment.add(line, SETS - 0.1, "sets a number that the segment reads")
     for setter, count in read.items():
-        common = count >= 2
+        common = count >= 2 and count == len(frontier)
         segment.add(
             setter, COMMON if common else SETS,
             "sets what several first wrong lines read" if common else "sets what the segment reads",
         )  # fmt: skip
+
+
+def _stops_near(holders: set[int], graph: Graph) -> list[int]:
+    """The records through which no gradient comes back to a value, or from it to the one before.
+
+    They stand between it and the next values of the reference. Where its gradient has arrived,
+    only those after it matter.
+    """
+    records = graph.trace.records
+    arrived = any(record.value in holders for record in records)
+    near, todo = set(holders), list(holders)
+    while todo:
+        record = todo.pop()
+        is_next = record in graph.pairing.right and record not in holders
+        after = () if is_next else graph.children[record]
+        before = () if arrived or is_next else graph.parents[record]
+        for other in (*after, *(p for p in before if not graph.is_right(p))):
+            if other not in near and not records[other].backward:
+                near.add(other)
+                todo.append(other)
+    return sorted(record for record in near if records[record].stops)
 
 
 def _add_forward_lines(segment: Segment, case: Case) -> None:
@@ -235,11 +319,15 @@ def _add_forward_lines(segment: Segment, case: Case) -> None:
     holders = {i for i in graph.pairing.found.get(forward, ()) if not records[i].backward}
     why = f"cuts {case.values[forward].name} off from its gradient, or changes it"
     users = {child for i in holders for child in graph.children[i] if not records[child].backward}
-    around = {graph.place_of(i) for i in holders | users}
-    for record in sorted(holders | users):
+    region = _region(value, forward, holders, case)
+    around = {graph.place_of(i) for i in holders | users | region}
+    for record in sorted(holders | users | region):
         place = graph.place_of(record)
         if place is not None and cuts_off(place):
             segment.add(place, CUT if record in holders else CUT_NEAR, why)
+    for record in _stops_near(holders, graph):
+        near = any(child in graph.pairing.right for child in graph.children[record])
+        segment.add(graph.place_of(record), CUT if near else CUT_NEAR, why)
     names = {records[i].name for i in holders}
     nearby = {line for p in around if p is not None for line in lines_around(p)}
     close = {p.line + step for p in around if p is not None for step in (0, -1, -2)}
@@ -252,11 +340,35 @@ def _add_forward_lines(segment: Segment, case: Case) -> None:
     for parent in value.parents:
         for holder in graph.pairing.found.get(parent, ()):
             for child in graph.children[holder]:
-                if records[child].changed and not records[child].backward:
+                same = records[child].shape == records[holder].shape
+                if records[child].changed and not records[child].backward and same:
                     segment.add(
                         graph.place_of(child), CHANGES,
                         f"changes {case.values[parent].name} in place, which the way back reads",
                     )  # fmt: skip
-    if segment.counterpart is None:
+    if segment.counterpart is None and not segment.is_shown:
         for record in sorted(holders | users):
-            segment.add(graph.place_of(record), USES, f"uses {case.values[forward].name}, whose gradient is lost")
+            segment.add(
+                graph.place_of(record),
+                USES,
+                f"uses {case.values[forward].name}, whose gradient is lost",
+            )
+
+
+def _region(value: Value, forward: int, holders: set[int], case: Case) -> set[int]:
+    """The forward records between the value before and the values after this one."""
+    graph = case.graph
+    before = {i for p in case.values[forward].parents for i in graph.pairing.found.get(p, ())}
+    following = [v.index for v in case.values if forward in v.parents and not v.backward]
+    after = {i for v in following for i in graph.pairing.found.get(v, ())}
+    region: set[int] = set()
+    for ends in (holders, after):
+        todo = [i for i in ends if not graph.trace.records[i].backward]
+        while todo:
+            for parent in graph.parents[todo.pop()]:
+                known = parent in graph.pairing.right and parent not in before | holders
+                if parent not in region and not known and not graph.is_given(parent):
+                    region.add(parent)
+                    if parent not in before | holders:
+                        todo.append(parent)
+    return region - before

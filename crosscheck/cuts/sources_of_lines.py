@@ -12,9 +12,12 @@ from crosscheck.traces.trace import Place
 
 # Functions after which a value goes on, and its gradient does not, or goes on changed.
 CUTS = re.compile(
-    r"\b(detach|no_grad|inference_mode|register_hook|stop_gradient|custom_vjp|data|item|numpy|"
-    r"requires_grad_?|set_grad_enabled)\b"
+    r"\b(detach|no_grad|inference_mode|register_hook|stop_gradient|requires_grad_?|"
+    r"set_grad_enabled)\b"
 )
+DATA = re.compile(
+    r"\.data\b(?!\.(dtype|shape|ndim|size))"
+)  # of a tensor; an engine's own lines have it everywhere
 NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -31,7 +34,13 @@ def reads(place: Place, name: str) -> bool:
 
 def cuts_off(place: Place) -> bool:
     """Whether a line calls something that cuts off a gradient, or changes it."""
-    return CUTS.search(text_of(place)) is not None
+    text = text_of(place)
+    if CUTS.search(text) is not None:
+        return True
+    if DATA.search(text) is None:
+        return False
+    around = _engines(place.file, _source(place.file))
+    return not any(first <= place.line <= last for first, last in around)
 
 
 def same_function(a: Place, b: Place) -> bool:
@@ -43,7 +52,24 @@ def keeps(place: Place, name: str) -> bool:
     """Whether a line keeps, or hands back, what has this name, for the way back."""
     text = text_of(place)
     kept = re.search(r"\b(save_for_backward|cache\w*|saved|return|ctx|self)\b", text)
-    return kept is not None and reads(place, name)
+    return kept is not None and (not name or reads(place, name))
+
+
+def hands_back(place: Place, name: str) -> bool:
+    """Whether a line returns what has this name."""
+    return re.search(r"\breturn\b", text_of(place)) is not None and reads(place, name)
+
+
+def passes_through(place: Place) -> bool:
+    """Whether a line returns what the function was given, as it is."""
+    found = re.fullmatch(r"\s*return ([A-Za-z_]\w*)\s*", text_of(place))
+    first, _ = _function(place)
+    return found is not None and found[1] in NAME.findall(linecache.getline(place.file, first))
+
+
+def is_alias(place: Place) -> bool:
+    """Whether a line gives another name to what there is."""
+    return re.fullmatch(r"\s*\w+ = [\w.]+\s*", text_of(place)) is not None
 
 
 def names_set(place: Place) -> set[str]:
@@ -56,6 +82,17 @@ def lines_around(place: Place) -> Iterator[Place]:
     first, last = _function(place)
     for line in range(first, min(last, len(linecache.getlines(place.file))) + 1):
         yield Place(place.file, line)
+
+
+def defaults_of(place: Place) -> Iterator[Place]:
+    """The lines of the file that give a default, or an attribute, of a name this line reads."""
+    attributes = set(re.findall(r"\.([A-Za-z_]\w*)\b(?!\()", text_of(place)))
+    for number, line in enumerate(linecache.getlines(place.file), 1):
+        for name in attributes:
+            if re.search(rf"\bdef\b.*\b{name}\s*(:[^=,]*)?=\s*[-.\d]", line) or re.search(
+                rf"self\.{name}\s*=\s*[^=]*\d", line
+            ):
+                yield Place(place.file, number)
 
 
 def setters_of(place: Place) -> Iterator[Place]:
@@ -79,6 +116,17 @@ def _function(place: Place) -> tuple[int, int]:
         if first <= place.line <= last
     ]
     return max(around, default=(0, 1 << 30))
+
+
+@lru_cache(maxsize=8)
+def _engines(file: str, source: str) -> tuple[tuple[int, int], ...]:
+    """The lines of the classes of which an object has `.data`: their own lines read it freely."""
+    return tuple(
+        (node.lineno, node.end_lineno or node.lineno)
+        for node in ast.walk(_tree(source))
+        if isinstance(node, ast.ClassDef)
+        and "self.data =" in (ast.get_source_segment(source, node) or "")
+    )
 
 
 @lru_cache(maxsize=8)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from crosscheck.cuts.arrangement import is_merged
-from crosscheck.cuts.classes import Value
+from crosscheck.cuts.classes import Value, needs_of
 from crosscheck.cuts.counterpart import aligned
 from crosscheck.cuts.finder import Finder
 from crosscheck.cuts.flow_graph import Graph
@@ -34,19 +34,35 @@ def stand_in_of(
     graph: Graph,
     finder: Finder,
 ) -> tuple[int, int] | None:
-    """Return the record in the place of a value, and the record that shows it; None if none does."""
+    """Return the record in the place of a value, and the one that shows it; None if none does."""
     if value.size > LARGE:
         return None
     users = list(_users(value, calls))
-    if not users:
+    rests = _rests(value, values)
+    if not users and not rests:
         return None
     for record in _candidates(value, graph, finder):
+        after = graph.after([record])
         for array in _fitted(graph.trace.array(record), value):
-            for call, made in _made(users, value, array):
-                shown = _shown(call, made, value, record, graph, finder)
+            for made in itertools.chain(
+                _made(users, array), (array + rest for rest in rests if rest.shape == array.shape)
+            ):
+                shown = _shown(made, record, after, graph, finder)
                 if shown is not None:
                     return record, shown
     return None
+
+
+def _rests(value: Value, values: Sequence[Value]) -> list[Array]:
+    """What is added to what one use sends back, to make the gradient that arrives in all."""
+    if value.keys[0][0] != "u":
+        return []
+    sums = [v for v in values if v.backward and value.index in v.parents and v.size == value.size]
+    return [
+        v.array.reshape(value.array.shape) - value.array
+        for v in sums
+        if v.array.shape == value.array.shape and any(k[0] == "g" for k in v.keys)
+    ]
 
 
 def taken_instead(
@@ -120,12 +136,16 @@ def _made_instead(value: Value, call: Call, other: Value) -> Iterator[Array]:
 
 
 def _candidates(value: Value, graph: Graph, finder: Finder) -> list[int]:
-    """The records of the value's size, those first of which least is known."""
-    records = [i for i in finder.of_size(value.size) if i not in graph.trivial]
+    """The records of the value's size, known values first: what follows forgives a shift."""
+    records = [
+        i
+        for i in finder.of_size(value.size)
+        if i not in graph.trivial and (value.backward or not graph.trace.records[i].backward)
+    ]
 
     def rank(index: int) -> tuple[int, int]:
         record = graph.trace.records[index]
-        kind = 2 if graph.is_right(index) else 1 if index in graph.waypoints else 0
+        kind = 0 if graph.is_right(index) else 1 if index in graph.waypoints else 2
         return kind + 3 * (record.backward != value.backward), index
 
     return sorted(records, key=rank)[:TRIED]
@@ -151,6 +171,8 @@ def _users(value: Value, calls: Sequence[Call]) -> Iterator[tuple[Call, int | No
     for call in calls:
         if call.again is None or call.op in SHAPING or call.output is None:
             continue
+        if call.op in ("mul", "div") and len(call.inputs) == 1:
+            continue  # a factor shows nothing: whatever is scaled may be scaled by it
         if not value.backward:
             for i, source in enumerate(call.inputs):
                 if source.origin in forward and source.array is not None:
@@ -159,9 +181,7 @@ def _users(value: Value, calls: Sequence[Call]) -> Iterator[tuple[Call, int | No
             yield call, None
 
 
-def _made(
-    users: Sequence[tuple[Call, int | None]], value: Value, array: Array
-) -> Iterator[tuple[Call, Array]]:
+def _made(users: Sequence[tuple[Call, int | None]], array: Array) -> Iterator[Array]:
     """What these calls make of the array, in the place of the value."""
     for call, i in users:
         inputs = [s.array for s in call.inputs if s.array is not None]
@@ -170,25 +190,24 @@ def _made(
         try:
             if i is not None:
                 given = [a if j != i else array.reshape(a.shape) for j, a in enumerate(inputs)]
-                yield call, call.again(given, None).output
+                yield call.again(given, None).output
             elif call.op not in ("add", "sub"):
                 made = call.again(inputs, array.reshape(call.output.shape).copy())
-                yield from ((call, d) for d in made.dinputs if d is not None and d.size > 1)
+                for j, dinput in enumerate(made.dinputs):
+                    # A bias has the sum of dout, whatever the op is: that shows nothing.
+                    if dinput is not None and dinput.size > 1 and needs_of(call, j):
+                        yield dinput
         except (RuntimeError, ValueError, IndexError):
             continue  # the array does not fit there
 
 
-def _shown(
-    call: Call, made: Array, value: Value, record: int, graph: Graph, finder: Finder
-) -> int | None:
+def _shown(made: Array, record: int, after: set[int], graph: Graph, finder: Finder) -> int | None:
     """The record that holds what was made; None if there is none that shows anything."""
     found = finder.equal(made)
     if not found and np.isneginf(made).any():
         found = finder.masked(made)
-    found = found or list(in_blocks([made], finder))
-    after = graph.after([record])
-    for index in found:
-        if index != record and index in after and index not in graph.trivial:
-            if not graph.is_right(index):
-                return index
+    for index in found or in_blocks([made], finder):
+        unlike = index != record and index not in graph.trivial and not graph.is_right(index)
+        if unlike and index in after:
+            return index
     return None

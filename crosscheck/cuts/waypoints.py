@@ -95,15 +95,16 @@ def _layer_norm(call: Call, x: Array, *others: Array) -> Inner:
 def _softmax(call: Call, x: Array, *_: Array) -> Inner:
     largest = x.max(axis=-1, keepdims=True)
     exponential = np.exp(x - largest)
+    probs = exponential / _sum(exponential)
     inner = {
         "max(scores)": largest, "scores - max": x - largest, "exp(scores - max)": exponential,
         "exp(scores)": np.exp(x), "sum(exp(scores))": _sum(np.exp(x)),
         "sum(exp(scores - max))": _sum(exponential), "1 / sum(exp)": 1 / _sum(exponential),
-        "1 - probs": 1 - call.output, "log(probs)": np.log(call.output),
+        "1 - probs": 1 - probs, "log(probs)": np.log(probs),
     }  # fmt: skip
     if call.dout is None:
         return inner
-    both, probs = call.dout * call.output, call.output
+    both = call.dout * probs
     return inner | {
         "dprobs * probs": both, "sum(dprobs * probs)": _sum(both),
         "dprobs - sum(dprobs * probs)": call.dout - _sum(both),
@@ -115,7 +116,8 @@ def _gelu(call: Call, x: Array, *_: Array) -> Inner:
     cdf, pdf = ndtr(x), np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
     inner = {
         "x / sqrt(2)": x / math.sqrt(2), "cdf": cdf, "pdf": pdf, "erf": 2 * cdf - 1,
-        "1 + erf": 2 * cdf, "x * x": x * x, "-x^2 / 2": -x * x / 2, "exp(-x^2 / 2)": np.exp(-x * x / 2),
+        "1 + erf": 2 * cdf, "x * x": x * x, "-x^2 / 2": -x * x / 2,
+        "exp(-x^2 / 2)": np.exp(-x * x / 2),
         "x / 2": x / 2, "x * (1 + erf)": 2 * x * cdf,
         "slope": cdf + x * pdf, "x * pdf": x * pdf,
     }  # fmt: skip
@@ -137,7 +139,8 @@ def _gelu_tanh(call: Call, x: Array, *_: Array) -> Inner:
         "x^2": x * x, "x^3": x**3, "x + 0.044715 x^3": inside, "0.044715 x^3": GELU_CUBE * x**3,
         "sqrt(2 / pi) * (x + 0.044715 x^3)": root * inside, "tanh": t, "1 + tanh": 1 + t,
         "(1 + tanh) / 2": (1 + t) / 2, "x / 2": x / 2, "tanh^2": t * t, "1 - tanh^2": 1 - t * t,
-        "1 + 3 * 0.044715 x^2": 1 + 3 * GELU_CUBE * x * x, "3 * 0.044715 x^2": 3 * GELU_CUBE * x * x,
+        "1 + 3 * 0.044715 x^2": 1 + 3 * GELU_CUBE * x * x,
+        "3 * 0.044715 x^2": 3 * GELU_CUBE * x * x,
         "sqrt(2 / pi) * (1 + 3 * 0.044715 x^2)": slope_inside, "x * (1 + tanh)": x * (1 + t),
         "(1 - tanh^2) * slope inside": (1 - t * t) * slope_inside,
         "x / 2 * (1 - tanh^2)": x / 2 * (1 - t * t),
@@ -151,7 +154,8 @@ def _gelu_tanh(call: Call, x: Array, *_: Array) -> Inner:
     dinner = dt * (1 - t * t)
     return inner | {
         "dout * (1 + tanh) / 2": dout * (1 + t) / 2, "dout * (1 + tanh)": dout * (1 + t),
-        "dout * x": dout * x, "dtanh": dt, "dinside * sqrt(2 / pi)": dinner * root, "dinside": dinner,
+        "dout * x": dout * x, "dtanh": dt, "dinside * sqrt(2 / pi)": dinner * root,
+        "dinside": dinner,
         "dinside * slope inside": dinner * slope_inside,
         "dout / 2": dout / 2,
     }  # fmt: skip
@@ -184,7 +188,13 @@ def _shares(call: Call) -> Iterator[tuple[str, bool, Array]]:
     if call.dout is None or weight is None:
         return
     pieces = np.split(call.dout, len(LETTERS), axis=-1)
-    shares = dict(zip(LETTERS, (d @ w for d, w in zip(pieces, split(weight).values(), strict=True)), strict=True))
+    shares = dict(
+        zip(
+            LETTERS,
+            (d @ w for d, w in zip(pieces, split(weight).values(), strict=True)),
+            strict=True,
+        )
+    )
     for letter, share in shares.items():
         yield f"the share of d{letter}", True, share
     for a, b in itertools.combinations(LETTERS, 2):

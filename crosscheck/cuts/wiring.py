@@ -5,23 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crosscheck.cuts.flow_graph import Graph
-from crosscheck.cuts.sources_of_lines import same_function
+from crosscheck.cuts.sources_of_lines import (
+    hands_back,
+    lines_around,
+    names_set,
+    same_function,
+)
 from crosscheck.traces.trace import Place
 
 INSTEAD = 9.0  # the likeliest line; the others follow in steps
 STEP = 0.4
 
 
-def wiring_lines(record: int, shown: int, is_sum: bool, graph: Graph) -> Iterator[tuple[Place, float, str]]:
-    """Yield lines, what each weighs, and why.
+def wiring_lines(
+    record: int, shown: int, is_sum: bool, graph: Graph
+) -> Iterator[tuple[Place, float, str, int]]:
+    """Yield lines, what each weighs, why, and the record that it is there for.
 
     record: what is used in the place of the value. shown: what was computed from it. is_sum:
-    whether the value is a sum of two branches, one of which may have been left out.
+    whether the value is a sum of which a term may have been left out.
     """
-    users = _stack(shown, graph)
     record = _nearest_alike(record, shown, graph)
-    ranked: list[tuple[Place, str]] = []
-    makers = _stack(record, graph)
+    chain = [record, *_alike_before(record, graph)]
+    anew = _made_anew(chain, graph)
+    reader, maker_of = _reader(record, shown, graph), anew if anew is not None else record
+    users, makers = _stack(reader, graph), _stack(maker_of, graph)
     common = next(
         ((m, u) for u in range(len(users)) for m in range(len(makers))
          if same_function(makers[m], users[u])),
@@ -30,27 +38,37 @@ def wiring_lines(record: int, shown: int, is_sum: bool, graph: Graph) -> Iterato
     maker_line = "makes what is used in the place of another value"
     user_line = "uses something in the place of another value"
     calls = "hands it on"
+    ranked: list[tuple[Place, str]] = []
     if common is None:
         ranked += [(place, calls) for place in users[1:]] + [(p, user_line) for p in users[:1]]
     else:
         m, u = common
-        if u > 0:  # it came as an argument
-            ranked += [(users[u], calls), (makers[m], maker_line), (users[0], user_line)]
-        elif _is_made_anew(record, graph) or (is_sum and m > 0):
-            ranked += [(makers[m], maker_line), (users[0], user_line)]
-        else:
-            ranked += [(users[0], user_line), (makers[m], maker_line)]
-        ranked += [(place, maker_line) for place in makers[:1]]
-        ranked += [(place, calls) for place in users[1 : u + 1]]
-    for earlier in _alike_before(record, graph):
+        maker, user = (makers[m], maker_line), (users[u], calls if u else user_line)
+        ranked += [maker, user] if anew is not None or is_sum else [user, maker]
+        ranked += _kept(makers[m], maker_line) if u == 0 else []
+        ranked += [(users[0], user_line), *((place, maker_line) for place in makers[:1])]
+        ranked += [(place, calls) for place in users[1:u]]
+    start = chain[-1]
+    for earlier in (*chain[:1], start):
         place = graph.place_of(earlier)
         if place is not None:
-            ranked.append((place, maker_line))
+            ranked += [*_kept(place, "hands it back"), (place, maker_line)]
     seen: set[Place] = set()
     for place, why in ranked:
         if place not in seen:
-            yield place, INSTEAD - STEP * len(seen), why
+            of = maker_of if place in makers else reader
+            yield place, INSTEAD - STEP * len(seen), why, of
             seen.add(place)
+
+
+def _kept(place: Place, why: str) -> list[tuple[Place, str]]:
+    """The lines that hand back, or keep, what this line sets."""
+    names = names_set(place)
+    return [
+        (line, why)
+        for line in lines_around(place)
+        if line.line > place.line and any(hands_back(line, name) for name in names)
+    ][:1]
 
 
 def _stack(index: int, graph: Graph) -> list[Place]:
@@ -72,6 +90,18 @@ def _nearest_alike(record: int, shown: int, graph: Graph) -> int:
     return record
 
 
+def _reader(record: int, shown: int, graph: Graph) -> int:
+    """The record that was computed from this one at once, on the shortest way to `shown`."""
+    level, seen = [shown], {shown}
+    while level:
+        for index in level:
+            if record in graph.parents[index]:
+                return index
+        level = [p for i in level for p in graph.parents[i] if p not in seen]
+        seen |= set(level)
+    return shown
+
+
 def _alike_before(record: int, graph: Graph) -> Iterator[int]:
     """The records of the same value that this one was made from, the latest first."""
     value = graph.pairing.right.get(record)
@@ -83,14 +113,21 @@ def _alike_before(record: int, graph: Graph) -> Iterator[int]:
         yield record
 
 
-def _is_made_anew(record: int, graph: Graph) -> bool:
-    """Whether the value had been made already, and not by what led to this record."""
-    value = graph.pairing.right.get(record)
-    if value is None or graph.is_given(record):
-        return False
-    own = {record, *_alike_before(record, graph)}
-    shape = graph.trace.records[record].shape
-    return any(
-        i not in own and i < record and graph.trace.records[i].shape == shape
-        for i in graph.pairing.found.get(value, ())
-    )
+def _made_anew(chain: list[int], graph: Graph) -> int | None:
+    """The first record of a chain that makes its value a second time; None if none does."""
+    value = graph.pairing.right.get(chain[0])
+    if value is None:
+        return None
+    records = graph.trace.records
+    for index in reversed(chain):
+        record = records[index]
+        if graph.is_given(index):
+            continue
+        alike = (record.shape, record.op, record.place) if record.op else record.shape
+        for other in graph.pairing.found.get(value, ()):
+            if other in chain or other > index or records[other].backward != record.backward:
+                continue
+            r = records[other]
+            if alike == ((r.shape, r.op, r.place) if record.op else r.shape):
+                return index
+    return None

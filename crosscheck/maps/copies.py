@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -58,7 +59,7 @@ def neutral_values(name: str, like: Array) -> Array:
 
 def is_gain(name: str) -> bool:
     """Whether a vector of this name scales, as the weight of a norm, and adds nothing."""
-    return name.lower().split(".")[-1].startswith(("weight", "gamma", "g", "a_", "scale", "w"))
+    return bool(re.search(r"(weight|gamma|gain|scale|a_|(^|[._])[gw])\d*$", name.lower()))
 
 
 def tie(model: Any, names: Collection[str]) -> None:

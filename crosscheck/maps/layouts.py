@@ -57,11 +57,11 @@ class Layout:
     weight and a bias.
     """
 
-    name: str  # in sentences
+    name: str  # what follows "the layout" in a sentence
     block: Mapping[str, str]  # the seat of each name in a block
     whole: Mapping[str, str] = field(default_factory=dict)  # outside of the blocks
     matrices: str = OUT_IN  # how those of a block lie; empty where people differ
-    spelling: Mapping[str, str] = field(default_factory=dict)  # of seats that lie unlike PyTorch's
+    spelling: Mapping[str, str] = field(default_factory=dict)  # of seats that lie in one way only
 
     def seats(self) -> dict[str, str]:
         """Return the seat of each full name."""
@@ -86,7 +86,7 @@ _GPT_WHOLE = {"wte": "tokens", "wpe": "positions", "ln_f": "norm", "lm_head": "h
 
 LAYOUTS = (
     Layout(
-        "PyTorch's",
+        "of PyTorch",
         {
             "self_attn.in_proj_weight": "qkv.weight",
             "self_attn.in_proj_bias": "qkv.bias",
@@ -97,11 +97,23 @@ LAYOUTS = (
             "norm2": "norm2",
         },
         {"token_embedding": "tokens", "position": "positions", "norm": "norm", "head": "head"},
+        spelling={"qkv.weight": "(3 H K) C", "qkv.bias": "(3 H K)"},
     ),
-    Layout("nanoGPT's", _GPT, _GPT_WHOLE),
-    Layout("that of Hugging Face's GPT-2", _GPT, _GPT_WHOLE, matrices=IN_OUT),
     Layout(
-        "minGPT's",
+        "of nanoGPT",
+        _GPT,
+        _GPT_WHOLE,
+        spelling={"qkv.weight": "(3 H K) C", "qkv.bias": "(3 H K)"},
+    ),
+    Layout(
+        "of Hugging Face's GPT-2",
+        _GPT,
+        _GPT_WHOLE,
+        matrices=IN_OUT,
+        spelling={"qkv.weight": "C (3 H K)", "qkv.bias": "(3 H K)"},
+    ),
+    Layout(
+        "of minGPT",
         {
             "attn.query": "q",
             "attn.key": "k",
@@ -115,7 +127,7 @@ LAYOUTS = (
         {"tok_emb": "tokens", "pos_emb": "positions.weight", "ln_f": "norm", "head": "head"},
     ),
     Layout(
-        "that of Hugging Face's BERT",
+        "of Hugging Face's BERT",
         {
             "attention.self.query": "q",
             "attention.self.key": "k",
@@ -133,7 +145,7 @@ LAYOUTS = (
         },
     ),
     Layout(
-        "that of Hugging Face's OPT and BART",
+        "of Hugging Face's OPT and BART",
         {
             "self_attn.q_proj": "q",
             "self_attn.k_proj": "k",
@@ -147,7 +159,7 @@ LAYOUTS = (
         {"embed_tokens": "tokens", "embed_positions": "positions", "lm_head": "head"},
     ),
     Layout(
-        "GPT-NeoX's",
+        "of GPT-NeoX",
         {
             "attention.query_key_value": "qkv",
             "attention.dense": "out",
@@ -160,7 +172,7 @@ LAYOUTS = (
         spelling={"qkv.weight": "(H 3 K) C", "qkv.bias": "(H 3 K)"},
     ),
     Layout(
-        "the annotated Transformer's",
+        "of the annotated Transformer",
         {
             "self_attn.linears.0": "q",
             "self_attn.linears.1": "k",
@@ -181,7 +193,7 @@ LAYOUTS = (
         },
     ),
     Layout(
-        "timm's",
+        "of timm",
         {
             "attn.qkv": "qkv",
             "attn.proj": "out",
@@ -193,7 +205,7 @@ LAYOUTS = (
         {"norm": "norm", "head": "head"},
     ),
     Layout(
-        "TransformerLens's, one matrix for each head",
+        "of TransformerLens",
         {
             **{f"W_{part.upper()}": f"{part}.weight" for part in "qkv"},
             **{f"b_{part.upper()}": f"{part}.bias" for part in "qkv"},
@@ -225,7 +237,7 @@ LAYOUTS = (
         },
     ),
     Layout(
-        "the one usual in NumPy",
+        "usual in NumPy",
         {
             **{f"W{part}": f"{part}.weight" for part in ("q", "k", "v", "qkv")},
             **{f"b{part}": f"{part}.bias" for part in ("q", "k", "v", "qkv")},

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,8 @@ from crosscheck.in_projection import with_parts
 from crosscheck.maps.by_value import find_by_value, is_constant
 from crosscheck.maps.copies import copy_of, redraw, tie
 from crosscheck.maps.partners import listed, with_nearest, without_partner
-from crosscheck.maps.proposals import anatomies, proposals
-from crosscheck.maps.seats import ORDER
-from crosscheck.maps.trial import EQUAL, EXACT, Score, Trials
+from crosscheck.maps.proposals import Proposals, proposals
+from crosscheck.maps.trial import Score, Trials, chosen
 from crosscheck.maps.weight_map import (
     Shape,
     WeightMap,
@@ -71,7 +70,7 @@ def pair_weights(
     if weights == NAME:
         return _by_name(model, reference)
     if weights == VALUE:
-        return _by_value(model, reference)
+        return _by_value(model, reference, batch)
     if isinstance(weights, str) and not weights.endswith(".json") and weights != AUTO:
         raise ValueError(
             f"weights: {weights!r} is no way to pair weights: expected one of {', '.join(WAYS)}, "
@@ -82,13 +81,12 @@ def pair_weights(
     else:
         known = {} if weights == AUTO else read_expressions(weights)
     mine, theirs = copy_of(model), copy_of(reference)
-    for kind, made in (("model", mine), ("reference", theirs)):
-        if made is None:
-            note = (
-                f"the {kind} cannot be given weights, so nothing is redrawn: its load_state_dict "
-                "would let it be"
-            )
-            return _by_value(model, reference, known, (note,))
+    if theirs is None:
+        note = "the reference cannot be given weights, so nothing is redrawn"
+        return _by_value(model, reference, batch, known, (note,))
+    if mine is None:
+        reason = "the model has no load_state_dict that gives it weights"
+        return _adopted(model, theirs, batch, known, score, reason)
     return _redrawn(mine, theirs, batch, known, seed, score)
 
 
@@ -100,7 +98,11 @@ def _by_name(model: Any, reference: Any) -> Pairing:
 
 
 def _by_value(
-    model: Any, reference: Any, known: Mapping[str, str] | None = None, notes: tuple[str, ...] = ()
+    model: Any,
+    reference: Any,
+    batch: Batch,
+    known: Mapping[str, str] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Pairing:
     ours, theirs, places = get_weights(model), get_weights(reference), _places(reference)
     shapes = _shapes(ours)
@@ -120,101 +122,89 @@ def _by_value(
             f"weights: the reference does not hold the numbers of {listed(words, '; ')}: give both "
             "models the same numbers, or a dictionary of the weights"
         )
-    unproved = tuple(
+    held = weight_map.to_model(theirs)
+    rounded = any(not np.array_equal(held[name], ours[name], equal_nan=True) for name in held)
+    copied = copy_of(reference) if rounded else None
+    if copied is not None:
+        reason = "the numbers of the two models are equal as float32 only"
+        return _adopted(model, copied, batch, weight_map.expressions, None, reason)
+    unproved, note = _unproved(weight_map, theirs)
+    notes += note + without_partner(weight_map, shapes, ())
+    return Pairing(model, reference, weight_map, "by equal numbers", False, notes, unproved)
+
+
+def _unproved(
+    weight_map: WeightMap, weights: Mapping[str, Array]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the mapped rows that hold one number only, and a sentence if there are any.
+
+    weights: the reference's.
+    """
+    rows = tuple(
         row
-        for row, part in with_parts(theirs)
+        for row, part in with_parts(weights)
         if part is not None and weight_map.labels.get(row) and is_constant(part)
     )
-    if unproved:
-        notes += (
-            f"{listed(unproved)}: all entries are equal, and nothing was redrawn, so nothing shows "
-            "that they are used where they belong",
-        )
-    notes += without_partner(weight_map, shapes, ())
-    return Pairing(model, reference, weight_map, "by equal numbers", False, notes, unproved)
+    if not rows:
+        return (), ()
+    return rows, (
+        f"nothing was redrawn, and each of {listed(rows)} holds one number only: nothing shows "
+        "that it is used where it belongs",
+    )
 
 
 def _redrawn(
     mine: Any, theirs: Any, batch: Batch, known: Mapping[str, str], seed: int, score: Score | None
 ) -> Pairing:
     redraw(theirs, seed)
-    found = _candidates(mine, theirs, known)
-    notes = tie_alike(mine, theirs, found.first)
-    if notes:  # the reference has fewer weights now
-        found = _candidates(mine, theirs, known)
+    found, notes = _tied(mine, theirs, known)
     trials = Trials(mine, theirs, batch)
-    weight_map, verdict = _verified(trials, found, score)
+    weight_map, verdict = chosen(trials, found, score)
     neutral = trials.give(weight_map)
-    shapes = _shapes(get_weights(mine))
-    notes += verdict + without_partner(weight_map, shapes, neutral)
+    notes += verdict + without_partner(weight_map, _shapes(get_weights(mine)), neutral)
     return Pairing(mine, theirs, weight_map, found.how, True, notes, neutral=neutral)
 
 
-@dataclass(frozen=True)
-class _Candidates:
-    """Maps that may be meant, the likeliest first."""
+def _adopted(
+    model: Any,
+    theirs: Any,
+    batch: Batch,
+    known: Mapping[str, str],
+    score: Score | None,
+    reason: str,
+) -> Pairing:
+    """Give the reference's copy the weights of a model that keeps its own."""
+    side = side_of(theirs)
+    if isinstance(side, Dialect):
+        theirs = theirs.to(side.library.float64)
+    found, notes = _tied(model, theirs, known)
+    trials = Trials(model, theirs, batch, is_fixed=True)
+    weight_map, verdict = chosen(trials, found, score)
+    neutral = trials.give(weight_map)
+    unproved, note = _unproved(weight_map, get_weights(theirs))
+    notes += (
+        f"{reason}: its weights are not redrawn, and a copy of the reference takes them over",
+        *note,
+        *verdict,
+        *without_partner(weight_map, _shapes(get_weights(model)), neutral),
+    )
+    return Pairing(model, theirs, weight_map, found.how, False, notes, unproved, neutral)
 
-    first: WeightMap
-    others: Iterator[tuple[WeightMap, bool]]  # with whether it is a usual one
-    how: str
-    certain: bool  # whether every seat was found by name, so that only the arrangement is open
+
+def _tied(mine: Any, theirs: Any, known: Mapping[str, str]) -> tuple[Proposals, tuple[str, ...]]:
+    """Return the candidates, after the reference has tied what the model ties, and say so."""
+    found = _candidates(mine, theirs, known)
+    notes = tie_alike(mine, theirs, found.first)
+    return (_candidates(mine, theirs, known) if notes else found), notes
 
 
-def _candidates(mine: Any, theirs: Any, known: Mapping[str, str]) -> _Candidates:
-    ours, places = get_weights(mine), _places(theirs)
-    equal = completed(known, _shapes(ours), places)
+def _candidates(mine: Any, theirs: Any, known: Mapping[str, str]) -> Proposals:
+    shapes, places = _shapes(get_weights(mine)), _places(theirs)
+    equal = completed(known, shapes, places)
     if not equal.unmapped:
         how = "by the map that was given" if known else "by equal names and shapes"
-        return _Candidates(equal, iter(()), how, True)
-    own, reference = anatomies(mine, theirs, ours, get_weights(theirs))
-    others = proposals(own, reference, places, known)
-    certain = not any(seat.found_by == ORDER for seat in own.seats.values())
-    how = f"by {own.layout} layout" if own.layout else "by the words of the names and the shapes"
-    return _Candidates(next(others)[0], others, how if certain else f"{how}, and by order", certain)
-
-
-def _verified(
-    trials: Trials, found: _Candidates, score: Score | None
-) -> tuple[WeightMap, tuple[str, ...]]:
-    """Return the map that makes the outputs equal, or else the best; say if none does.
-
-    Raises ValueError if several do, where names do not tell them apart.
-    """
-    tried: list[tuple[float, WeightMap, bool]] = []
-    for weight_map, is_usual in chain([(found.first, True)], found.others):
-        tried.append((trials.distance(weight_map), weight_map, is_usual))
-        if found.certain and tried[-1][0] <= EXACT:
-            return weight_map, ()
-    equal = [weight_map for distance, weight_map, _ in tried if distance <= EXACT]
-    equal = equal or [weight_map for distance, weight_map, _ in tried if distance <= EQUAL]
-    if len(equal) > 1 and not found.certain:
-        raise ValueError(_undecided(equal))
-    if equal:
-        return equal[0], ()
-    if len(tried) == 1:
-        return found.first, ("under this map the outputs differ",)
-    none = f"none of {len(tried)} maps that were tried makes the outputs equal"
-    if score is None:
-        _, nearest, _ = min((t for t in tried if t[2]), key=lambda t: t[0])
-        return nearest, (f"{none}; this one is the nearest of the usual ones",)
-    best = trials.best([weight_map for _, weight_map, _ in tried], score)
-    return best, (f"{none}; under this one most values on the way agree",)
-
-
-def _undecided(equal: list[WeightMap]) -> str:
-    names = [
-        name
-        for name in equal[0].expressions
-        if len({weight_map.expressions.get(name) for weight_map in equal}) > 1
-    ]
-    words = [
-        f"{name} is {' or '.join(dict.fromkeys(str(m.expressions.get(name)) for m in equal))}"
-        for name in names
-    ]
-    return (
-        f"weights: {len(equal)} maps make the outputs equal, and nothing tells them apart: "
-        f"{listed(words, '; ')}. Give a dictionary that says which is meant"
-    )
+        return Proposals(equal, iter(()), how, True)
+    return proposals(mine, theirs, WeightMap.of(known, shapes, places))
 
 
 def completed(

@@ -30,6 +30,23 @@ def with_nearest(name: str, shape: Shape, others: Mapping[str, Shape]) -> str:
     return f"{name} {shape}" + (f" (nearest: {words})" if words else "")
 
 
+def require_partners(weight_map: WeightMap, shapes: Mapping[str, Shape]) -> None:
+    """Raise ValueError if both models have matrices that are not paired.
+
+    shapes: of the model's weights.
+    """
+    rows = {row: weight_map.rows[row].shape for row in weight_map.left_out}
+    matrices = {row: shape for row, shape in rows.items() if len(shape) > 1}
+    own = {name: shapes[name] for name in weight_map.unmapped if len(shapes[name]) > 1}
+    if own and matrices:
+        words = [with_nearest(name, shape, matrices) for name, shape in own.items()]
+        raise ValueError(
+            f"weights: no partner was found for {listed(words, '; ')}; the reference has "
+            f"{listed(matrices)} left: give a dictionary, such as "
+            f"{{{next(iter(own))!r}: {next(iter(matrices))!r}}}"
+        )
+
+
 def without_partner(
     weight_map: WeightMap, shapes: Mapping[str, Shape], neutral: Collection[str]
 ) -> tuple[str, ...]:
@@ -49,7 +66,7 @@ def without_partner(
         notes.append(f"only the reference has {listed(words, '; ')}")
     if neutral:
         notes.append(
-            f"the model has no {listed(neutral)}: in the reference they are set to what adds "
-            "nothing (biases to 0, the weights of norms to 1), and are not compared"
+            f"the model has no {listed(neutral)}: set to what adds nothing in the reference (0, "
+            "or 1 for the weight of a norm), and not compared"
         )
     return tuple(notes)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 import tinygrad_tf
 import torch
+from crosscheck.in_projection import is_part, whole
 from crosscheck.maps.layouts import IN_OUT, OUT_IN, SPELLINGS
 from crosscheck.maps.seats import ORDER, Anatomy, Seat, anatomy
 from crosscheck.maps.spelling import Sizes, arranged, atoms, order, orientation, shape_of
 from crosscheck.maps.weight_map import Shape, WeightMap
 from crosscheck.sides import Array, Dialect, side_of
+from crosscheck.weights import get_weights
 
 MOST = 48  # proposals
 _HEADS = ("num_heads", "nhead", "n_head", "n_heads", "heads", "num_attention_heads", "n_head", "h")
@@ -38,46 +40,76 @@ class Habit:
         return self == Habit(self.matrices)
 
 
-def anatomies(
-    model: Any, reference: Any, ours: Mapping[str, Array], theirs: Mapping[str, Array]
-) -> tuple[Anatomy, Anatomy]:
-    """Return the anatomy of both models, whose weights these are."""
-    heads = heads_of(reference) or heads_of(model)
-    of_reference = anatomy(_shapes(theirs), heads, _matrices(reference))
-    return anatomy(_shapes(ours), heads, _matrices(model), of_reference), of_reference
+@dataclass(frozen=True)
+class Proposals:
+    """Maps that may be meant, at most MOST; no two are alike."""
+
+    first: WeightMap  # the likeliest
+    # The others, the likelier first, each with whether it is usual. One that is not is to be
+    # believed only if it makes the outputs equal.
+    others: Iterator[tuple[WeightMap, bool]]
+    how: str  # how they were found, in words
+    certain: bool  # whether every seat was found by name, so that only the arrangement is open
 
 
-def proposals(
-    mine: Anatomy, theirs: Anatomy, places: Mapping[str, Array], known: Mapping[str, str]
-) -> Iterator[tuple[WeightMap, bool]]:
-    """Yield maps that differ, at most MOST, the likelier first, and whether each is usual.
+def proposals(model: Any, reference: Any, given: WeightMap) -> Proposals:
+    """Return the maps that are likely between two models.
 
-    One that is not usual is to be believed only if it makes the outputs equal. places: of the
-    reference's weights. known: expressions that are given, by the model's names.
+    given: a map of those weights that are known.
     """
+    ours, theirs = get_weights(model), get_weights(reference)
+    heads = heads_of(reference) or heads_of(model)
+    of_theirs = anatomy(_shapes(theirs), heads, _matrices(reference))
+    unknown = {name: ours[name].shape for name in given.unmapped}
+    taken = _taken(given, of_theirs)
+    of_ours = anatomy(unknown, heads, _matrices(model), of_theirs, taken)
+    maps = _maps(of_ours, of_theirs, given, _shapes(ours))
+    first, _ = next(maps)
+    how = f"by the layout {of_ours.layout}" if of_ours.layout else "by names and shapes"
+    certain = not any(seat.found_by == ORDER for seat in of_ours.seats.values())
+    return Proposals(first, maps, how if certain else f"{how}, and by order", certain)
+
+
+def _taken(given: WeightMap, theirs: Anatomy) -> set[tuple[int, str]]:
+    """Return the block and the job of all seats of the reference that a map fills."""
+    taken = set()
+    for row in given.rows:
+        seat = theirs.seats.get(whole(row))
+        if seat and row not in given.uncovered:
+            kind = seat.job.partition(".")[2]
+            taken.add((seat.block, f"{row[-2]}.{kind}" if is_part(row) else seat.job))
+    return taken
+
+
+def _maps(
+    mine: Anatomy, theirs: Anatomy, given: WeightMap, shapes: Mapping[str, Shape]
+) -> Iterator[tuple[WeightMap, bool]]:
+    """Yield the given map, completed in each way that is likely, and whether it is usual."""
+    places = given.places
+    equal = {
+        name: places[name]
+        for name, shape in mine.shapes.items()
+        if name in places and places[name].shape == shape
+    }
     ids = _Ids(theirs, places)
-    given = WeightMap.of(known, mine.shapes, places)
     seen, made_before = set(), set()
     for seats, habit in itertools.product(_assignments(mine), _habits(mine)):
         ways = {
             name: (seat.block, seat.job, _chosen(seat, mine.shapes[name], mine.sizes, habit))
             for name, seat in seats.items()
-            if name not in known
         }
         key = tuple(sorted(ways.items()))
         if key in seen:
             continue
         seen.add(key)
         found = {name: ids.places(*way, mine.shapes[name]) for name, way in ways.items()}
-        equal = {
-            n: places[n] for n, s in mine.shapes.items() if n in places and places[n].shape == s
-        }
         indices = {**equal, **{name: index for name, index in found.items() if index is not None}}
-        made = WeightMap.of_indices({**indices, **given.indices}, mine.shapes, places)
+        made = WeightMap.of_indices(indices, shapes, places)
         text = tuple(sorted(made.expressions.items()))
         if text not in made_before:
             made_before.add(text)
-            yield replace(made, expressions={**made.expressions, **known}), habit.is_usual
+            full = WeightMap.of({**made.expressions, **given.expressions}, shapes, places)
+            yield full, habit.is_usual
         if len(made_before) == MOST:
             return
 
@@ -101,9 +133,9 @@ class _Ids:
         self.sizes = theirs.sizes
         self.starts: dict[tuple[int, str], int] = {}
         self.stop = 0
-        pairs = []
+        habit, pairs = _habits(theirs)[0], []
         for name, seat in theirs.seats.items():
-            way = _chosen(seat, theirs.shapes[name], self.sizes, Habit())
+            way = _chosen(seat, theirs.shapes[name], self.sizes, habit)
             ids = self._ids(seat.block, seat.job)
             pairs.append(
                 (arranged(ids, seat.job, way, self.sizes, places[name].shape), places[name])
@@ -134,8 +166,6 @@ class _Ids:
 def _chosen(seat: Seat, shape: Shape, sizes: Sizes, habit: Habit) -> str:
     """Return the spelling that goes with a habit best."""
     ways = seat.spellings(shape, sizes)
-    if seat.spelling in ways:
-        return seat.spelling
     if len(atoms(ways[0])) > 2:
         turn = habit.turn % len(ways)
         ways = ways[turn:] + ways[:turn]

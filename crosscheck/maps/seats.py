@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from crosscheck.maps.layouts import LAYOUTS, SPELLINGS, Layout
@@ -33,7 +33,7 @@ class Seat:
         ways = fitting(self.job, shape, sizes)
         if self.matrices:
             ways = [way for way in ways if orientation(self.job, way) in ("", self.matrices)]
-        return sorted(ways, key=lambda way: way != self.spelling)
+        return [self.spelling] if self.spelling in ways else ways
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,13 @@ def anatomy(
     heads: int,
     matrices: Mapping[str, str],
     like: Anatomy | None = None,
+    taken: Collection[tuple[int, str]] = (),
 ) -> Anatomy:
     """Find the seats of weights of these shapes.
 
     heads: their number, 0 if unknown. matrices: how the matrix of a name lies, where its module
     says so. like: the reference's anatomy, if these are another model's: the sizes, and the seats
-    to be filled, are the same.
+    to be filled, are the same. taken: blocks and jobs that are not free.
     """
     numbers = _block_numbers(shapes, like.blocks if like else None)
     best, most = Anatomy(shapes), 0
@@ -74,7 +75,7 @@ def anatomy(
             best, most = Anatomy(shapes, fit, sizes, layout.name), count
     if not best.sizes:
         best = replace(best, sizes=like.sizes if like else _guessed_sizes(shapes, heads))
-    seats = _by_words(best, numbers, matrices, like)
+    seats = _by_words(best, numbers, matrices, like, taken)
     style = best.layout if 2 * len(best.seats) > len(seats) else ""
     sizes = like.sizes if like else sizes_of(seats, shapes, heads)
     fit = {name: seat for name, seat in seats.items() if seat.spellings(shapes[name], sizes)}
@@ -166,32 +167,45 @@ def _by_layout(
 
 
 def _by_words(
-    known: Anatomy, numbers: Mapping[str, int], matrices: Mapping[str, str], like: Anatomy | None
+    known: Anatomy,
+    numbers: Mapping[str, int],
+    matrices: Mapping[str, str],
+    like: Anatomy | None,
+    taken: Collection[tuple[int, str]],
 ) -> dict[str, Seat]:
     """Add seats for names of no layout: first those whose words leave one seat, then by order."""
     seats = dict(known.seats)
     wanted = _with_parts({(s.block, s.job) for s in like.seats.values()}) if like else None
-    for found_by in (WORDS, ORDER):
-        for name, shape in known.shapes.items():
-            if name in seats:
-                continue
-            taken = _with_parts({(seat.block, seat.job) for seat in seats.values()})
-            allowed = [
-                seat
-                for seat in _meant(name, shape, numbers, matrices, found_by == ORDER)
-                if (seat.block, seat.job) not in taken
-                and (wanted is None or (seat.block, seat.job) in wanted)
-                and seat.spellings(shape, known.sizes)
-            ]
-            mates = [seats[mate].job for mate in seats if _are_mates(mate, name)]
-            allowed = [
-                s for s in allowed if not mates or _part(s.job) == _part(mates[0])
-            ] or allowed
-            if len(allowed) == 1 or (allowed and found_by == ORDER):
-                # Of two seats that words allow, the numbers of a Sequential say which is which.
-                certain = len(allowed) == 2 and re.search(r"\.\d+\.", name)
-                said = allowed[0].found_by if certain else found_by
-                seats[name] = replace(allowed[0], found_by=said)
+
+    def allowed(name: str, any_job: bool) -> list[Seat]:
+        """Return the free seats that a weight may have; those of its module, if that is known."""
+        shape = known.shapes[name]
+        full = _with_parts({*taken, *((seat.block, seat.job) for seat in seats.values())})
+        free = [
+            seat
+            for seat in _meant(name, shape, numbers, matrices, any_job)
+            if (seat.block, seat.job) not in full
+            and (wanted is None or (seat.block, seat.job) in wanted)
+            and seat.spellings(shape, known.sizes)
+        ]
+        mates = {_part(seat.job) for mate, seat in seats.items() if _are_mates(mate, name)}
+        return [seat for seat in free if _part(seat.job) in mates] or free
+
+    missing = [name for name in known.shapes if name not in seats]
+    while missing:
+        only = {n: free[0] for n in missing if len(free := allowed(n, any_job=False)) == 1}
+        for name, seat in only.items():
+            if seat in allowed(name, any_job=False):  # another may have taken it
+                seats[name] = seat
+        missing = [name for name in missing if name not in seats]
+        if not only:
+            break
+    for name in missing:
+        free = allowed(name, any_job=True)
+        if free:
+            # Of two seats that words allow, the numbers of a Sequential say which is which.
+            certain = len(free) == 2 and re.search(r"\.\d+\.", name)
+            seats[name] = replace(free[0], found_by=free[0].found_by if certain else ORDER)
     return seats
 
 

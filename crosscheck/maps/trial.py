@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from crosscheck.arrays import array_of, is_tensor
 from crosscheck.distance import relative_error
 from crosscheck.in_projection import named_view
 from crosscheck.maps.copies import give, neutral_values
+from crosscheck.maps.partners import listed, require_partners
+from crosscheck.maps.proposals import Proposals
 from crosscheck.maps.weight_map import WeightMap
 from crosscheck.runs import Batch
 from crosscheck.sides import Array, side_of
@@ -27,11 +30,14 @@ Score = Callable[[Any, Any, WeightMap], float]
 class Trials:
     """Tries maps on two copies, whose reference has the weights that all trials begin with."""
 
-    def __init__(self, model: Any, reference: Any, batch: Batch) -> None:
+    def __init__(self, model: Any, reference: Any, batch: Batch, *, is_fixed: bool = False) -> None:
+        """is_fixed: whether the model keeps its weights, and the reference takes them over."""
         self.model = model
         self.reference = reference
         self.batch = batch
+        self.is_fixed = is_fixed
         self.drawn = get_weights(reference)
+        self.shapes = {name: array.shape for name, array in get_weights(model).items()}
         self.outputs: dict[tuple[str, ...], Array] = {}  # the reference's, by the neutral rows
 
     def give(self, weight_map: WeightMap) -> tuple[str, ...]:
@@ -41,6 +47,10 @@ class Trials:
         vectors that only the model has.
         """
         weights = {name: array.copy() for name, array in self.drawn.items()}
+        own = get_weights(self.model)
+        if self.is_fixed:
+            taken = weight_map.taken_from(own)
+            weights = {n: np.where(np.isnan(taken[n]), x, taken[n]) for n, x in weights.items()}
         neutral = []
         for row in weight_map.left_out:
             view = named_view(weights, row)
@@ -48,15 +58,15 @@ class Trials:
                 view[...] = neutral_values(row, view)
                 neutral.append(row)
         give(self.reference, weights)
-        own = get_weights(self.model)
-        alone = {n: neutral_values(n, own[n]) for n in weight_map.unmapped if own[n].ndim == 1}
-        give(self.model, {**alone, **weight_map.to_model(weights)})
+        if not self.is_fixed:
+            alone = {n: neutral_values(n, own[n]) for n in weight_map.unmapped if own[n].ndim == 1}
+            give(self.model, {**alone, **weight_map.to_model(weights)})
         return tuple(neutral)
 
     def distance(self, weight_map: WeightMap) -> float:
         """Return how far the outputs are apart, relative; infinite if the model cannot be run."""
         neutral = self.give(weight_map)
-        if neutral not in self.outputs:
+        if self.is_fixed or neutral not in self.outputs:
             self.outputs[neutral] = _output(self.reference, self.batch, None)
         expected = self.outputs[neutral]
         try:
@@ -74,6 +84,61 @@ class Trials:
             scores.append(score(self.model, self.reference, weight_map))
         best = int(np.argmax(scores))
         return maps[best if scores[best] > scores[0] + MARGIN else 0]
+
+
+def chosen(
+    trials: Trials, found: Proposals, score: Score | None
+) -> tuple[WeightMap, tuple[str, ...]]:
+    """Return the map that makes the outputs equal, or else the best; say if none does.
+
+    The only map is not tried. Raises ValueError if several do, where names do not tell them apart;
+    and if none does, and both models have matrices without a partner.
+    """
+    others = list(islice(found.others, 1)) if found.certain else []
+    if found.certain and not others:
+        require_partners(found.first, trials.shapes)
+        return found.first, ()  # there is no choice
+    tried: list[tuple[float, WeightMap, bool]] = []
+    for weight_map, is_usual in chain([(found.first, True)], others, found.others):
+        tried.append((trials.distance(weight_map), weight_map, is_usual))
+        if found.certain and tried[-1][0] <= EXACT:
+            break
+    equal = [(made, usual) for distance, made, usual in tried if distance <= EXACT]
+    equal = equal or [(made, usual) for distance, made, usual in tried if distance <= EQUAL]
+    if len(equal) > 1 and not found.certain:
+        raise ValueError(_undecided([weight_map for weight_map, _ in equal]))
+    if equal:
+        weight_map, is_usual = equal[0]
+        return weight_map, () if is_usual else (_unusual(weight_map, found.first),)
+    require_partners(found.first, trials.shapes)
+    none = f"none of {len(tried)} maps that were tried makes the outputs equal"
+    if score is None:
+        _, nearest, _ = min((t for t in tried if t[2]), key=lambda t: t[0])
+        return nearest, (f"{none}; this one is the nearest of the usual ones",)
+    best = trials.best([weight_map for _, weight_map, _ in tried], score)
+    return best, (f"{none}; under this one most values on the way agree",)
+
+
+def _unusual(weight_map: WeightMap, usual: WeightMap) -> str:
+    texts = weight_map.expressions
+    words = [f"{n} is {text}" for n, text in texts.items() if text != usual.expressions.get(n)]
+    return f"the outputs are equal only where the entries lie unusually: {listed(words, '; ')}"
+
+
+def _undecided(equal: list[WeightMap]) -> str:
+    names = [
+        name
+        for name in equal[0].expressions
+        if len({weight_map.expressions.get(name) for weight_map in equal}) > 1
+    ]
+    words = [
+        f"{name} is {' or '.join(dict.fromkeys(str(m.expressions.get(name)) for m in equal))}"
+        for name in names
+    ]
+    return (
+        f"weights: {len(equal)} maps make the outputs equal, and nothing tells them apart: "
+        f"{listed(words, '; ')}. Give a dictionary that says which is meant"
+    )
 
 
 def _output(model: Any, batch: Batch, shape: tuple[int, ...] | None) -> Array:

@@ -61,11 +61,13 @@ class WeightMap:
         Raises ValueError for a name that the model does not have, for an expression that cannot be
         read, and for one that has another shape than the weight.
         """
+        strangers = [name for name in expressions if name not in shapes]
+        if strangers:
+            near = did_you_mean(strangers[0], list(shapes))
+            raise ValueError(f"weights: the model has no weight {strangers[0]}{near}")
+        expressions = {name: expressions[name] for name in shapes if name in expressions}
         indices = {}
         for name, text in expressions.items():
-            if name not in shapes:
-                near = did_you_mean(name, list(shapes))
-                raise ValueError(f"weights: the model has no weight {name}{near}")
             indices[name] = evaluate(text, places)
             if indices[name].shape != shapes[name]:
                 raise ValueError(
@@ -73,7 +75,7 @@ class WeightMap:
                     f"{indices[name].shape}{_advice(shapes[name], indices[name].shape)}"
                 )
         unmapped = tuple(name for name in shapes if name not in expressions)
-        return cls(dict(expressions), indices, places, unmapped)
+        return cls(expressions, indices, places, unmapped)
 
     @classmethod
     def of_indices(
@@ -136,6 +138,13 @@ class WeightMap:
         for name, place in self.places.items():
             flat[place] = arrays[name]
         return {name: flat[index] for name, index in self.indices.items()}
+
+    def taken_from(self, weights: Mapping[str, Array]) -> dict[str, Array]:
+        """Return what the reference's weights are, given the model's: NaN where nothing says so."""
+        flat = np.full(self.size, np.nan)
+        for name, index in self.indices.items():
+            flat[index] = weights[name]
+        return {name: flat[place] for name, place in self.places.items()}
 
     def to_reference(self, gradients: Gradients) -> Gradients:
         """Return gradients of the model's weights under the names of the reference's.

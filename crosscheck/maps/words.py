@@ -22,8 +22,8 @@ BIAS = {"bias", "b"}
 
 
 def plain(name: str) -> str:
-    """Return a name with dots for brackets: `layers[0]['Wq']` is `layers.0.Wq`."""
-    return re.sub(r"\.+", ".", re.sub(r"[\[\]'\"/]+", ".", name)).strip(".")
+    """Return a name with dots for brackets: `self.layers[0]['Wq']` is `layers.0.Wq`."""
+    return re.sub(r"[\[\]'\"/.]+", ".", name).strip(".").removeprefix("self.")
 
 
 def words_of(name: str) -> list[str]:
@@ -111,4 +111,4 @@ def _layers(words: list[str]) -> list[str]:
         return ["fc1"] if "1" in said else ["fc2"]
     if said & NETWORK:
         return ["fc2"] if said & LAST - {"fc", "linear", "dense"} else ["fc1", "fc2"]
-    return ["out"] if said & LAST else []
+    return ["out", "fc2"] if said & LAST else []

@@ -71,6 +71,19 @@ class Backflow:
             index = self.add(self.name(self.values.get(slot)), gradient, made, sources, op=op)
         self.sent[slot].append(index)
 
+    def returns(self, slot: Slot, gradient: Any, places: tuple[Place, ...], op: str) -> None:
+        """A function of the user's returns this gradient, which goes to a slot, from a line.
+
+        The line gets a record even if another has made the gradient: it may send it to the wrong
+        slot.
+        """
+        known = self._book.sources_of(gradient)
+        if known and self._book.records[known[-1]].place == places[0]:
+            self.sent[slot].append(known[-1])
+            return
+        name = self.name(self.values.get(slot))
+        self.sent[slot].append(self.add(name, gradient, Made(places, op, known), known))
+
     def rests(self, slot: Slot, value: int, gradient: Any) -> None:
         """This gradient lies in a leaf after the run. value: the leaf's record."""
         latest = self._book.latest_of(gradient)

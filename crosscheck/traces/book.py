@@ -37,6 +37,7 @@ class _Known:
     content: _Content  # as it was when it was last seen
     sources: tuple[int, ...]  # its record; for integers and booleans, the records it came from
     name: str
+    memory: int  # where the memory that it is a view of begins
 
 
 class Book:
@@ -119,7 +120,8 @@ class Book:
     def tie(self, gradient: Any, value: int) -> None:
         """Say whose gradient an array is: the record that stands for it gets this `value`."""
         for index in self.sources_of(gradient):
-            self.records[index] = replace(self.records[index], value=value)
+            if self.records[index].backward:
+                self.records[index] = replace(self.records[index], value=value)
 
     def is_known(self, array: Any) -> bool:
         """Whether records stand for this very object."""
@@ -150,15 +152,14 @@ class Book:
 
         near: only arrays that may share memory with this one.
         """
-        numbers = None if near is None else self._numbers(near)
+        memory = None if near is None else _memory_of(self._numbers(near))
         for known in list(self._known.values()):
+            if memory is not None and known.memory != memory:
+                continue
             array = known.holder()
             if array is None or array is near:
                 continue
-            held = self._numbers(array)
-            if numbers is not None and not np.may_share_memory(held, numbers):
-                continue
-            if _content(held) != known.content:
+            if _content(self._numbers(array)) != known.content:
                 yield array, known.name
 
     def trace(
@@ -196,7 +197,9 @@ class Book:
             if identity in self._known and self._known[identity].holder is gone:
                 del self._known[identity]
 
-        self._known[identity] = _Known(weakref.ref(array, forget), content, sources, name)
+        self._known[identity] = _Known(
+            weakref.ref(array, forget), content, sources, name, _memory_of(self._numbers(array))
+        )
 
     def _keep(self, index: int, numbers: Array) -> None:
         if self._wanted is None:
@@ -206,6 +209,17 @@ class Book:
             kept = index in self._wanted
         if kept:
             self._kept[index] = np.array(numbers, order="C")
+
+
+def _memory_of(numbers: Array) -> int:
+    """Return where the memory begins that an array, perhaps a view, is in."""
+    base: Any = numbers
+    while isinstance(base.base, np.ndarray):
+        base = base.base
+    storage = getattr(base.base, "untyped_storage", None)  # of a tensor of PyTorch
+    if storage is not None:
+        return int(storage().data_ptr())
+    return int(base.__array_interface__["data"][0])
 
 
 def _content(numbers: Array) -> _Content:

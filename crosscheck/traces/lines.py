@@ -24,7 +24,7 @@ from crosscheck.traces.lines_records import Activation, Naming, Said, Writer
 from crosscheck.traces.lines_source import source_of
 from crosscheck.traces.lines_values import Found
 
-_OF_THE_LINE = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
+OF_THE_LINE = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 _LAMBDA = "<lambda>"
 ANOTHER = (
     "Another trace function was set (a debugger's, or one that measures coverage). It did not see "
@@ -33,6 +33,7 @@ ANOTHER = (
 REPLACED = (
     "The model's code set a trace function of its own, so what it ran after that was not traced."
 )
+FAILED = "The line tracer failed, so what ran after that was not traced:"
 
 
 class LineTracer:
@@ -49,7 +50,7 @@ class LineTracer:
         self._naming = naming
         self._writer = Writer(book, self.files, naming)
         self._running: dict[FrameType, Activation] = {}
-        self._failure: BaseException | None = None
+        self._failed = False
         self._before: Any = None
 
     def __enter__(self) -> LineTracer:
@@ -65,12 +66,10 @@ class LineTracer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if sys.gettrace() != self._call and self._failure is None:
+        if sys.gettrace() != self._call and not self._failed:
             self.notes[REPLACED] = None
         sys.settrace(self._before)
         self._running.clear()
-        if self._failure is not None:
-            raise self._failure
 
     def read_all_again(self) -> None:
         """Add a record for each known array that no line was seen to change. Call it at the end."""
@@ -85,7 +84,7 @@ class LineTracer:
 
     def _call(self, frame: FrameType, event: str, argument: Any) -> Any:
         code = frame.f_code
-        if code.co_filename not in self.files or code.co_name in _OF_THE_LINE:
+        if code.co_filename not in self.files or code.co_name in OF_THE_LINE:
             return None
         try:
             self._begin_function(frame)
@@ -108,7 +107,8 @@ class LineTracer:
 
     def _fail(self, error: Exception) -> None:
         """Stop tracing: an error of the tracer must not look like one of the user's code."""
-        self._failure = error
+        self._failed = True
+        self.notes[f"{FAILED} {type(error).__name__}: {error}"] = None
         sys.settrace(None)
 
     def _nearest(self, frame: FrameType | None) -> Activation | None:

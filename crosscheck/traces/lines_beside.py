@@ -6,15 +6,21 @@ function of the engine is called. A name for a tensor that has a record makes no
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import inspect
+from collections.abc import Collection, Container
 from dataclasses import replace
+from types import CodeType
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from crosscheck.traces.book import Book
 from crosscheck.traces.lines import LineTracer
 from crosscheck.traces.lines_records import Activation, Writer
-from crosscheck.traces.lines_values import Found
+from crosscheck.traces.lines_source import Path, Statement, Unit
+from crosscheck.traces.lines_values import Found, Names
+from crosscheck.traces.trace import Place
 from crosscheck.traces.user_frames import UserFiles
 
 
@@ -23,7 +29,12 @@ class LinesBeside(LineTracer):
 
     def __init__(self, book: Book, files: UserFiles) -> None:
         super().__init__(book, files)
-        self._writer = _Writer(book, files, None)
+        self._beside = self._writer = _Writer(book, files)
+
+    def left_at(self, function: Any) -> tuple[Place, ...]:
+        """Return the line from which this function of the user's returned last, and its callers."""
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        return self._beside.left.get(code, ())
 
     def numbers(self) -> set[int]:
         """Return the records which the numbers without an array come from that a line reads now."""
@@ -35,7 +46,40 @@ class LinesBeside(LineTracer):
 
 
 class _Writer(Writer):
-    """Gives a name to what has a record, instead of a second record."""
+    """Gives a name to what has a record, instead of a second record.
+
+    What a line makes by itself may come of all that the engine's functions have made in it.
+    """
+
+    def __init__(self, book: Book, files: Container[str]) -> None:
+        super().__init__(book, files, None)
+        self.left: dict[CodeType | None, tuple[Place, ...]] = {}  # where functions returned last
+        # How many records there were when the line began that a function runs now.
+        self._begun: WeakKeyDictionary[Activation, int] = WeakKeyDictionary()
+
+    def begin(self, activation: Activation, unit: Unit | None) -> None:
+        """A line is about to run: see what it is given."""
+        super().begin(activation, unit)
+        self._begun[activation] = len(self.book.records)
+
+    def take_result(self, activation: Activation, returned: Any) -> None:
+        """A function returns this."""
+        super().take_result(activation, returned)
+        code = activation.frame.f_code
+        line = Place(code.co_filename, activation.frame.f_lineno)
+        self.left[code] = line, *activation.callers
+
+    def _written(
+        self,
+        activation: Activation,
+        statement: Statement,
+        path: Path,
+        sources: set[int],
+        names: Names,
+    ) -> None:
+        made = self.book.records[self._begun[activation] :]
+        own = {r.index for r in made if len(r.callers) == len(activation.callers)}
+        super()._written(activation, statement, path, sources | own, names)
 
     def _assigned(
         self, activation: Activation, found: Found, sources: set[int], in_place: bool

@@ -113,10 +113,11 @@ class Writer:
         names = Names(activation.frame.f_locals, activation.frame.f_globals)
         begun = len(self.book.records)
         for statement, reads in zip(activation.unit.statements, activation.reads, strict=True):
-            sources = reads.union(activation.returned, range(begun, len(self.book.records)))
+            before = () if statement.is_part else range(begun, len(self.book.records))
+            sources = reads.union(activation.returned, before)
             for path in statement.reads:
                 reached = reach(path, names, self.book.view)
-                if reached is not None:
+                if reached is not None and reached.step not in OF_THE_SHAPE:
                     for found in self._behind(path, reached):
                         self._look_at(activation, found, sources)
             for path in statement.writes:
@@ -124,12 +125,9 @@ class Writer:
 
     def take_result(self, activation: Activation, returned: Any) -> None:
         """A function returns this: give it a record, and make that known to the caller's line."""
-        unit, sources, made = activation.unit, activation.sources, set[int]()
-        texts = next((s.returned for s in unit.statements if s.returned), ()) if unit else ()
-        several = isinstance(returned, tuple) and len(returned) == len(texts) > 1
-        parts = zip(returned, texts, strict=True) if several else [(returned, ", ".join(texts))]
-        for value, text in parts:
-            for found in arrays_in(value, text or activation.frame.f_code.co_name, self.book.view):
+        made: set[int] = set()
+        for value, name, sources in self._parts_of(activation, returned):
+            for found in arrays_in(value, name, self.book.view):
                 if not self.book.is_known(found.array):
                     self._add(activation, found, sources)
                 made.update(self.book.sources_of(found.array))
@@ -137,6 +135,19 @@ class Writer:
                 made |= sources
         if activation.parent is not None:
             activation.parent.returned |= made
+
+    def _parts_of(
+        self, activation: Activation, returned: Any
+    ) -> Iterable[tuple[Any, str, set[int]]]:
+        """Return what a function returns, in its parts if the line says these one by one."""
+        statements = activation.unit.statements if activation.unit else ()
+        pairs = zip(statements, activation.reads, strict=True)
+        said = [(s.returned, reads | activation.returned) for s, reads in pairs if s.returned]
+        are_parts = any(s.is_part and s.returned for s in statements)
+        if are_parts and isinstance(returned, tuple) and len(returned) == len(said):
+            return [(value, *part) for value, part in zip(returned, said, strict=True)]
+        texts = ", ".join(text for text, _ in said) or activation.frame.f_code.co_name
+        return [(returned, texts, activation.sources)]
 
     def add_changed(
         self,
@@ -274,7 +285,8 @@ class Writer:
             if inspect.ismethod(function):
                 function = function.__func__
             elif inspect.isbuiltin(function):
-                return arrays_in(function.__self__, reached.name, self.book.view)
+                name = reached.name.rpartition(".")[0]
+                return arrays_in(function.__self__, name, self.book.view)
             elif not inspect.isfunction(function):
                 function = inspect.getattr_static(type(function), "__call__", None)
             if _file_of(function) in self._files:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import linecache
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import CodeType
 
@@ -52,7 +52,9 @@ class Statement:
     writes: tuple[Path, ...]
     in_place: bool = False  # `x += y`, whose result depends on what x was
     is_loop: bool = False  # the head of a `for`, which runs once more when nothing is left
-    returned: tuple[str, ...] = ()  # the texts of what it returns, one for each of a tuple
+    returned: str = ""  # the text of what it returns
+    # Whether it is one part of `a, b = c, d` or of `return c, d`, and reads nothing of the others.
+    is_part: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def _unit(group: Sequence[ast.stmt], last: int) -> dict[int, Unit]:
     """Return the unit of statements that share lines, by each of its lines."""
     if not group:
         return {}
-    unit = Unit(group[0].lineno, tuple(_statement(node) for node in group))
+    unit = Unit(group[0].lineno, tuple(part for node in group for part in _statements(node)))
     return dict.fromkeys(range(unit.line, last + 1), unit)
 
 
@@ -121,8 +123,7 @@ def _lambdas(tree: ast.AST) -> Iterator[tuple[int, Unit]]:
     found: dict[int, list[Statement]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Lambda):
-            made = Statement(tuple(_reads([node.body])), (), returned=_texts(node.body))
-            found.setdefault(node.lineno, []).append(made)
+            found.setdefault(node.lineno, []).extend(_returns(node.body))
     for line, statements in found.items():
         yield line, Unit(line, tuple(statements))
 
@@ -144,6 +145,26 @@ def _defaults(tree: ast.AST) -> Iterator[tuple[int, dict[str, float]]]:
             yield min(part.lineno for part in (node, *node.decorator_list)), numbers
 
 
+def _statements(node: ast.stmt) -> Iterator[Statement]:
+    """Yield a statement; one for each part of `a, b = c, d` and of `return c, d`."""
+    match node:
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)) if len(
+            targets
+        ) == len(values) and not any(isinstance(part, ast.Starred) for part in (*targets, *values)):
+            for target, value in zip(targets, values, strict=True):
+                yield replace(_assignment([target], value), is_part=True)
+        case ast.Return(value=value) if value:
+            yield from _returns(value)
+        case _:
+            yield _statement(node)
+
+
+def _returns(value: ast.expr) -> Iterator[Statement]:
+    is_tuple = isinstance(value, ast.Tuple)
+    for part in value.elts if isinstance(value, ast.Tuple) else [value]:
+        yield replace(_assignment([], part), returned=ast.unparse(part), is_part=is_tuple)
+
+
 def _statement(node: ast.stmt) -> Statement:
     match node:
         case ast.Assign(targets=targets, value=value):
@@ -160,9 +181,6 @@ def _statement(node: ast.stmt) -> Statement:
             targets = [item.optional_vars for item in items if item.optional_vars]
             reads = _reads([item.context_expr for item in items])
             return Statement(tuple(reads), tuple(_writes(targets)))
-        case ast.Return(value=value) if value:
-            made = _assignment([], value)
-            return Statement(made.reads, made.writes, returned=_texts(value))
         case ast.If(test=test) | ast.While(test=test):
             return _assignment([], test)
         case ast.Match(subject=subject):
@@ -178,11 +196,6 @@ def _assignment(targets: Sequence[ast.expr], value: ast.expr) -> Statement:
     inner = [node.target for node in ast.walk(value) if isinstance(node, ast.NamedExpr)]
     reads = [*_reads([value]), *_reads(_indices(targets))]
     return Statement(tuple(reads), tuple(_writes([*targets, *inner])))
-
-
-def _texts(value: ast.expr) -> tuple[str, ...]:
-    parts = value.elts if isinstance(value, ast.Tuple) else [value]
-    return tuple(ast.unparse(part) for part in parts)
 
 
 def _writes(targets: Sequence[ast.expr]) -> Iterator[Path]:

@@ -98,7 +98,10 @@ def attribute(value: Any, name: str) -> Any:
         return MISSING
     if isinstance(value, types.ModuleType):
         return MISSING
-    return getattr(value, name, MISSING)
+    try:
+        return getattr(value, name, MISSING)
+    except RuntimeError:  # a tensor of PyTorch within vmap has no data
+        return MISSING
 
 
 def is_tensor_like(value: Any) -> bool:

@@ -65,8 +65,8 @@ class _Recorder:
     def __init__(self, model: Any, wanted: Collection[int] | None) -> None:
         self.book = Book(torch_view, wanted)
         self.files = UserFiles(getattr(model, "_orig_mod", model))
-        self.graph = Graph(self.book)
         self.lines = LinesBeside(self.book, self.files)
+        self.graph = Graph(self.book, self.lines)
         self.functions = Functions(self.book, self.files, self.lines, self.graph)
         self.output: int | None = None  # the record of the model's output
         self.wants_gradients = False
@@ -89,7 +89,7 @@ class _Recorder:
     def ends_with(self, output: Any) -> None:
         """The model has returned this."""
         self.output = self.functions.record_of(output, "output")
-        self.graph.listen(output)
+        self.graph.listen(output, self.output)
         self.book.backward = True
 
     def finish(self) -> None:

@@ -5,12 +5,14 @@ A node belongs to the call in which it was made, so it has the line of that call
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from crosscheck.traces.backflow import NOWHERE, Backflow, Made, Slot
 from crosscheck.traces.book import Book
+from crosscheck.traces.lines_beside import LinesBeside
 from crosscheck.traces.trace import Place
 from torch.autograd.graph import get_gradient_edge
 
@@ -27,14 +29,15 @@ class _Node:
 class Graph:
     """Knows which call made each node, and writes down what flows back."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, lines: LinesBeside) -> None:
         self.flow = Backflow(book)
-        self._book = book
+        self._book, self._lines = book, lines
         self._nodes: dict[int, _Node] = {}  # by identity
 
     def is_unknown(self, tensor: Any) -> bool:
         """Whether a node that no call has been seen to make has made this tensor."""
-        return tensor.grad_fn is not None and id(tensor.grad_fn) not in self._nodes
+        node = getattr(tensor, "grad_fn", None)
+        return node is not None and id(node) not in self._nodes
 
     def note(self, tensor: Any, index: int, made: Made) -> None:
         """Say that this call made the nodes, unknown so far, that lead to this tensor."""
@@ -78,11 +81,15 @@ class Graph:
         self.note(tensor, index, made)
         return index
 
-    def listen(self, output: Any) -> None:
-        """Write down what flows back from this output."""
-        if output.grad_fn is None:
+    def listen(self, output: Any, index: int) -> None:
+        """Write down what flows back from this output, which has that record."""
+        if not output.requires_grad:
             return
-        self.flow.root = self._slot(output)
+        self.flow.root = root = self._slot(output)
+        self.flow.values.setdefault(root, index)
+        if output.grad_fn is None:  # the model returns a leaf as it is
+            output.register_hook(self._arriving_at_leaf(root))
+            return
         pending, seen = [output.grad_fn], {id(output.grad_fn)}
         while pending:
             node = pending.pop()
@@ -138,13 +145,26 @@ class Graph:
 
         return arrived
 
+    def _arriving_at_leaf(self, slot: Slot) -> Callable[[Any], None]:
+        def arrived(gradient: Any) -> None:
+            self.flow.arrives(slot, gradient, NOWHERE)
+
+        return arrived
+
     def _sending(self, held: _Node) -> Callable[[Any, Any], None]:
+        function = getattr(type(held.node), "_forward_cls", None)
+        op = held.node.name()
+
         def sent(gradients: Any, _: Any) -> None:
+            returned_at = () if function is None else self._lines.left_at(function.backward)
             sources = {*held.arrived, *held.made.sources}
             for gradient, (user, number) in zip(gradients, held.node.next_functions, strict=False):
-                if gradient is not None and user is not None:
-                    slot, op = (id(user), number), held.node.name()
-                    self.flow.sends(slot, gradient, held.made, sources, op)
+                if gradient is None or user is None:
+                    continue
+                if returned_at and self._book.sources_of(gradient):
+                    self.flow.returns((id(user), number), gradient, returned_at, op)
+                else:
+                    self.flow.sends((id(user), number), gradient, held.made, sources, op)
 
         return sent
 
@@ -159,7 +179,7 @@ def _outside(function: Any, places: tuple[Place, ...]) -> tuple[Place, ...]:
     """Return the places from the line on that applied this `autograd.Function`."""
     if function is None:
         return places
-    code = function.forward.__code__
+    code = inspect.unwrap(function.forward).__code__
     lines = {line for *_, line in code.co_lines() if line is not None}
     inside = [i for i, p in enumerate(places) if p.file == code.co_filename and p.line in lines]
     return places[inside[-1] + 1 :] if inside else places

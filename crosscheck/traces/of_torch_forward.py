@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import FrameType
 from typing import Any
+
+import numpy as np
 
 import torch
 from crosscheck.traces.backflow import Made
@@ -21,6 +25,8 @@ from torch.overrides import TorchFunctionMode
 
 # Those that ask for a function to be called on the way back.
 HOOKS = (torch.Tensor.register_hook, torch.Tensor.register_post_accumulate_grad_hook)
+
+_APPLY = torch.autograd.Function.apply.__func__.__code__  # type: ignore[attr-defined]
 
 
 class Functions(TorchFunctionMode):
@@ -41,7 +47,7 @@ class Functions(TorchFunctionMode):
         op = _name(func)
         if func in HOOKS:
             return self._listen_beside(func, args, kwargs, Made(places, op, ()))
-        given = _distinct(_tensors((args, kwargs)))
+        given = _distinct(_arrays((args, kwargs)))
         sources = {index for x in given for index in self._sources(x, places)}
         if any(type(x) is float for x in (*args, *kwargs.values())):
             sources |= self._lines.numbers()
@@ -51,9 +57,11 @@ class Functions(TorchFunctionMode):
         for x, version in zip(given, versions, strict=True):
             if _version(x) != version:
                 self._changed(x, made)
-        for x in _distinct(_tensors(result)):
+        for x in _distinct(_arrays(result)):
             if not any(x is y for y in given) and not self._book.is_known(x):
-                self._add(x, made)
+                index = self._add(x, made)
+                if _is_cut_off(x, given):
+                    self._book.records[index] = replace(self._book.records[index], stops=True)
         return result
 
     def record_of(self, tensor: Any, name: str) -> int:
@@ -115,21 +123,38 @@ def _name(func: Callable[..., Any]) -> str:
     return str(func.__self__.__name__ if name in ("__get__", "__set__") else name)  # type: ignore[attr-defined]
 
 
-def _tensors(value: Any) -> Iterator[Any]:
-    """Yield the tensors in nested tuples, lists and dictionaries."""
-    if isinstance(value, torch.Tensor):
+def _arrays(value: Any) -> Iterator[Any]:
+    """Yield the tensors and arrays in nested tuples, lists and dictionaries."""
+    if isinstance(value, torch.Tensor | np.ndarray):
         yield value
     elif isinstance(value, tuple | list):
         for x in value:
-            yield from _tensors(x)
+            yield from _arrays(x)
     elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
+        yield from _arrays(list(value.values()))
 
 
-def _distinct(tensors: Iterator[Any]) -> list[Any]:
-    return list({id(x): x for x in tensors}.values())
+def _distinct(arrays: Iterator[Any]) -> list[Any]:
+    return list({id(x): x for x in arrays}.values())
+
+
+def _is_cut_off(result: Any, given: list[Any]) -> bool:
+    """Whether no gradient comes back through a result to what a function was given.
+
+    In the forward of an `autograd.Function`, and on the way back, that is as it should be.
+    """
+    if not isinstance(result, torch.Tensor) or not result.is_floating_point():
+        return False
+    wanted = any(isinstance(x, torch.Tensor) and x.requires_grad for x in given)
+    if result.requires_grad or not wanted:
+        return False
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_code is not _APPLY:
+        frame = frame.f_back
+    return frame is None
 
 
 def _version(tensor: Any) -> int:
-    """How often the tensor was written into; 0 where PyTorch does not count."""
-    return 0 if tensor.is_inference() else int(tensor._version)
+    """How often a tensor was written into; 0 where PyTorch does not count."""
+    counted = isinstance(tensor, torch.Tensor) and not tensor.is_inference()
+    return int(tensor._version) if counted else 0

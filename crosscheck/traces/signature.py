@@ -52,7 +52,8 @@ def signature(array: Array) -> Signature:
             int(np.isneginf(flat).sum()),
         )
         flat = flat[finite]
-    square, absolute = flat * flat, np.abs(flat)
-    sums = float(flat.sum()), float(square.sum()), float((square * flat).sum())
-    sizes = float(absolute.sum()), sums[1], float((square * absolute).sum())
+    with np.errstate(over="ignore", invalid="ignore"):  # a sum that is not finite is like no other
+        square, absolute = flat * flat, np.abs(flat)
+        sums = float(flat.sum()), float(square.sum()), float((square * flat).sum())
+        sizes = float(absolute.sum()), sums[1], float((square * absolute).sum())
     return Signature(int(np.size(array)), strange, sums, sizes)

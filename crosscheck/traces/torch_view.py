@@ -21,4 +21,7 @@ def torch_view(value: Any) -> Array | None:
     held = value.detach()
     if held.is_complex():
         held = torch.view_as_real(held.resolve_conj())
-    return array_of(held.resolve_neg())
+    try:
+        return array_of(held.resolve_neg())
+    except RuntimeError:  # within vmap and its like a tensor stands for many and has no numbers
+        return None

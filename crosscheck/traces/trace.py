@@ -41,6 +41,9 @@ class Record:
     # tensor of PyTorch): the record of the value. None where nothing ties the two.
     value: int | None = None
     changed: bool = False  # whether an array that had been there before was changed in place
+    # Whether no gradient comes back through it to its sources, which want one: it was detached, or
+    # made under no_grad. False where the engine does not say.
+    stops: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ C, H, K, HIDDEN = 12, 3, 4, 20
 class Block(nn.Module):
     """A post-norm block with ReLU over the weights that `plain` gives."""
 
-    bug = ""  # "scale", "detach", "keys and queries", "transposed": planted in the forward
+    bug = ""  # "scale", "keys and queries", "transposed": planted in the forward
 
     def plain(self) -> dict[str, Any]:
         """The weights by seat, in PyTorch's arrangement: (out, in), heads one after the other."""
@@ -34,8 +34,6 @@ class Block(nn.Module):
         )  # (B, H, T, K)
         scores = q @ k.mT / (K if self.bug == "scale" else K**0.5)
         context = (scores.softmax(-1) @ v).transpose(1, 2).flatten(-2)
-        if self.bug == "detach":
-            context = context.detach()
         x = F.layer_norm(x + F.linear(context, *w["out"]), (C,), *w["norm1"])
         hidden = F.relu(F.linear(x, *w["fc1"]))
         return F.layer_norm(x + F.linear(hidden, *w["fc2"]), (C,), *w["norm2"])

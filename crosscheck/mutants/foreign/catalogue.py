@@ -7,13 +7,11 @@ import importlib.util
 from crosscheck.mutants.foreign import engine, jax, numpy_by_hand, pytorch
 from crosscheck.mutants.foreign.bug import Bug
 
-JAX = "JAX"
-
 FAMILIES: dict[str, tuple[Bug, ...]] = {
     "NumPy by hand": numpy_by_hand.BUGS,
     "PyTorch": pytorch.BUGS,
     "tensor engine": engine.BUGS,
-    JAX: jax.BUGS,
+    "JAX": jax.BUGS,
 }
 CATALOGUE: tuple[Bug, ...] = tuple(bug for bugs in FAMILIES.values() for bug in bugs)
 

@@ -155,8 +155,13 @@ BUGS = (
     Bug(
         id="caches-residual-gradient-forgotten",
         file=CACHES,
-        old="    dh += dout\n",
-        new="",
+        old="""layernorm_backward(dm, ln2)
+    dh += dout
+
+""",
+        new="""layernorm_backward(dm, ln2)
+
+""",
         why="the path around the feed-forward net sends nothing back",
     ),
     Bug(

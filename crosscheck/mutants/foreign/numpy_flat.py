@@ -141,8 +141,11 @@ BUGS = (
     Bug(
         id="flat-scale-forgotten",
         file=FLAT,
-        old="    dz = dz / math.sqrt(K)\n",
-        new="",
+        old="""-1, keepdims=True))
+    dz = dz / math.sqrt(K)
+    dq =""",
+        new="""-1, keepdims=True))
+    dq =""",
         why="what the forward divides, the backward must divide too",
     ),
     Bug(

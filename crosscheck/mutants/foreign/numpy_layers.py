@@ -106,8 +106,11 @@ BUGS = (
     Bug(
         id="layers-scale-forgotten",
         file=LAYERS,
-        old="            dscores /= self.d_head**0.5\n",
-        new="",
+        old="""keepdims=True)
+            dscores /= self.d_head**0.5
+            dq[..., part]""",
+        new="""keepdims=True)
+            dq[..., part]""",
         why="what the forward divides, the backward must divide too",
     ),
     Bug(
@@ -120,8 +123,11 @@ BUGS = (
     Bug(
         id="layers-softmax-no-average",
         file=LAYERS,
-        old="            dscores -= weights * dscores.sum(axis=-1, keepdims=True)\n",
-        new="",
+        old="""dscores = weights * dweights
+            dscores -= weights * dscores.sum(axis=-1, keepdims=True)
+            dscores /=""",
+        new="""dscores = weights * dweights
+            dscores /=""",
         why="the second half of the softmax is forgotten",
     ),
     Bug(

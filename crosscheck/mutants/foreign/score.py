@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -14,12 +14,14 @@ from typing import Any
 
 from crosscheck.choices import FOREIGN_HONEST_RUNS
 from crosscheck.mutants.foreign.bug import Bug
-from crosscheck.mutants.foreign.catalogue import CATALOGUE, JAX, family_of, has_jax
-from crosscheck.mutants.foreign.trial import Result, honest_run, judge_bug
+from crosscheck.mutants.foreign.catalogue import CATALOGUE, has_jax
+from crosscheck.mutants.foreign.jax import FILE as JAX_FILE
+from crosscheck.mutants.foreign.trial import Result, honest_run, judge_bug, subject_of
 from crosscheck.threads import few_threads
 
 SCHEMA = 1
 FEW = 20  # so few runs are over before another process has started
+SHARE = 4  # runs that a process does before it asks for more
 
 Task = tuple[Bug, int] | int  # a bug and a seed, or the seed of an honest run
 
@@ -97,31 +99,52 @@ def score(
 
     Without JAX, its bugs are left out.
     """
-    tasks: list[Task] = [(bug, seed) for bug in bugs if has_jax() or family_of(bug) != JAX]
+    tasks: list[Task] = [(bug, seed) for bug in bugs if has_jax() or bug.file != JAX_FILE]
     tasks += range(seed, seed + honest_runs)
-    results: list[Result] = []
-    alarms: list[str] = []
-    for outcome in _outcomes(tasks):
+    outcomes: dict[int, Result | list[str]] = {}
+    for number, outcome in _outcomes(tasks):
         progress()
-        if isinstance(outcome, Result):
-            results.append(outcome)
-        else:
-            alarms += outcome
-    return ForeignScore(seed, tuple(results), honest_runs, tuple(alarms))
+        outcomes[number] = outcome
+    in_order = [outcomes[number] for number in range(len(tasks))]
+    results = tuple(outcome for outcome in in_order if isinstance(outcome, Result))
+    alarms = [words for outcome in in_order if isinstance(outcome, list) for words in outcome]
+    return ForeignScore(seed, results, honest_runs, tuple(alarms))
 
 
-def _outcomes(tasks: Sequence[Task]) -> Iterator[Result | list[str]]:
-    """Yield what comes of each task, in order. Many of them are shared among processes."""
+def _outcomes(tasks: Sequence[Task]) -> Iterator[tuple[int, Result | list[str]]]:
+    """Yield what comes of each task, by its number. Many of them are shared among processes."""
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    shares = _shares(tasks)
     if len(tasks) <= FEW or (workers or 1) < 2:
-        yield from map(_outcome, tasks)
+        for share in shares:
+            yield from _outcomes_of(share)
         return
     # A process of its own start: PyTorch has threads, and a fork would copy none of them.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context) as pool:
-        yield from pool.map(_outcome, tasks, chunksize=4)
+        for done in as_completed([pool.submit(_outcomes_of, share) for share in shares]):
+            yield from done.result()
 
 
-def _outcome(task: Task) -> Result | list[str]:
+def _shares(tasks: Sequence[Task]) -> list[list[tuple[int, Task]]]:
+    """Return the tasks with their numbers, in shares that one process does together.
+
+    All that need JAX are one share, the first, so that JAX compiles everything once.
+    """
+    numbered = list(enumerate(tasks))
+    jax = [one for one in numbered if _file_of(one[1]) == JAX_FILE]
+    others = [one for one in numbered if _file_of(one[1]) != JAX_FILE]
+    parts = [others[i : i + SHARE] for i in range(0, len(others), SHARE)]
+    return [jax, *parts] if jax else parts
+
+
+def _file_of(task: Task) -> str:
+    return subject_of(task).file if isinstance(task, int) else task[0].file
+
+
+def _outcomes_of(share: Sequence[tuple[int, Task]]) -> list[tuple[int, Result | list[str]]]:
     with few_threads(1):
-        return honest_run(task) if isinstance(task, int) else judge_bug(*task)
+        return [
+            (number, honest_run(task) if isinstance(task, int) else judge_bug(*task))
+            for number, task in share
+        ]

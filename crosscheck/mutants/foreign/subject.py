@@ -32,6 +32,20 @@ class Sizes:
         return self.C // self.H
 
 
+# Of the honest runs. Whatever is special about sizes is here.
+SIZES = (
+    Sizes(),
+    Sizes(B=1),
+    Sizes(T=1),
+    Sizes(T=2, C=10, H=2, F=7),
+    Sizes(C=6, H=6, F=9),  # heads of size 1
+    Sizes(B=3, T=4, C=8, H=1, F=16),
+    Sizes(4, 4, 4, 2, 4),
+    Sizes(1, 1, 4, 4, 4),
+    Sizes(2, 9, 16, 4, 24),
+)
+
+
 @dataclass(frozen=True)
 class Subject:
     """An example, and how it is compared with PyTorch's block, written out."""
@@ -45,6 +59,7 @@ class Subject:
     activation: str = "relu"
     masks: tuple[bool, ...] = (False, True)  # whether it can be causal; bugs run under the last
     four_to_one: bool = False  # whether its F is always 4 C
+    sizes: tuple[Sizes, ...] = SIZES  # of the honest runs
 
     def build(
         self, source: str, sizes: Sizes, seed: int, causal: bool | None = None

@@ -44,4 +44,14 @@ def _weights(sizes: Sizes) -> dict[str, str]:
     return names
 
 
-SUBJECTS = (Subject(FILE, _block, _weights, norm_first=True, activation="gelu"),)
+SUBJECTS = (
+    Subject(
+        FILE,
+        _block,
+        _weights,
+        norm_first=True,
+        activation="gelu",
+        # JAX compiles each op anew for each shape, which takes it seconds for a block.
+        sizes=(Sizes(), Sizes(B=1, T=1, C=4, H=4, F=4)),
+    ),
+)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
-from support.layout_blocks import NAMED, STYLES, Block, C, encoder_layer
+from support.layout_blocks import NAMED, STYLES, Block, C, Interleaved, encoder_layer
 
-import torch
 from crosscheck.distance import relative_error
 from crosscheck.maps.pairing import pair_weights
 from crosscheck.runs import COTANGENT, Batch, Run, run
@@ -36,16 +36,21 @@ def test_outputs_and_gradients_agree_through_the_map(style: type[Block]) -> None
         assert found is not None
         largest = np.abs(expected).max()
         assert np.abs(found - expected).max() <= 1e-12 * max(1.0, largest), name
-    assert not pairing.notes
+    unusual = ["lie unusually: attn.qkv.weight is"] if style is Interleaved else []
+    assert len(pairing.notes) == len(unusual)
+    assert all(words in note for words, note in zip(unusual, pairing.notes, strict=True))
     assert not pairing.map.unmapped
     assert not pairing.map.uncovered
 
 
-@pytest.mark.parametrize("bug", ["scale", "detach", "keys and queries", "transposed"])
+@cache
+def map_of(style: type[Block], bug: str = "") -> dict[str, str]:
+    model = style()
+    model.bug = bug
+    return pair_weights(model, encoder_layer(), BATCH, "auto").map.to_dict()
+
+
+@pytest.mark.parametrize("bug", ["scale", "keys and queries", "transposed"])
 @pytest.mark.parametrize("style", NAMED)
 def test_a_bug_does_not_change_the_map(style: type[Block], bug: str) -> None:
-    torch.manual_seed(0)
-    right = pair_weights(style(), encoder_layer(), BATCH, "auto").map.to_dict()
-    wrong = style()
-    wrong.bug = bug
-    assert pair_weights(wrong, encoder_layer(), BATCH, "auto").map.to_dict() == right
+    assert map_of(style, bug) == map_of(style)

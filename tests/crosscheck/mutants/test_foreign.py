@@ -12,10 +12,11 @@ import pytest
 from crosscheck.mutants.foreign import score as score_module
 from crosscheck.mutants.foreign import trial
 from crosscheck.mutants.foreign.bug import EXAMPLES, Bug, planted
-from crosscheck.mutants.foreign.catalogue import CATALOGUE, FAMILIES, bug_called, has_jax
+from crosscheck.mutants.foreign.catalogue import CATALOGUE, FAMILIES, bug_called
 from crosscheck.mutants.foreign.score import ForeignScore, Totals, score
 from crosscheck.mutants.foreign.score_table import markdown, put_into
-from crosscheck.mutants.foreign.trial import SIZES, SUBJECTS, Result, honest_run, judge_bug
+from crosscheck.mutants.foreign.subject import SIZES
+from crosscheck.mutants.foreign.trial import SUBJECTS, Result, honest_run, judge_bug, subject_of
 
 ENOUGH = {"NumPy by hand": 40, "PyTorch": 40, "tensor engine": 10, "JAX": 10}
 # Of each kind of example; those in JAX wait for its first compilation, and are left to `honest`.
@@ -55,9 +56,9 @@ def test_a_sample_is_caught_and_placed(id: str) -> None:
 
 @pytest.mark.parametrize("file", ["numpy_layers.py", "torch_einsum.py", "tensor_engine.py"])
 def test_nothing_is_said_against_an_example_as_it_is(file: str) -> None:
-    number = list(SUBJECTS).index(file)
-    count = len(SUBJECTS) - (not has_jax())
-    assert honest_run(number + count * 4) == []  # heads of size 1, see SIZES
+    seed = list(SUBJECTS).index(file) + len(SUBJECTS) * 4  # heads of size 1, see SIZES
+    assert subject_of(seed).file == file
+    assert honest_run(seed) == []
 
 
 def test_what_an_honest_run_raises_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
