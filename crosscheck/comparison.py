@@ -138,6 +138,7 @@ class _Runs:
         ours = runs.ours64 or runs.ours32
         self.forward_only = not ours.gradients and bool(theirs)
         names = [] if self.forward_only else gradient_names(runs)
+        names = [name for name in names if name not in self.paired.neutral]
         return Comparison(
             loss,
             ours.loss.item(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -26,24 +25,18 @@ def as_built(model: Any, sizes: Sizes, given: frozenset[str] = frozenset()) -> S
 
 
 def _from_weights(weights: dict[str, Array], sizes: Sizes) -> dict[str, int]:
-    """Read C and F off the shapes: C is an axis of every matrix, F one of two matrices or more."""
-    matrices = [array.shape for array in weights.values() if array.ndim == 2]
-    if not matrices:
-        return {}
-    common = set(matrices[0]).intersection(*map(set, matrices[1:]))
+    """Read C and F off the shapes: C is an axis of every matrix, and F is widened to and from."""
+    shapes = {array.shape for array in weights.values() if array.ndim == 2}
+    common = set.intersection(*map(set, shapes)) if shapes else set()
     if not common:
         return {}
     width = sizes.width if sizes.width in common else max(common)
-    others = Counter(
-        size for shape in matrices for size in set(shape) - {width, 3 * width, 2 * width}
-    )
-    vectors = {array.size for array in weights.values() if array.ndim == 1}
-    twice = [size for size, count in others.most_common() if count >= 2 and count % 2 == 0]
-    likely = [size for size in twice if size in vectors] or twice
-    found = {"width": width}
-    if likely and sizes.feed_forward not in likely:
-        found["feed_forward"] = likely[0]
-    return found
+    both_ways = [f for f, c in shapes if c == width != f and (width, f) in shapes]
+    if sizes.feed_forward in both_ways:
+        return {"width": width}
+    if both_ways:
+        return {"width": width, "feed_forward": max(both_ways)}
+    return {"width": width, "feed_forward": width if (width, width) in shapes else 4 * width}
 
 
 def _attribute(model: Any, names: tuple[str, ...]) -> int | None:

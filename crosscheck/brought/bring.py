@@ -12,7 +12,8 @@ from crosscheck.answers import in_words
 from crosscheck.arrays import is_tensor
 from crosscheck.brought import as_model
 from crosscheck.brought.construct import Maker, is_model, module_of
-from crosscheck.brought.load import Library, Target
+from crosscheck.brought.load import Library
+from crosscheck.brought.target import Target
 
 # What makes the parameters of a function by hand, where the user does not name it.
 MAKERS = (

@@ -12,6 +12,7 @@ from typing import Any
 from crosscheck.answers import is_wrong_call
 from crosscheck.brought.adapted import adapted, output_named, require_one_tensor
 from crosscheck.brought.arguments import Arguments
+from crosscheck.brought.asis import as_built
 from crosscheck.brought.behaviour import (
     examine,
     noticing,
@@ -23,12 +24,13 @@ from crosscheck.brought.behaviour import (
     shortened,
 )
 from crosscheck.brought.bring import Brought, bring
-from crosscheck.brought.construct import Maker, parameters_of
+from crosscheck.brought.construct import Maker, parameters_of, seeded
 from crosscheck.brought.inputs import choose_input, read_input, tokens, with_input
-from crosscheck.brought.load import OUR_FOLDER, Library, Target, UserCodeError, user_library
+from crosscheck.brought.load import OUR_FOLDER, Library, UserCodeError, user_library
 from crosscheck.brought.masked import ARRAYS, OF_KEYS, mask_options
 from crosscheck.brought.reference import Shared, choose_reference
 from crosscheck.brought.sizes import Sizes
+from crosscheck.brought.target import Target
 from crosscheck.maps.pairing import AUTO, NAME, VALUE
 from crosscheck.masks import CAUSAL
 from crosscheck.runs import Batch
@@ -109,12 +111,14 @@ def _prepare(
 ) -> Prepared:
     arguments = Arguments.of(request.arguments)
     maker = Maker(sizes, arguments)
-    mine = bring(library, target, maker)
-    theirs = bring(library, other, maker) if other is not None else None
+    with seeded(request.seed):  # a module may draw its parameters when it is imported
+        mine = bring(library, target, maker)
+        theirs = bring(library, other, maker) if other is not None else None
     arguments.require_all_taken()
+    model, notes = _runnable(mine)
+    sizes = as_built(model, sizes, request.given)
     if given is not None:
         sizes = with_input(sizes, given)
-    model, notes = _runnable(mine)
     inputs = choose_input(model, sizes) if given is None else given
     model, dtype, more = _ready(model, mine, inputs, request, request.dtype, request.output)
     notes += more
@@ -131,8 +135,7 @@ def _prepare(
         )
     choice = choose_reference(
         model, batch, sizes, mask=request.mask, weights=request.weights,
-        dtype="float32" if dtype == "float32" else "float64",
-        shared=shared, who=mine.who, given=request.given,
+        dtype="float32" if dtype == "float32" else "float64", shared=shared, who=mine.who,
     )  # fmt: skip
     pairing = choice.pairing
     notes += pairing.notes

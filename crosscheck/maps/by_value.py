@@ -21,17 +21,17 @@ def find_by_value(
     flat = np.zeros(1 + max(int(array.max()) for array in places.values()), np.float32)
     for name, array in places.items():
         flat[array] = reference[name]
-    lookup = _Lookup(flat)
-    found = {}
+    found, lookup = {}, None
     for name, weight in weights.items():
         held = weight.astype(np.float32)
         if is_constant(held):
             continue
-        exact = lookup.of(held)
-        if exact is None:
-            exact = next((i for i in _usual(held, places) if np.array_equal(flat[i], held)), None)
-        if exact is not None:
-            found[name] = exact
+        index = next((i for i in _usual(held, places) if np.array_equal(flat[i], held)), None)
+        if index is None:
+            lookup = lookup or _Lookup(flat)  # it sorts all numbers, which takes a while
+            index = lookup.of(held)
+        if index is not None:
+            found[name] = index
     return found
 
 

@@ -18,7 +18,8 @@ def describe(indices: Array, places: Mapping[str, Array]) -> str | None:
     indices: for each entry of a weight, its place among all entries of the reference. places: the
     same for each of the reference's weights, whose entries stand side by side.
     """
-    for text in (_one(indices, places), _several(indices, places)):
+    for way in (_one, _several):
+        text = way(indices, places)
         if text and np.array_equal(evaluate(text, places), indices):
             return text
     return None

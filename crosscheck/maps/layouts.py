@@ -1,9 +1,10 @@
 """The layouts that people meet: what the weights of a Transformer are called, and how they lie.
 
 A *seat* is the job of a weight in a Transformer, the same in every layout, such as "fc1.weight".
-In a block they are q, k, v or all three stacked, qkv; out, the attention's last projection; fc1 and
-fc2, the feed-forward network's two layers; norm1, which belongs to attention, and norm2. Outside of
-the blocks they are tokens, positions, norm (the last one) and head.
+In a block they are q, k, v or all three stacked, qkv; "one q" is the share of a single head; out,
+the attention's last projection; fc1 and fc2, the feed-forward network's two layers; norm1, which
+belongs to attention, and norm2. Outside of the blocks they are tokens, positions, norm (the last
+one) and head.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     ),
     **{f"{part}.weight": _IN_PROJECTION for part in "qkv"},
     **{f"{part}.bias": ("(H K)", "H K", "(K H)", "K H") for part in "qkv"},
+    **{f"one {part}.weight": ("K C", "C K") for part in "qkv"},
+    **{f"one {part}.bias": ("K",) for part in "qkv"},
     "out.weight": (
         "C (H K)", "(H K) C", "H K C", "C H K", "H C K", "K H C", "C K H", "C (K H)", "(K H) C",
     ),
@@ -88,8 +91,8 @@ LAYOUTS = (
     Layout(
         "of PyTorch",
         {
-            "self_attn.in_proj_weight": "qkv.weight",
-            "self_attn.in_proj_bias": "qkv.bias",
+            "in_proj_weight": "qkv.weight",
+            "in_proj_bias": "qkv.bias",
             "self_attn.out_proj": "out",
             "linear1": "fc1",
             "linear2": "fc2",

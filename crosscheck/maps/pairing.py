@@ -109,7 +109,8 @@ def _by_value(
     named = _candidates(model, reference, known or {}).first
     held = named.to_model(theirs)
     agree = {name: named.indices[name] for name in held if _equal(held[name], ours[name])}
-    found = {**find_by_value(ours, theirs, places), **agree}
+    others = {name: array for name, array in ours.items() if name not in agree}
+    found = {**find_by_value(others, theirs, places), **agree}
     weight_map = WeightMap.of_indices(found, shapes, places)
     wrong = [name for name in known or {} if name not in agree]
     lost = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import tinygrad_tf
 import torch
 from crosscheck.in_projection import is_part, whole
 from crosscheck.maps.layouts import IN_OUT, OUT_IN, SPELLINGS
-from crosscheck.maps.seats import ORDER, Anatomy, Seat, anatomy
+from crosscheck.maps.seats import LINEAR, NORM, ORDER, Anatomy, Seat, anatomy
 from crosscheck.maps.spelling import Sizes, arranged, atoms, order, orientation, shape_of
 from crosscheck.maps.weight_map import Shape, WeightMap
 from crosscheck.sides import Array, Dialect, side_of
@@ -59,15 +59,24 @@ def proposals(model: Any, reference: Any, given: WeightMap) -> Proposals:
     """
     ours, theirs = get_weights(model), get_weights(reference)
     heads = heads_of(reference) or heads_of(model)
-    of_theirs = anatomy(_shapes(theirs), heads, _matrices(reference))
+    of_theirs = anatomy(_shapes(theirs), heads, _owners(reference))
     unknown = {name: ours[name].shape for name in given.unmapped}
     taken = _taken(given, of_theirs)
-    of_ours = anatomy(unknown, heads, _matrices(model), of_theirs, taken)
+    of_ours = anatomy(unknown, heads, _owners(model), of_theirs, taken)
     maps = _maps(of_ours, of_theirs, given, _shapes(ours))
     first, _ = next(maps)
     how = f"by the layout {of_ours.layout}" if of_ours.layout else "by names and shapes"
     certain = not any(seat.found_by == ORDER for seat in of_ours.seats.values())
     return Proposals(first, maps, how if certain else f"{how}, and by order", certain)
+
+
+def _is_consistent(ways: Iterable[str]) -> bool:
+    """Whether heads and their channels lie in one order in all weights.
+
+    Two orders would make up for heads that are split in one way and merged in another.
+    """
+    orders = (order(way).replace("3", "") for way in ways)
+    return len({heads for heads in orders if len(heads) == 2}) == 1
 
 
 def _taken(given: WeightMap, theirs: Anatomy) -> set[tuple[int, str]]:
@@ -95,11 +104,11 @@ def _maps(
     seen, made_before = set(), set()
     for seats, habit in itertools.product(_assignments(mine), _habits(mine)):
         ways = {
-            name: (seat.block, seat.job, _chosen(seat, mine.shapes[name], mine.sizes, habit))
+            name: (seat, _chosen(seat, mine.shapes[name], mine.sizes, habit))
             for name, seat in seats.items()
         }
-        key = tuple(sorted(ways.items()))
-        if key in seen:
+        key = tuple((name, seat.key, way) for name, (seat, way) in ways.items())
+        if key in seen or not (habit.is_usual or _is_consistent(way for _, way in ways.values())):
             continue
         seen.add(key)
         found = {name: ids.places(*way, mine.shapes[name]) for name, way in ways.items()}
@@ -136,7 +145,7 @@ class _Ids:
         habit, pairs = _habits(theirs)[0], []
         for name, seat in theirs.seats.items():
             way = _chosen(seat, theirs.shapes[name], self.sizes, habit)
-            ids = self._ids(seat.block, seat.job)
+            ids = self._ids(seat)
             pairs.append(
                 (arranged(ids, seat.job, way, self.sizes, places[name].shape), places[name])
             )
@@ -144,23 +153,25 @@ class _Ids:
         for ids, place in pairs:
             self.place[ids] = place
 
-    def places(self, block: int, job: str, way: str, shape: Shape) -> Array | None:
+    def places(self, seat: Seat, way: str, shape: Shape) -> Array | None:
         """Return the places in the reference of a weight's entries; None if it has not all."""
-        ids = arranged(self._ids(block, job), job, way, self.sizes, shape)
+        ids = arranged(self._ids(seat), seat.job, way, self.sizes, shape)
         if ids.max() >= len(self.place) or (self.place[ids] < 0).any():
             return None
         return self.place[ids]
 
-    def _ids(self, block: int, job: str) -> Array:
+    def _ids(self, seat: Seat) -> Array:
         """Return the ids of a seat, as they lie in PyTorch. q, k and v are thirds of one."""
-        part, _, kind = job.partition(".")
-        whole = f"qkv.{kind}" if part in "qkv" else job
-        size = math.prod(shape_of(SPELLINGS[whole][0], self.sizes))
-        if (block, whole) not in self.starts:
-            self.starts[block, whole] = self.stop
+        part, _, kind = seat.job.removeprefix("one ").partition(".")
+        whole_job = f"qkv.{kind}" if part in ("q", "k", "v") else seat.job
+        size = math.prod(shape_of(SPELLINGS[whole_job][0], self.sizes))
+        if (seat.block, whole_job) not in self.starts:
+            self.starts[seat.block, whole_job] = self.stop
             self.stop += size
-        ids = self.starts[block, whole] + np.arange(size)
-        return ids if whole == job else np.split(ids, 3)["qkv".index(part)]
+        ids = self.starts[seat.block, whole_job] + np.arange(size)
+        if whole_job != seat.job:
+            ids = np.split(ids, 3)["qkv".index(part)]
+        return ids if seat.head is None else np.split(ids, self.sizes["H"])[seat.head]
 
 
 def _chosen(seat: Seat, shape: Shape, sizes: Sizes, habit: Habit) -> str:
@@ -213,15 +224,18 @@ def _assignments(mine: Anatomy) -> Iterator[dict[str, Seat]]:
             yield seats
 
 
-def _matrices(model: Any) -> dict[str, str]:
-    """Return OUT_IN for each weight of a linear layer: there is no question how it lies."""
+def _owners(model: Any) -> dict[str, str]:
+    """Return LINEAR or NORM for each weight of a module that is a linear layer, or a norm."""
     if not isinstance(side_of(model), Dialect):
         return {}
-    return {
-        f"{name}.weight" if name else "weight": OUT_IN
-        for name, module in model.named_modules()
-        if isinstance(module, _LINEAR)
-    }
+    owners = {}
+    for path, module in model.named_modules():
+        is_norm = "norm" in type(module).__name__.lower()
+        if isinstance(module, _LINEAR) or is_norm:
+            for name, parameter in module.named_parameters():
+                if "." not in name and parameter.ndim == 1 + (not is_norm):
+                    owners[f"{path}.{name}" if path else name] = NORM if is_norm else LINEAR
+    return owners
 
 
 def _shapes(arrays: Mapping[str, Array]) -> dict[str, Shape]:

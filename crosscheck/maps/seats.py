@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from crosscheck.maps.layouts import LAYOUTS, SPELLINGS, Layout
+from crosscheck.maps.layouts import LAYOUTS, OUT_IN, SPELLINGS, Layout
+from crosscheck.maps.measures import block_numbers, guessed_sizes, sizes_of
 from crosscheck.maps.spelling import Sizes, fitting, orientation
 from crosscheck.maps.weight_map import Shape
-from crosscheck.maps.words import jobs_meant, plain
+from crosscheck.maps.words import head_of, jobs_meant, plain
 
 OUTSIDE = -1  # the number of the block of what is in none
 LAYOUT, WORDS, ORDER = "layout", "words", "order"  # what a seat was found by
+LINEAR, NORM = "linear", "norm"  # what kind of module a weight belongs to
 _WHOLE = ("tokens", "positions", "norm", "head")  # parts outside of the blocks
-_VECTORS_OF_CHANNELS = tuple(job for job, ways in SPELLINGS.items() if ways == ("C",))
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,12 @@ class Seat:
     found_by: str  # LAYOUT, WORDS or ORDER
     matrices: str = ""  # how a matrix lies here, if that is known
     spelling: str = ""  # how the entries lie, if the layout says so
+    head: int | None = None  # the head that "one q" belongs to
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What only one weight can have: the block, and the job, with the head."""
+        return self.block, self.job if self.head is None else f"{self.job} {self.head}"
 
     def spellings(self, shape: Shape, sizes: Sizes) -> list[str]:
         """Return how a weight of this shape may lie, the likelier first; empty if it cannot."""
@@ -54,97 +60,50 @@ class Anatomy:
 def anatomy(
     shapes: Mapping[str, Shape],
     heads: int,
-    matrices: Mapping[str, str],
+    owners: Mapping[str, str],
     like: Anatomy | None = None,
     taken: Collection[tuple[int, str]] = (),
 ) -> Anatomy:
     """Find the seats of weights of these shapes.
 
-    heads: their number, 0 if unknown. matrices: how the matrix of a name lies, where its module
-    says so. like: the reference's anatomy, if these are another model's: the sizes, and the seats
+    heads: their number, 0 if unknown. owners: LINEAR or NORM for the weights of such a module.
+    like: the reference's anatomy, if these are another model's: the sizes, and the seats
     to be filled, are the same. taken: blocks and jobs that are not free.
     """
-    numbers = _block_numbers(shapes, like.blocks if like else None)
+    numbers = block_numbers(shapes, like.blocks if like else None)
+    wanted = _with_parts({seat.key for seat in like.seats.values()}) if like else None
     best, most = Anatomy(shapes), 0
     for layout in LAYOUTS:
-        seats = _by_layout(layout, shapes, numbers, matrices)
-        sizes = like.sizes if like else sizes_of(seats, shapes, heads)
-        fit = {name: seat for name, seat in seats.items() if seat.spellings(shapes[name], sizes)}
+        seats = _by_layout(layout, shapes, numbers, owners)
+        sizes = (
+            like.sizes
+            if like
+            else sizes_of({n: seat.job for n, seat in seats.items()}, shapes, heads)
+        )
+        fit = {
+            name: seat
+            for name, seat in seats.items()
+            if (wanted is None or seat.key in wanted) and seat.spellings(shapes[name], sizes)
+        }
         count = 2 * len(fit) - len(seats)  # one that does not fit speaks against the layout
         if count > most:
             best, most = Anatomy(shapes, fit, sizes, layout.name), count
     if not best.sizes:
-        best = replace(best, sizes=like.sizes if like else _guessed_sizes(shapes, heads))
-    seats = _by_words(best, numbers, matrices, like, taken)
+        best = replace(best, sizes=like.sizes if like else guessed_sizes(shapes, heads))
+    seats = _by_words(best, numbers, owners, wanted, taken)
     style = best.layout if 2 * len(best.seats) > len(seats) else ""
-    sizes = like.sizes if like else sizes_of(seats, shapes, heads)
+    sizes = (
+        like.sizes if like else sizes_of({n: seat.job for n, seat in seats.items()}, shapes, heads)
+    )
     fit = {name: seat for name, seat in seats.items() if seat.spellings(shapes[name], sizes)}
     return Anatomy(shapes, fit, sizes, style)
-
-
-def sizes_of(seats: Mapping[str, Seat], shapes: Mapping[str, Shape], heads: int) -> dict[str, int]:
-    """Return the sizes that the shapes of weights with known seats show; 0 for what they do not."""
-    numbers = {seat.job: math.prod(shapes[name]) for name, seat in seats.items()}
-    channels = next((numbers[job] for job in _VECTORS_OF_CHANNELS if job in numbers), 0)
-    if not channels and "out.weight" in numbers:
-        channels = math.isqrt(numbers["out.weight"])
-    if not channels:
-        return {}
-
-    def size(*jobs: str) -> int:
-        """The size of the axis that a vector has, or a matrix beside the channels."""
-        found = next((job for job in jobs if job in numbers), "")
-        return numbers.get(found, 0) // (channels if found.endswith("weight") else 1)
-
-    heads = heads if heads and channels % heads == 0 else 1
-    return {
-        "C": channels,
-        "H": heads,
-        "K": channels // heads,
-        "F": size("fc1.bias", "fc1.weight", "fc2.weight"),
-        "V": size("head.bias", "head.weight", "tokens.weight"),
-        "T": size("positions.weight"),
-        "3": 3,
-    }
-
-
-def _guessed_sizes(shapes: Mapping[str, Shape], heads: int) -> dict[str, int]:
-    """Return sizes where no name is known: the commonest length of an axis is the channels."""
-    lengths = [length for shape in shapes.values() for length in shape if length > 1]
-    if not lengths:
-        return {}
-    channels = max(dict.fromkeys(lengths), key=lengths.count)
-    others = [
-        n for n in lengths if n not in (channels, 3 * channels, heads, channels // (heads or 1))
-    ]
-    wide = max(others, key=others.count) if others else channels
-    heads = heads if heads and channels % heads == 0 else 1
-    return {"C": channels, "H": heads, "K": channels // heads, "F": wide, "3": 3}
-
-
-def _block_numbers(shapes: Mapping[str, Shape], blocks: int | None) -> dict[str, int]:
-    """Return the number of the block of each name that has one: `h.1.mlp.weight` is in block 1.
-
-    blocks: how many there are, if that is known.
-    """
-    groups: dict[str, dict[str, int]] = {}
-    for name in shapes:
-        for found in re.finditer(r"(\d+)(?=\.)", plain(name)):
-            groups.setdefault(plain(name)[: found.start()], {})[name] = int(found[1])
-    best: dict[str, int] = {}
-    for group in groups.values():
-        count = len(set(group.values()))
-        if blocks in (None, count) and len(group) >= 6 * count and len(group) > len(best):
-            best = group
-    order = sorted(set(best.values()))
-    return {name: order.index(number) for name, number in best.items()}
 
 
 def _by_layout(
     layout: Layout,
     shapes: Mapping[str, Shape],
     numbers: Mapping[str, int],
-    matrices: Mapping[str, str],
+    owners: Mapping[str, str],
 ) -> dict[str, Seat]:
     """Return the seats of the names that end as this layout says; the longest ending counts."""
     endings, seats = layout.seats(), {}
@@ -160,7 +119,7 @@ def _by_layout(
             OUTSIDE if is_outside else numbers.get(name, 0),
             job,
             LAYOUT,
-            matrices.get(name, lies),
+            OUT_IN if owners.get(name) == LINEAR else lies,
             layout.spelling.get(job, ""),
         )
     return seats
@@ -169,23 +128,22 @@ def _by_layout(
 def _by_words(
     known: Anatomy,
     numbers: Mapping[str, int],
-    matrices: Mapping[str, str],
-    like: Anatomy | None,
+    owners: Mapping[str, str],
+    wanted: Collection[tuple[int, str]] | None,
     taken: Collection[tuple[int, str]],
 ) -> dict[str, Seat]:
     """Add seats for names of no layout: first those whose words leave one seat, then by order."""
     seats = dict(known.seats)
-    wanted = _with_parts({(s.block, s.job) for s in like.seats.values()}) if like else None
 
     def allowed(name: str, any_job: bool) -> list[Seat]:
         """Return the free seats that a weight may have; those of its module, if that is known."""
         shape = known.shapes[name]
-        full = _with_parts({*taken, *((seat.block, seat.job) for seat in seats.values())})
+        full = _with_parts({*taken, *(seat.key for seat in seats.values())})
         free = [
             seat
-            for seat in _meant(name, shape, numbers, matrices, any_job)
-            if (seat.block, seat.job) not in full
-            and (wanted is None or (seat.block, seat.job) in wanted)
+            for seat in _meant(name, shape, numbers, owners, any_job)
+            if not full & {seat.key, (seat.block, seat.job.removeprefix("one "))}
+            and (wanted is None or (seat.block, seat.job.removeprefix("one ")) in wanted)
             and seat.spellings(shape, known.sizes)
         ]
         mates = {_part(seat.job) for mate, seat in seats.items() if _are_mates(mate, name)}
@@ -225,7 +183,7 @@ def _with_parts(seats: set[tuple[int, str]]) -> set[tuple[int, str]]:
 
 
 def _meant(
-    name: str, shape: Shape, numbers: Mapping[str, int], matrices: Mapping[str, str], any_job: bool
+    name: str, shape: Shape, numbers: Mapping[str, int], owners: Mapping[str, str], any_job: bool
 ) -> list[Seat]:
     """Return the seats that the words of a name allow; with any_job all, if they say nothing."""
     is_matrix = len([length for length in shape if length > 1]) > 1
@@ -234,11 +192,25 @@ def _meant(
         if numbers and outside == (name in numbers):
             continue
         jobs, said = jobs_meant(name, is_matrix, outside), WORDS
+        jobs = [job for job in jobs if _suits(job, owners.get(name))]
         if not jobs and any_job:
-            jobs, said = [job for job in SPELLINGS if (_part(job) in _WHOLE) == outside], ORDER
+            every = [job for job in SPELLINGS if (_part(job) in _WHOLE) == outside]
+            jobs, said = [job for job in every if not job.startswith("one ")], ORDER
+            jobs = [job for job in jobs if _suits(job, owners.get(name))]
+        head = head_of(name)
+        if head is not None and jobs and _part(jobs[0]) in ("q", "k", "v"):
+            jobs = [f"one {job}" for job in jobs]
+        else:
+            head = None
+        lies = OUT_IN if owners.get(name) == LINEAR else ""
         block = OUTSIDE if outside else numbers.get(name, 0)
-        seats += [Seat(block, job, said, matrices.get(name, "")) for job in jobs]
+        seats += [Seat(block, job, said, lies, head=head) for job in jobs]
     return seats
+
+
+def _suits(job: str, owner: str | None) -> bool:
+    """Whether a weight of such a module can have this job."""
+    return owner is None or job.startswith("norm") == (owner == NORM)
 
 
 def _are_mates(a: str, b: str) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 
@@ -13,19 +15,11 @@ from crosscheck.sides import Array
 Sizes = Mapping[str, int]  # of the letters C, H, K, F, V, T, and of 3
 
 
-def atoms(spelling: str) -> list[list[str]]:
+@cache
+def atoms(spelling: str) -> tuple[tuple[str, ...], ...]:
     """Return the letters of each axis, in order."""
-    axes: list[list[str]] = []
-    inside = False
-    for word in spelling.replace("(", "( ").replace(")", " )").split():
-        if word in "()":
-            inside = word == "("
-            axes += [[]] if inside else []
-        elif inside:
-            axes[-1].append(word)
-        else:
-            axes.append([word])
-    return axes
+    axes = re.findall(r"\(([^)]*)\)|(\S)", spelling)
+    return tuple(tuple((joined or single).split()) for joined, single in axes)
 
 
 def letters(spelling: str) -> list[str]:

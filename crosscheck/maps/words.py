@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 
 ATTENTION = {"attn", "attention", "att", "mha", "msa", "mhsa", "sa", "self"}
-NETWORK = {"mlp", "ffn", "ff", "feed", "forward", "feedforward", "ffwd", "fcn"}
+NETWORK = {"mlp", "ffn", "ff", "feed", "forward", "feedforward", "ffwd", "fcn", "net"}
 QUERY, KEY, VALUE = {"q", "query", "queries"}, {"k", "key", "keys"}, {"v", "value", "values", "val"}
 FUSED = {"qkv", "inproj"}
 MERGE = {"o", "unify", "unifyheads", "merge", "combine", "outproj", "oproj"}
 LAST = {"out", "output", "proj", "projection", "dense", "fc", "linear", "mix"}
-WIDEN = {"up", "inner", "expand", "intermediate", "hidden", "in"}
+WIDEN = {"up", "inner", "expand", "intermediate", "interm", "hidden", "in"}
 NARROW = {"down", "contract", "shrink", "outer"}
 LAYER = {"fc", "w", "b", "linear", "lin", "dense", "layer", "l", "proj", "ff", "mlp", "conv"}
 TOKENS = {"wte", "tok", "token", "tokens", "embed", "embedding", "embeddings", "emb", "word", "e"}
 POSITIONS = {"wpe", "pos", "position", "positions", "positional", "p"}
 HEAD = {"head", "lm", "unembed", "logits", "decoder", "generator", "classifier", "vocab", "u"}
 NORM = ("norm", "ln", "layernorm", "rms")
-GAIN, SHIFT = {"gamma", "g", "gain", "scale", "a"}, {"beta", "shift"}
+GAIN, SHIFT = {"gamma", "g", "gain", "scale", "a", "alpha"}, {"beta", "shift"}
 BIAS = {"bias", "b"}
 
 
@@ -49,7 +49,15 @@ def jobs_meant(name: str, is_matrix: bool, outside: bool) -> list[str]:
     return [f"{part}.{kind}" for part in parts]
 
 
+def head_of(name: str) -> int | None:
+    """Return the number of the head that a name speaks of, as `attn.heads.1.key` does."""
+    found = re.search(r"(?:^|\.)heads?\.(\d+)\.", plain(name))
+    return int(found[1]) if found else None
+
+
 def _apart(word: str) -> list[str]:
+    if word.startswith("to") and word[2:] in QUERY | KEY | VALUE | FUSED:
+        return [word[2:]]
     if word[0] in "wb" and word[1:] in QUERY | KEY | VALUE | FUSED | MERGE | WIDEN | NARROW | {
         "out"
     }:
@@ -58,7 +66,7 @@ def _apart(word: str) -> list[str]:
 
 
 def _is_norm(words: list[str]) -> bool:
-    return any(word.startswith(NORM) for word in words) or bool(
+    return any(word.startswith(NORM) or word.endswith("norm") for word in words) or bool(
         (GAIN | SHIFT).intersection(words) - {"a"}
     )
 
@@ -81,7 +89,12 @@ def _parts(words: list[str]) -> list[str]:
     if _is_norm(words):
         return _norms(words)
     asked = [part for part, names in zip("qkv", (QUERY, KEY, VALUE), strict=True) if said & names]
-    if said & FUSED or len(asked) == 3 or ({"c", "attn"} <= said and "proj" not in said):
+    if (
+        said & FUSED
+        or {"in", "proj"} <= said
+        or len(asked) == 3
+        or ({"c", "attn"} <= said and "proj" not in said)
+    ):
         return ["qkv"]
     if len(asked) == 1 and not said & NETWORK:
         return asked

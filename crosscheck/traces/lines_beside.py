@@ -87,6 +87,10 @@ class _Writer(Writer):
         if isinstance(found.array, np.ndarray) or not self._has_record(found):
             super()._assigned(activation, found, sources, in_place)
 
+    def _loops(self, activation: Activation, found: Found) -> None:
+        if isinstance(found.array, np.ndarray):
+            super()._loops(activation, found)
+
     def _look_at(self, activation: Activation, found: Found, sources: Collection[int]) -> None:
         if not self._has_record(found):
             super()._look_at(activation, found, sources)

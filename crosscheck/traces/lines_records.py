@@ -51,6 +51,7 @@ class Activation:
     reads: list[set[int]] = field(default_factory=list)  # of each statement, before it ran
     returned: set[int] = field(default_factory=set)  # by the functions that this line called
     numbers: dict[str, set[int]] = field(default_factory=dict)  # what names without arrays are of
+    looped: dict[str, int] = field(default_factory=dict)  # what names of loops hold, by identity
     written: set[int] = field(default_factory=set)  # arrays that have a record of this line's end
     op: Any = None  # for the naming
 
@@ -200,6 +201,8 @@ class Writer:
             self._assigned(activation, found, sources, in_place)
             return
         count = 0
+        if statement.is_loop and self.book.view(reached.value) is not None:
+            self._loops(activation, Found(reached.value, reached.name))
         for found in arrays_in(reached.value, reached.name, self.book.view):
             self._look_at(activation, found, sources)
             count += 1
@@ -223,6 +226,17 @@ class Writer:
             self._add(activation, found, {*sources, *before})
         else:
             self._add(activation, found, before)
+
+    def _loops(self, activation: Activation, found: Found) -> None:
+        """A known array gets the name of a loop, and a record: it may be the wrong one.
+
+        When nothing is left, the head of the loop runs once more, and the name stays as it was.
+        """
+        last = activation.looped.get(found.name)
+        activation.looped[found.name] = id(found.array)
+        known = self.book.is_known(found.array) and not self.book.is_changed(found.array)
+        if known and last != id(found.array):
+            self._add(activation, found, self.book.sources_of(found.array))
 
     def _look_at(self, activation: Activation, found: Found, sources: Collection[int]) -> None:
         """Add a record of an array if it is new, or holds other numbers than before."""

@@ -41,11 +41,10 @@ class Functions(TorchFunctionMode):
         kwargs = kwargs or {}
         places = self._files.places(sys._getframe(1))
         if not places:
-            return (
-                self._go_back(args[0]) if func is torch.Tensor.backward else func(*args, **kwargs)
-            )
+            goes_back = func is torch.Tensor.backward and args[0].requires_grad
+            return self._go_back(args[0]) if goes_back else func(*args, **kwargs)
         op = _name(func)
-        if func in HOOKS:
+        if func in HOOKS and args[0].requires_grad:
             return self._listen_beside(func, args, kwargs, Made(places, op, ()))
         given = _distinct(_arrays((args, kwargs)))
         sources = {index for x in given for index in self._sources(x, places)}
@@ -60,7 +59,7 @@ class Functions(TorchFunctionMode):
         for x in _distinct(_arrays(result)):
             if not any(x is y for y in given) and not self._book.is_known(x):
                 index = self._add(x, made)
-                if _is_cut_off(x, given):
+                if index >= 0 and not self._book.backward and _is_cut_off(x, given):
                     self._book.records[index] = replace(self._book.records[index], stops=True)
         return result
 
@@ -141,7 +140,7 @@ def _distinct(arrays: Iterator[Any]) -> list[Any]:
 def _is_cut_off(result: Any, given: list[Any]) -> bool:
     """Whether no gradient comes back through a result to what a function was given.
 
-    In the forward of an `autograd.Function`, and on the way back, that is as it should be.
+    In the forward of an `autograd.Function` that is as it should be.
     """
     if not isinstance(result, torch.Tensor) or not result.is_floating_point():
         return False

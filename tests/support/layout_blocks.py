@@ -17,7 +17,7 @@ C, H, K, HIDDEN = 12, 3, 4, 20
 class Block(nn.Module):
     """A post-norm block with ReLU over the weights that `plain` gives."""
 
-    bug = ""  # "scale", "keys and queries", "transposed": planted in the forward
+    bug = ""  # "scale", "keys and queries", "merged", "transposed": planted in the forward
 
     def plain(self) -> dict[str, Any]:
         """The weights by seat, in PyTorch's arrangement: (out, in), heads one after the other."""
@@ -33,7 +33,8 @@ class Block(nn.Module):
             F.linear(x, *w[part]).unflatten(-1, (H, K)).transpose(1, 2) for part in "qkv"
         )  # (B, H, T, K)
         scores = q @ k.mT / (K if self.bug == "scale" else K**0.5)
-        context = (scores.softmax(-1) @ v).transpose(1, 2).flatten(-2)
+        context = (scores.softmax(-1) @ v).transpose(1, 2)
+        context = (context.mT if self.bug == "merged" else context).flatten(-2)
         x = F.layer_norm(x + F.linear(context, *w["out"]), (C,), *w["norm1"])
         hidden = F.relu(F.linear(x, *w["fc1"]))
         return F.layer_norm(x + F.linear(hidden, *w["fc2"]), (C,), *w["norm2"])
@@ -219,6 +220,40 @@ class Numpy(Block):
         }
 
 
+class Heads(Block):
+    """One module for each head, as in lectures, and a norm inside of a Sequential."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        names = ("key", "query", "value")
+        self.sa = modules(
+            heads=nn.ModuleList(
+                modules(**{name: nn.Linear(C, K) for name in names}) for _ in range(H)
+            ),
+            proj=nn.Linear(C, C),
+        )
+        self.ln = nn.LayerNorm(C)
+        self.net = nn.Sequential(
+            nn.LayerNorm(C), nn.Linear(C, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, C)
+        )
+
+    def plain(self) -> dict[str, Any]:
+        heads: Any = self.sa["heads"]
+        return {
+            **{
+                name[0]: tuple(
+                    torch.cat(parts) for parts in zip(*(both(h[name]) for h in heads), strict=True)
+                )
+                for name in ("query", "key", "value")
+            },
+            "out": both(self.sa["proj"]),
+            "fc1": both(self.net[1]),
+            "fc2": both(self.net[3]),
+            "norm1": both(self.ln),
+            "norm2": both(self.net[0]),
+        }
+
+
 class Learner(Block):
     """Names of nobody's: words that are understood, and two norms in their order."""
 
@@ -268,7 +303,7 @@ class Shuffled(Nameless):
 
 
 NAMED = (Nano, GPT2, Bert, Annotated, Timm, Lens, Numpy, Learner)
-STYLES = (*NAMED, Interleaved, Nameless, Shuffled)
+STYLES = (*NAMED, Heads, Interleaved, Nameless, Shuffled)
 
 
 def encoder_layer() -> nn.Module:

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from torch.nn import functional as F
 
+import torch
 from crosscheck.brought.adapted import (
     adapted,
     output_named,
@@ -23,6 +22,7 @@ from crosscheck.brought.behaviour import examine, noticing, on_cpu, require_fini
 from crosscheck.runs import COTANGENT, Batch, run
 from crosscheck.weights import get_weights
 from tinygrad_tf import nn as our_nn
+from torch.nn import functional as F
 
 X = np.random.default_rng(2).standard_normal((2, 5, 4))
 
@@ -92,7 +92,7 @@ def test_a_plain_model_is_left_as_it_is() -> None:
 
 @pytest.mark.parametrize("model", [AlwaysDrops(), Counts()])
 def test_two_plain_runs_that_differ_are_told(model: Any) -> None:
-    with pytest.raises(ValueError, match="compare: two plain runs of Block .* differ by"):
+    with pytest.raises(ValueError, match=r"compare: two plain runs of Block .* differ by"):
         examine(model, Batch(X), "both", "Block")
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
+import torch
 from crosscheck.brought.arguments import Arguments
 from crosscheck.brought.construct import Maker, seeded
 from crosscheck.brought.sizes import Sizes
@@ -111,11 +111,6 @@ class OwnConfig:
     extra: list[int] = field(default_factory=list)
 
 
-class PlainConfig:
-    hidden_size = 768
-    window = 9
-
-
 def configured_by_annotation(config: OwnConfig):
     return config
 
@@ -139,7 +134,8 @@ def in_module(source: str) -> ModuleType:
 
 def test_a_configuration_of_class_attributes_is_filled() -> None:
     module = in_module(
-        "class PlainConfig:\n    hidden_size = 768\n    window = 9\ndef block(config): return config"
+        "class PlainConfig:\n    hidden_size = 768\n    window = 9\n"
+        "def block(config): return config"
     )
     maker = Maker(SIZES, Arguments.of("window=4"))
     config = maker.make(module.block, module)

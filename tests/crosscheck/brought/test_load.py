@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.brought import written
 
 from crosscheck.brought import load as load_module
-from crosscheck.brought.load import Library, Target, UserCodeError, user_library
+from crosscheck.brought.load import Library, UserCodeError, user_library
+from crosscheck.brought.target import Target
 
 
 @pytest.fixture
@@ -22,12 +24,6 @@ def library() -> Iterator[Library]:
 
 def load(library: Library, path: Path, names: str = "Block") -> Any:
     return library.load(Target.of(f"{path}:{names}"))[1]
-
-
-def written(folder: Path, source: str, name: str = "block.py") -> Path:
-    path = folder / name
-    path.write_text(source, encoding="utf-8")
-    return path
 
 
 @pytest.mark.parametrize(
@@ -106,7 +102,7 @@ def test_a_file_that_is_not_there_is_told_with_what_is_near(
 
 @pytest.mark.parametrize("name", ["no_such_package.block:Block", "torch.no_such_part:Block"])
 def test_a_module_that_is_not_there_is_told(library: Library, name: str) -> None:
-    with pytest.raises(ValueError, match="there is no module .*name a file, as in "):
+    with pytest.raises(ValueError, match=r"there is no module .*name a file, as in "):
         library.load(Target.of(name))
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
+import torch
 from crosscheck.brought.adapted import adapted
 from crosscheck.brought.behaviour import output_of
 from crosscheck.brought.masked import hidden_keys, hides, mask_options
@@ -105,9 +105,10 @@ def test_padding_hides_what_the_masks_say() -> None:
 
 
 @pytest.mark.parametrize("model", [Blind(), OnQueries()])
-def test_a_mask_that_does_not_hide_is_told(model: Any) -> None:
-    with pytest.raises(ValueError, match="Block takes mask, and under none of the usual forms"):
-        mask_options(model, model.forward, "causal", X, 0, "Block")
+def test_a_mask_that_does_not_hide_is_given_all_the_same_and_that_is_said(model: Any) -> None:
+    options, (note,) = mask_options(model, model.forward, "causal", X, 0, "Block")
+    assert list(options) == ["mask"]
+    assert "and its outputs still depend on tokens that this hides" in note
 
 
 def test_a_model_without_a_mask_is_said_to_hide_by_itself_or_not() -> None:

@@ -226,3 +226,25 @@ def test_an_error_of_the_tracer_is_no_error_of_the_users(monkeypatch: pytest.Mon
     run = Traced(careful, x())
     assert run.returned is not None
     assert run.notes == (f"{FAILED} AssertionError: the tracer",)
+
+
+def swaps(a: Any, b: Any) -> Any:
+    def both() -> Any:
+        return b, a
+
+    first, second = both()
+    for name in (first, second):
+        name[0] += 1
+    return second * 2
+
+
+def test_a_known_array_has_a_record_where_a_loop_names_it() -> None:
+    assert Traced(swaps, x(), x()).lines() == [
+        (4, "first", ["b"]),
+        (4, "second", ["a"]),
+        (5, "name", ["first"]),
+        (6, "name", ["name"]),
+        (5, "name", ["second"]),
+        (6, "name", ["name"]),
+        (7, "second * 2", ["name"]),
+    ]

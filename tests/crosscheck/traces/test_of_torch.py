@@ -190,6 +190,10 @@ def test_what_passes_through_a_number_or_is_cut_off_has_its_sources() -> None:
     assert {line_of("scale = h.std()"), line_of("kept = h.clone()")} <= behind(trace, end)
 
 
+def test_nothing_is_cut_off_in_an_own_function_or_on_the_way_back() -> None:
+    assert not any(record.stops for record in traced(OwnFunctions).records)
+
+
 def test_what_is_written_in_place_is_seen_in_all_that_share_the_memory() -> None:
     trace = traced(InPlace)
     written = at(trace, "view.add_(0.25)", changed=True)
@@ -268,3 +272,17 @@ def test_a_model_that_returns_what_it_was_given(name: str) -> None:
     assert trace.dout is not None
     assert trace.records[trace.dout].value == trace.given[name]
     assert len(trace.records) == 3  # the input, the weight, and dout
+
+
+def test_a_compiled_model_is_traced_as_it_was_written() -> None:
+    def refusing(graph: Any, inputs: Any) -> Any:
+        raise AssertionError("compiled")
+
+    plain = traced(Strange)
+    compiled = torch.compile(build(Strange), backend=refusing)
+    trace = trace_run(compiled, batch_of(Strange), **HOW)
+    assert trace is not None
+    assert trace.notes == ()
+    assert [r.signature for r in trace.records] == [r.signature for r in plain.records]
+    assert [r.place for r in trace.records] == [r.place for r in plain.records]
+    assert set(trace.given) == {"input", *(f"_orig_mod.{n}" for n in plain.given if n != "input")}
