@@ -60,8 +60,8 @@ class JaxModel:
 
     def _prepared(self, inputs, dtype, options):
         params = jax.tree.map(lambda x: np.asarray(x, dtype), self.params)
-        settings = [name for name, x in options.items() if not isinstance(x, np.ndarray)]
-        run = jax.jit(self.function, static_argnames=settings)
+        plain = [name for name, x in options.items() if not isinstance(x, np.ndarray)]
+        run = jax.jit(self.function, static_argnames=plain)
         if inputs.dtype.kind == "f":
             return lambda p, x: run(p, x, **options), (params, inputs.astype(dtype))
         return lambda p: run(p, inputs, **options), (params,)
@@ -96,25 +96,25 @@ def scope_per_line(file, executed):
 
 def write(closed, given, dout, book, file):
     """Compute all equations, write a record of each array, and return the output's."""
-    variables = [v for equation in closed.eqns for v in equation.outvars]
-    everything = ClosedJaxpr(closed.jaxpr.replace(outvars=variables), closed.consts)
+    all_made = [v for equation in closed.eqns for v in equation.outvars]
+    everything = ClosedJaxpr(closed.jaxpr.replace(outvars=all_made), closed.consts)
     made = iter(jax.jit(jaxpr_as_fun(everything))(*given.values(), dout))  # in this order
     *leaves, sent_in = closed.jaxpr.invars
     output, *gradients = closed.jaxpr.outvars
     records = {v: {book.give(*pair)} for v, pair in zip(leaves, given.items(), strict=True)}
-    leaf_of = dict(zip(gradients, book.given.values(), strict=True))
+    leaf_of = dict(zip(map(id, gradients), book.given.values(), strict=True))
     for equation in closed.eqns:
         read = [v for v in equation.invars if not isinstance(v, Literal)]
         if sent_in in read and sent_in not in records:
             records[sent_in] = {book.send_in(dout)}
         op, scope = equation.primitive.name, str(equation.source_info.name_stack)
-        lines = re.findall(r"line(\d+)", scope)[::-1]  # the innermost first
-        place, *callers = [Place(file, int(line)) for line in lines] or [None]
+        lines = map(int, re.findall(r"line(\d+)", scope)[::-1])  # the innermost first
+        place, *callers = [Place(file, line) for line in lines] or [None]
         sources = {record for v in read for record in records.get(v, ())}
         about = {"place": place, "callers": tuple(callers), "sources": sources, "op": op}
         for v, value in zip(equation.outvars, made, strict=False):
             records[v] = sources  # of integers, the records that they came from
             if v.aval.dtype.kind == "f":
-                about["backward"] = "transpose(" in scope or v in leaf_of
-                records[v] = {book.add(op, np.asarray(value), value=leaf_of.get(v), **about)}
+                about["backward"] = "transpose(" in scope or id(v) in leaf_of
+                records[v] = {book.add(op, np.asarray(value), value=leaf_of.get(id(v)), **about)}
     return max(records[output])

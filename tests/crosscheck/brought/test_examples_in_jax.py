@@ -45,6 +45,9 @@ def half(params, x, scale=1.0):
     def inner(z):
         return centre(z) * scale
     return inner(y) + kept
+
+def of_tokens(params, tokens):
+    return params["table"][tokens] * params["scale"]
 """
 
 
@@ -187,6 +190,26 @@ def test_the_trace_holds_what_the_plain_run_returns(half: Any) -> None:
     assert again.records == trace.records
     assert set(again.arrays) == {trace.output}
     assert (trace.again([3])[3] == trace.array(3)).all()
+
+
+def test_tokens_have_no_gradient_and_a_parameter_may_be_unused() -> None:
+    function = module_of(CALLER, "jax_block.py").of_tokens
+    params = {
+        "scale": np.float32(2.0),
+        "table": np.ones((3, 4), np.float32),
+        "unused": np.float32(1),
+    }
+    trace = trace_run(
+        adapter().JaxModel(function, params), Batch([[0, 2]]), loss=COTANGENT, seed=0
+    )  # fmt: skip
+    assert trace is not None
+    assert set(trace.given) == set(params)
+    arrived = {record.value: trace.array(record.index) for record in trace.records if record.value}
+    dout = trace.array(trace.dout or 0)
+    assert_close(
+        arrived[trace.given["table"]], 2 * np.stack([dout[0, 0], 0 * dout[0, 0], dout[0, 1]])
+    )
+    assert trace.given["unused"] not in arrived
 
 
 def assert_close(mine: Any, theirs: Any, tolerance: float = 1e-12) -> None:
