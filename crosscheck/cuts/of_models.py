@@ -20,6 +20,7 @@ from crosscheck.tape.torch_recorder import record_torch
 from crosscheck.traces.tracing import trace_run
 
 
+@np.errstate(all="ignore")  # a mask may add numbers whose squares are infinite
 def find_cuts(pairing: Pairing, batch: Batch, *, loss: str, seed: int) -> Cuts | None:
     """Return where the model parts from the reference; None if there is no way to trace it.
 
