@@ -21,8 +21,8 @@ STYLES = {Kind.RIGHT: "green", Kind.WRONG: "bold red", Kind.INHERITED: "yellow",
 def annotated(cuts: Cuts, width: int = WIDTH) -> Text:
     """Return the source of each file that ran, with the marks of its lines.
 
-    `.plain` of what is returned is the same without colour. width: in columns. Long stretches without a mark are folded. At the end stand the other lines
-    in which the bug may stand.
+    `.plain` of what is returned is the same without colour. width: in columns. Long stretches
+    without a mark are folded. At the end stand the other lines in which the bug may stand.
     """
     text = Text(no_wrap=True)
     by_file: dict[str, list[Mark]] = {}
