@@ -87,8 +87,8 @@ class CrossCheck:
         """Fail unless output and every gradient agree, with the place where they first do not.
 
         model, reference, batch, weights, dtype, seed: as for `crosscheck.compare`; dtype and seed
-        are the command line's where they are left out. Returns the report of models that agree. A wrong
-        call fails too, with the mistake; an error of a model's own code is let through.
+        are the command line's where they are left out. Returns the report of models that agree. A
+        wrong call fails too, with the mistake; an error of a model's own code is let through.
         """
         __tracebackhide__ = True
         from crosscheck.answers import is_wrong_call

@@ -23,7 +23,7 @@ from crosscheck.in_projection import LETTERS, is_stacked, split
 from crosscheck.sides import Array
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<name>[A-Za-z_]\w*(?:\.\w+)*)|(?P<number>-?\d+)|(?P<sign>[\[\]():,=.]))"
+    r"\s*(?:(?P<name>(?:\d+\.)*[A-Za-z_]\w*(?:\.\w+)*)|(?P<number>-?\d+)|(?P<sign>[\[\]():,=.]))"
 )
 _METHODS: dict[str, Callable[..., Array]] = {
     "transpose": lambda array, first, second: np.swapaxes(array, first, second),

@@ -185,7 +185,7 @@ def test_weights_that_differ_are_an_error_that_says_what_to_do(make_pair: Any) -
 def test_a_model_compared_with_itself_proves_nothing(make_pair: Any) -> None:
     ours, theirs = linear_pair(make_pair)
     for model in (ours, theirs):
-        with pytest.raises(TypeError, match="^compare: model and reference are one and the same"):
+        with pytest.raises(TypeError, match=r"^compare: model and reference are one and the same"):
             compare(model, model, Batch(X))
 
 
@@ -219,7 +219,7 @@ def test_an_unknown_dtype_is_an_error(make_pair: Any) -> None:
 
 
 def test_a_model_of_another_kind_is_an_error() -> None:
-    with pytest.raises(TypeError, match="^compare: the model: got object, expected a module of"):
+    with pytest.raises(TypeError, match=r"^compare: the model: got object, expected a module of"):
         compare(object(), object(), Batch(X))
 
 

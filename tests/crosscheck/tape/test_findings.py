@@ -163,11 +163,9 @@ def test_compare_says_where_and_json_holds_it(on_both_sides: Any, x: np.ndarray)
 def test_models_that_agree_are_not_searched(
     on_both_sides: Any, x: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import crosscheck.comparison
+    import crosscheck.located
 
-    monkeypatch.setattr(
-        crosscheck.comparison, "localise", lambda *_, **__: pytest.fail("it searched")
-    )
+    monkeypatch.setattr(crosscheck.located, "localise", lambda *_, **__: pytest.fail("it searched"))
     report = compare(*pair(on_both_sides, exp_with(honest)), Batch(x))
     assert report.agrees
     assert report.localisation is None
