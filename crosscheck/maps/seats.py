@@ -182,31 +182,37 @@ def _meant(
     name: str, shape: Shape, numbers: Mapping[str, int], owners: Mapping[str, str], any_job: bool
 ) -> list[Seat]:
     """Return the seats that the words of a name allow; with any_job all, if they say nothing."""
-    is_matrix = owners.get(name) == LINEAR or len([n for n in shape if n > 1]) > 1
+    owner = owners.get(name)
+    is_matrix = owner == LINEAR or len([n for n in shape if n > 1]) > 1
+    own = re.sub(r"^(.*?\.)?\d+\.", "", plain(name)) if name in numbers else name
     seats = []
     for outside in (False, True):
         if numbers and outside == (name in numbers):
             continue
-        jobs, said = jobs_meant(name, is_matrix, outside), WORDS
-        jobs = [job for job in jobs if _suits(job, owners.get(name))]
+        jobs, said = jobs_meant(own, is_matrix, outside, is_norm=owner == NORM), WORDS
+        jobs = [job for job in jobs if _suits(job, name, owner)]
         if not jobs and any_job:
             every = [job for job in SPELLINGS if (_part(job) in _WHOLE) == outside]
             jobs, said = [job for job in every if not job.startswith("one ")], ORDER
-            jobs = [job for job in jobs if _suits(job, owners.get(name))]
+            jobs = [job for job in jobs if _suits(job, name, owner)]
         head = head_of(name)
         if head is not None and jobs and _part(jobs[0]) in ("q", "k", "v"):
             jobs = [f"one {job}" for job in jobs]
         else:
             head = None
-        lies = OUT_IN if owners.get(name) == LINEAR else ""
+        lies = OUT_IN if owner == LINEAR else ""
         block = OUTSIDE if outside else numbers.get(name, 0)
         seats += [Seat(block, job, said, lies, head=head) for job in jobs]
     return seats
 
 
-def _suits(job: str, owner: str | None) -> bool:
-    """Whether a weight of such a module can have this job."""
-    return owner is None or job.startswith("norm") == (owner == NORM)
+def _suits(job: str, name: str, owner: str | None) -> bool:
+    """Whether a weight of this name, of such a module, can have this job."""
+    if owner is None:
+        return True
+    leaf = name.rpartition(".")[2]
+    is_kind = leaf not in ("weight", "bias") or job.endswith(f".{leaf}")
+    return is_kind and job.startswith("norm") == (owner == NORM)
 
 
 def _are_mates(a: str, b: str) -> bool:
