@@ -70,6 +70,12 @@ def anatomy(
     like: the reference's anatomy, if these are another model's: the sizes, and the seats
     to be filled, are the same. taken: blocks and jobs that are not free.
     """
+    if ending := _shared_ending(shapes):
+        cut = {name.removesuffix(ending): shape for name, shape in shapes.items()}
+        owned = {name.removesuffix(ending): owner for name, owner in owners.items()}
+        found = anatomy(cut, heads, owned, like, taken)
+        seats = {f"{name}{ending}": seat for name, seat in found.seats.items()}
+        return replace(found, shapes=shapes, seats=seats)
     numbers = block_numbers(shapes, like.blocks if like else None)
     wanted = _with_parts({seat.key for seat in like.seats.values()}) if like else None
 
@@ -96,6 +102,14 @@ def anatomy(
     sizes = measured(seats)
     fit = {name: seat for name, seat in seats.items() if seat.spellings(shapes[name], sizes)}
     return Anatomy(shapes, fit, sizes, style)
+
+
+def _shared_ending(names: Collection[str]) -> str:
+    """Return what all names end with that says nothing, as `.value` where a class holds arrays."""
+    endings = {name[name.rfind(".") :] for name in names if "." in name}
+    is_shared = len(endings) == 1 and all(name.endswith(tuple(endings)) for name in names)
+    ending = endings.pop() if is_shared and len(names) > 1 else ""
+    return "" if ending in (".weight", ".bias") else ending
 
 
 def _by_layout(
@@ -218,7 +232,8 @@ def _suits(job: str, name: str, owner: str | None) -> bool:
 def _are_mates(a: str, b: str) -> bool:
     """Whether two names are the weight and the bias of one module."""
     (module, _, leaf), (other, _, other_leaf) = a.rpartition("."), b.rpartition(".")
-    return bool(module) and module == other and {leaf, other_leaf} == {"weight", "bias"}
+    leaves = {leaf.lower(), other_leaf.lower()}
+    return bool(module) and module == other and leaves in ({"weight", "bias"}, {"w", "b"})
 
 
 def _part(job: str) -> str:

@@ -16,7 +16,8 @@ LAYER = {"fc", "w", "b", "linear", "lin", "dense", "layer", "l", "proj", "ff", "
 TOKENS = {"wte", "tok", "token", "tokens", "embed", "embedding", "embeddings", "emb", "word", "e"}
 POSITIONS = {"wpe", "pos", "position", "positions", "positional", "p"}
 HEAD = {"head", "lm", "unembed", "logits", "decoder", "generator", "classifier", "vocab", "u"}
-NORM = ("norm", "ln", "layernorm", "rms")
+NORM = ("norm", "ln", "layernorm", "rms")  # what such a word begins with
+SHORT_NORM = {"n"}  # a whole word
 GAIN, SHIFT = {"gamma", "g", "gain", "scale", "a", "alpha"}, {"beta", "shift"}
 BIAS = {"bias", "b"}
 
@@ -68,7 +69,7 @@ def _apart(word: str) -> list[str]:
 
 def _is_norm(words: list[str]) -> bool:
     return any(word.startswith(NORM) or word.endswith("norm") for word in words) or bool(
-        (GAIN | SHIFT).intersection(words) - {"a"}
+        (GAIN | SHIFT | SHORT_NORM).intersection(words) - {"a"}
     )
 
 

@@ -321,6 +321,31 @@ class WithoutBias(Flat):
     has_bias = False
 
 
+class Cells(Block):
+    """Each array is the value of an object, as in a small engine, under the shortest names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        sizes = {**dict.fromkeys("qkvo", (C, C)), "up": (C, HIDDEN), "down": (HIDDEN, C)}
+        self.cells = modules(
+            **{n: modules(w=cell(*size), b=cell(size[1])) for n, size in sizes.items()},
+            **{n: modules(w=cell(C), b=cell(C)) for n in ("n1", "n2")},
+        )
+
+    def plain(self) -> dict[str, Any]:
+        seats = {"q": "q", "k": "k", "v": "v", "out": "o", "fc1": "up", "fc2": "down"}
+        held = {name: (part["w"]["value"], part["b"]["value"]) for name, part in self.cells.items()}
+        return {
+            **{seat: (held[name][0].T, held[name][1]) for seat, name in seats.items()},
+            "norm1": held["n1"],
+            "norm2": held["n2"],
+        }
+
+
+def cell(*shape: int) -> nn.Module:
+    return nn.ParameterDict({"value": bare(*shape)})
+
+
 class Nameless(Block):
     """Names that say nothing; only the order does, and it is not the usual one."""
 
@@ -346,7 +371,7 @@ class Shuffled(Nameless):
     order = ("k", "q", "v", "out")
 
 
-NAMED = (Nano, GPT2, Bert, Annotated, Timm, Lens, Numpy, Learner, Llama, Flat)
+NAMED = (Nano, GPT2, Bert, Annotated, Timm, Lens, Numpy, Learner, Llama, Flat, Cells)
 STYLES = (*NAMED, Heads, Interleaved, Nameless, Shuffled)
 
 
