@@ -8,24 +8,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from crosscheck.amplification import Amplification
 from crosscheck.answers import is_wrong_call
 from crosscheck.brought import as_model
+from crosscheck.brought.by_hand_weights import Weights as OnNumPy
 from crosscheck.called_rightly import require_sides
 from crosscheck.choices import DTYPES
 from crosscheck.distance import largest_difference, largest_gradient
 from crosscheck.forms import are_fast_forms_on
 from crosscheck.four_runs import Quartet, Rows, gradient_names
-from crosscheck.judge import FLOOR
+from crosscheck.judge import FLOOR, Verdict
 from crosscheck.located import located, located_exception
 from crosscheck.maps.pairing import NAME, Pairing, pair_weights
 from crosscheck.report import Report
-from crosscheck.row import Comparison
+from crosscheck.row import Comparison, Row
 from crosscheck.runs import COTANGENT, CROSS_ENTROPY, Batch, Run, run
 from crosscheck.sides import NUMPY, side_of
 from crosscheck.tape import is_of_engine
 from crosscheck.zeros import Zeros
 
+CONSTANT = (
+    "all entries of the weight are equal, and nothing was redrawn: it does not show whether the "
+    "weight is used where it belongs"
+)
+PROMOTES = (
+    "the model gives float64 when it is given float32 (NumPy 2 promotes by a float64 number among "
+    "the operands, such as np.sqrt(2)): it is judged in float64"
+)
 FORWARD_ONLY = "the model has no way back: its output was compared, and no gradient"
 
 
@@ -85,9 +96,14 @@ def compare(
     except _OursRaisedError as raised:
         report = dataclasses.replace(report, raised=str(raised))
         return located_exception(report, paired, batch, losses[0])
-    if runs.forward_only:
-        report = dataclasses.replace(report, notes=(*report.notes, FORWARD_ONLY))
-    report = dataclasses.replace(report, comparisons=comparisons, differences=runs.differences)
+    said = ((runs.forward_only, FORWARD_ONLY), (runs.dtype != dtype, PROMOTES))
+    report = dataclasses.replace(
+        report,
+        dtype=runs.dtype,
+        comparisons=comparisons,
+        differences=runs.differences,
+        notes=(*report.notes, *(words for is_so, words in said if is_so)),
+    )
     return located(report, paired, batch) if report.wrong else report
 
 
@@ -131,7 +147,7 @@ class _Runs:
             for precision in ("float64", "float32")
         }
         zero = zeros.among(theirs, FLOOR * largest, loss)
-        rows = Rows(runs, self.dtype, nearby, zero, largest)
+        rows = Rows(runs, self.dtype, nearby, zero, largest)  # after the runs, which may change it
         outputs = [rows.output("output", lambda run: run.output)]
         if loss == CROSS_ENTROPY:
             outputs.append(rows.output("loss", lambda run: run.loss))
@@ -144,8 +160,14 @@ class _Runs:
             ours.loss.item(),
             runs.theirs64.loss.item(),
             tuple(outputs),
-            tuple(rows.gradient(name) for name in names),
+            tuple(self._proved(rows.gradient(name)) for name in names),
         )
+
+    def _proved(self, row: Row) -> Row:
+        """Return the row; as one that proves nothing, if the weight may be used anywhere."""
+        if row.name not in self.paired.unproved or not row.verdict.good:
+            return row
+        return dataclasses.replace(row, verdict=Verdict.CONSTANT, reason=CONSTANT)
 
     def _four(self, loss: str) -> Quartet:
         """Run both sides in the precisions that are asked for."""
@@ -162,7 +184,20 @@ class _Runs:
         ):
             if a is not None and b is not None and a.output.shape == b.output.shape:
                 self.differences[precision] = largest_difference(a.output, b.output)
+        if double and single and self._promotes(four.ours32):
+            self.dtype = "float64"  # from here on: what it computes is not float32
+            return dataclasses.replace(four, ours32=None, theirs32=None)
         return four
+
+    def _promotes(self, made: Run) -> bool:
+        """Whether NumPy by hand, or a tensor class on it, made float64 of float32 somewhere.
+
+        NumPy does that wherever somebody writes np.sqrt(d), and the numbers are right.
+        """
+        arrays = (made.output, *made.gradients.values())
+        return isinstance(self.paired.model, OnNumPy) and any(
+            array is not None and array.dtype == np.float64 for array in arrays
+        )
 
     def _ours(self, dtype: str, loss: str) -> Run:
         """Run the model. Its gradients come under the reference's names.

@@ -67,5 +67,14 @@ def _unproved(verdicts: Sequence[Verdict]) -> list[tuple[int, str]]:
         "are too small to test (their gradients vanish)",
     )
     rounding = f"{plural(amplified, 'differs', 'differ')} by no more than rounding explains"
-    counted = [(small, plural(small, one, many)), (amplified, rounding)]
+    constant = verdicts.count(Verdict.CONSTANT)
+    held = (
+        "belongs to a weight that holds one number only",
+        "belong to weights that hold one number only",
+    )
+    counted = [
+        (small, plural(small, one, many)),
+        (amplified, rounding),
+        (constant, plural(constant, *held)),
+    ]
     return [(count, words) for count, words in counted if count]

@@ -18,7 +18,8 @@ def find_by_value(
     weights: the model's. places: those of the reference's weights. Numbers are compared as float32.
     A weight whose entries are all equal shows nothing, and is left out like one that is not found.
     """
-    flat = np.zeros(1 + max(int(array.max()) for array in places.values()), np.float32)
+    size = 1 + max((int(array.max()) for array in places.values()), default=-1)
+    flat = np.zeros(size, np.float32)
     for name, array in places.items():
         flat[array] = reference[name]
     found, lookup = {}, None

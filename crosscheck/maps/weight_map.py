@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -134,7 +135,7 @@ class WeightMap:
 
     def to_model(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """Return what the model's weights are, given all of the reference's."""
-        flat = np.zeros(self.size, np.result_type(*arrays.values()))
+        flat = np.zeros(self.size, _common_type(arrays.values()))
         for name, place in self.places.items():
             flat[place] = arrays[name]
         return {name: flat[index] for name, index in self.indices.items()}
@@ -152,24 +153,25 @@ class WeightMap:
         An entry that several weights hold gets the sum of their gradients. A gradient is None where
         those of all its holders are None, and lacking where it is left out of the map. The parts of
         an in-projection come one by one where that tells them apart. The gradient of the input
-        stays as it is.
+        stays as it is. Each has the type of those that it is made of.
         """
         arrived = {
             name: g for name, g in gradients.items() if g is not None and name in self.indices
         }
-        flat = np.zeros(self.size, np.result_type(*arrived.values()) if arrived else np.float64)
-        reached = np.zeros(self.size, bool)
+        flat = np.zeros(self.size, _common_type(arrived.values()))
+        widths = np.zeros(self.size, np.uint8)  # bytes of a float; 0 where nothing arrived
         for name, gradient in arrived.items():
             np.add.at(flat, self.indices[name], gradient)
-            reached[self.indices[name]] = True
+            np.maximum.at(widths, self.indices[name], gradient.dtype.itemsize)
         result: Gradients = {}
         for name, array in self._own.items():
             rows = {row: self.rows[row] for row, _ in with_parts({name: array})}
             kept = {row: place for row, place in rows.items() if row not in self.left_out}
-            if len(kept) == len(rows) and len({bool(reached[p].any()) for p in kept.values()}) == 1:
+            if len(kept) == len(rows) and len({bool(widths[p].any()) for p in kept.values()}) == 1:
                 kept = {name: array}
             for row, place in kept.items():
-                result[row] = flat[place] if reached[place].any() else None
+                width = widths[place].max(initial=0)
+                result[row] = flat[place].astype(f"f{width}") if width else None
         if INPUT in gradients and INPUT not in self.indices:
             result[INPUT] = gradients[INPUT]
         return result
@@ -210,6 +212,12 @@ def require_expressions(content: object, what: str) -> dict[str, str]:
                 "reference's names, such as 'linear1.weight.T'"
             )
     return dict(content)
+
+
+def _common_type(arrays: Iterable[Array]) -> Any:
+    """Return the type that holds all of these, float64 if there are none."""
+    types = {array.dtype for array in arrays}
+    return np.result_type(*types) if types else np.float64
 
 
 def _advice(wanted: Shape, given: Shape) -> str:

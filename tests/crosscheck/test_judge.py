@@ -99,7 +99,10 @@ def test_form_comes_before_values() -> None:
 
 
 def test_a_verdict_is_good_or_proves_nothing_or_is_wrong() -> None:
-    good, unproved = ("agree", "agree, zero", "agree, absent"), ("vacuous", "amplified")
+    good, unproved = (
+        ("agree", "agree, zero", "agree, absent"),
+        ("vacuous", "amplified", "one number only"),
+    )
     for verdict in Verdict:
         kinds = verdict in good, verdict in unproved, verdict not in good + unproved
         assert (verdict.good, verdict.unproved, verdict.wrong) == kinds

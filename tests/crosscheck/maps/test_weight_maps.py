@@ -75,6 +75,16 @@ def test_none_stays_none_for_the_part_that_it_is_of(weight_map: WeightMap) -> No
     assert back["input"] is gradients["input"]
 
 
+def test_a_gradient_of_another_type_changes_no_other(weight_map: WeightMap) -> None:
+    single = {name: np.ones(MODEL[name], np.float32) for name in ("qk", "v", "bq", "w1")}
+    back = weight_map.to_reference({**single, "w1": np.ones((2, 3))})
+    types = {
+        name: gradient.dtype.itemsize for name, gradient in back.items() if gradient is not None
+    }
+    assert types.pop("linear1.weight") == 8
+    assert set(types.values()) == {4}
+
+
 def test_it_knows_what_it_leaves_out(weight_map: WeightMap) -> None:
     assert weight_map.unmapped == ("own",)
     assert weight_map.left_out == (

@@ -1,0 +1,109 @@
+"""What a comparison of brought models says of precision, of constant weights, and of no weights."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import torch
+from crosscheck import Batch, Verdict, compare
+from torch import nn
+
+X = np.random.default_rng(2).standard_normal((2, 3, 4))
+
+
+class Scaled(nn.Module):
+    """A linear layer whose output is divided by a number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.linear(x) / math.sqrt(2)
+        return y
+
+
+def init_params() -> dict[str, Any]:
+    random = np.random.default_rng(3)
+    return {"linear_weight": random.standard_normal((2, 4)), "linear_bias": np.ones(2)}
+
+
+def forward(x: Any, params: Any) -> Any:
+    return (x @ params["linear_weight"].T + params["linear_bias"]) / np.sqrt(2), (x, params)
+
+
+def backward(dout: Any, cache: Any) -> Any:
+    x, params = cache
+    dout = dout / np.sqrt(2)
+    grads = {"linear_weight": np.einsum("bto,bti->oi", dout, x), "linear_bias": dout.sum((0, 1))}
+    return dout @ params["linear_weight"], grads
+
+
+def backward_that_is_wrong(dout: Any, cache: Any) -> Any:
+    return backward(dout / np.sqrt(2), cache)
+
+
+MAP = {"linear_weight": "linear.weight", "linear_bias": "linear.bias"}
+
+
+def of_two(way_back: Any, **options: Any) -> Any:
+    from crosscheck.brought import as_model
+
+    model = as_model((forward, way_back), parameters=init_params)
+    return compare(model, Scaled(), Batch(X), **options)
+
+
+def test_a_float64_number_in_numpy_by_hand_is_said_once_and_is_no_fault() -> None:
+    report = of_two(backward, weights=MAP)
+    assert report.agrees
+    assert report.dtype == "float64"
+    assert sum("np.sqrt(2)" in note for note in report.notes) == 1
+    assert report.differences["float32"] < 1e-5
+    wrong = of_two(backward_that_is_wrong, weights=MAP)
+    assert {row.verdict for _, row in wrong.wrong} == {Verdict.DISAGREE}
+
+
+def test_who_asks_for_float32_alone_is_told_that_it_is_none() -> None:
+    report = of_two(backward, weights=MAP, dtype="float32")
+    assert {row.verdict for _, row in report.wrong} == {Verdict.DTYPE}
+
+
+def constant() -> Any:
+    """The layer that holds the numbers of `init_params`."""
+    layer = Scaled().double()
+    with torch.no_grad():
+        layer.linear.weight.copy_(torch.tensor(init_params()["linear_weight"]))
+        layer.linear.bias.fill_(1.0)
+    return layer
+
+
+def test_a_weight_of_one_number_that_is_not_redrawn_is_not_proved() -> None:
+    from crosscheck.brought import as_model
+
+    model = as_model((forward, backward), parameters=init_params)
+    report = compare(model, constant(), Batch(X), weights="value")
+    assert not report.agrees
+    assert not report.disagrees
+    assert [(row.name, row.verdict) for _, row in report.unproved] == [
+        ("linear.bias", Verdict.CONSTANT)
+    ]
+    assert "nothing was redrawn" in str(report)
+    wrong = as_model((forward, backward_that_is_wrong), parameters=init_params)
+    rows = compare(wrong, constant(), Batch(X), weights="value").wrong
+    assert "linear.bias" in [row.name for _, row in rows]  # what is wrong is not excused
+
+
+class Softmax(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        e = torch.exp(x - x.amax(-1, keepdim=True))
+        return e / e.sum(-1, keepdim=True)
+
+
+@pytest.mark.parametrize("weights", ["auto", "value", "name", {}])
+def test_models_without_weights_can_be_compared(weights: Any) -> None:
+    assert compare(Softmax(), nn.Softmax(-1), Batch(X), weights=weights).agrees
+    assert compare(Softmax(), nn.Softmax(-2), Batch(X), weights=weights).disagrees
