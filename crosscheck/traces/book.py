@@ -21,6 +21,7 @@ from crosscheck.traces.trace import KEPT_BYTES, Place, Record, Trace
 # Returns the numbers of a value, sharing its memory; None if the value is no array.
 View = Callable[[Any], Array | None]
 Again = Callable[[Collection[int]], Mapping[int, Array]]
+SMALL = 2**21  # bytes
 _Content = tuple[tuple[int, ...], str, int]  # shape, type of the numbers, checksum
 
 
@@ -203,11 +204,13 @@ class Book:
 
     def _keep(self, index: int, numbers: Array) -> None:
         if self._wanted is None:
-            self._kept_bytes += numbers.nbytes
-            kept = self._kept_bytes <= KEPT_BYTES
+            # Half of the room is for small arrays, which are looked at more closely.
+            room = KEPT_BYTES if numbers.nbytes <= SMALL else KEPT_BYTES // 2
+            kept = self._kept_bytes + numbers.nbytes <= room
         else:
             kept = index in self._wanted
         if kept:
+            self._kept_bytes += numbers.nbytes
             self._kept[index] = np.array(numbers, order="C")
 
 
