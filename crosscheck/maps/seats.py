@@ -70,6 +70,12 @@ def anatomy(
     like: the reference's anatomy, if these are another model's: the sizes, and the seats
     to be filled, are the same. taken: blocks and jobs that are not free.
     """
+    if ending := _shared_ending(shapes):
+        cut = {name.removesuffix(ending): shape for name, shape in shapes.items()}
+        owned = {name.removesuffix(ending): owner for name, owner in owners.items()}
+        found = anatomy(cut, heads, owned, like, taken)
+        seats = {f"{name}{ending}": seat for name, seat in found.seats.items()}
+        return replace(found, shapes=shapes, seats=seats)
     numbers = block_numbers(shapes, like.blocks if like else None)
     wanted = _with_parts({seat.key for seat in like.seats.values()}) if like else None
 
@@ -96,6 +102,14 @@ def anatomy(
     sizes = measured(seats)
     fit = {name: seat for name, seat in seats.items() if seat.spellings(shapes[name], sizes)}
     return Anatomy(shapes, fit, sizes, style)
+
+
+def _shared_ending(names: Collection[str]) -> str:
+    """Return what all names end with that says nothing, as `.value` where a class holds arrays."""
+    endings = {name[name.rfind(".") :] for name in names if "." in name}
+    is_shared = len(endings) == 1 and all(name.endswith(tuple(endings)) for name in names)
+    ending = endings.pop() if is_shared and len(names) > 1 else ""
+    return "" if ending in (".weight", ".bias") else ending
 
 
 def _by_layout(
@@ -182,37 +196,44 @@ def _meant(
     name: str, shape: Shape, numbers: Mapping[str, int], owners: Mapping[str, str], any_job: bool
 ) -> list[Seat]:
     """Return the seats that the words of a name allow; with any_job all, if they say nothing."""
-    is_matrix = owners.get(name) == LINEAR or len([n for n in shape if n > 1]) > 1
+    owner = owners.get(name)
+    is_matrix = owner == LINEAR or len([n for n in shape if n > 1]) > 1
+    own = re.sub(r"^(.*?\.)?\d+\.", "", plain(name)) if name in numbers else name
     seats = []
     for outside in (False, True):
         if numbers and outside == (name in numbers):
             continue
-        jobs, said = jobs_meant(name, is_matrix, outside), WORDS
-        jobs = [job for job in jobs if _suits(job, owners.get(name))]
+        jobs, said = jobs_meant(own, is_matrix, outside, is_norm=owner == NORM), WORDS
+        jobs = [job for job in jobs if _suits(job, name, owner)]
         if not jobs and any_job:
             every = [job for job in SPELLINGS if (_part(job) in _WHOLE) == outside]
             jobs, said = [job for job in every if not job.startswith("one ")], ORDER
-            jobs = [job for job in jobs if _suits(job, owners.get(name))]
+            jobs = [job for job in jobs if _suits(job, name, owner)]
         head = head_of(name)
         if head is not None and jobs and _part(jobs[0]) in ("q", "k", "v"):
             jobs = [f"one {job}" for job in jobs]
         else:
             head = None
-        lies = OUT_IN if owners.get(name) == LINEAR else ""
+        lies = OUT_IN if owner == LINEAR else ""
         block = OUTSIDE if outside else numbers.get(name, 0)
         seats += [Seat(block, job, said, lies, head=head) for job in jobs]
     return seats
 
 
-def _suits(job: str, owner: str | None) -> bool:
-    """Whether a weight of such a module can have this job."""
-    return owner is None or job.startswith("norm") == (owner == NORM)
+def _suits(job: str, name: str, owner: str | None) -> bool:
+    """Whether a weight of this name, of such a module, can have this job."""
+    if owner is None:
+        return True
+    leaf = name.rpartition(".")[2]
+    is_kind = leaf not in ("weight", "bias") or job.endswith(f".{leaf}")
+    return is_kind and job.startswith("norm") == (owner == NORM)
 
 
 def _are_mates(a: str, b: str) -> bool:
     """Whether two names are the weight and the bias of one module."""
     (module, _, leaf), (other, _, other_leaf) = a.rpartition("."), b.rpartition(".")
-    return bool(module) and module == other and {leaf, other_leaf} == {"weight", "bias"}
+    leaves = {leaf.lower(), other_leaf.lower()}
+    return bool(module) and module == other and leaves in ({"weight", "bias"}, {"w", "b"})
 
 
 def _part(job: str) -> str:

@@ -16,7 +16,8 @@ LAYER = {"fc", "w", "b", "linear", "lin", "dense", "layer", "l", "proj", "ff", "
 TOKENS = {"wte", "tok", "token", "tokens", "embed", "embedding", "embeddings", "emb", "word", "e"}
 POSITIONS = {"wpe", "pos", "position", "positions", "positional", "p"}
 HEAD = {"head", "lm", "unembed", "logits", "decoder", "generator", "classifier", "vocab", "u"}
-NORM = ("norm", "ln", "layernorm", "rms")
+NORM = ("norm", "ln", "layernorm", "rms")  # what such a word begins with
+SHORT_NORM = {"n"}  # a whole word
 GAIN, SHIFT = {"gamma", "g", "gain", "scale", "a", "alpha"}, {"beta", "shift"}
 BIAS = {"bias", "b"}
 
@@ -33,13 +34,14 @@ def words_of(name: str) -> list[str]:
     return [part for word in words for part in _apart(word)]
 
 
-def jobs_meant(name: str, is_matrix: bool, outside: bool) -> list[str]:
+def jobs_meant(name: str, is_matrix: bool, outside: bool, is_norm: bool = False) -> list[str]:
     """Return the jobs that a name may stand for, the likelier first; none if it says nothing.
 
-    is_matrix: whether the weight has more than one axis. outside: whether it may be one that stands
-    outside of the blocks.
+    name: without the number of a block, which would be taken for that of a layer. is_matrix:
+    whether the weight has more than one axis. outside: whether it may be one that stands outside of
+    the blocks. is_norm: whether it is known to belong to a norm, whatever that is called.
     """
-    words = words_of(name)
+    words = [*words_of(name), *(["norm"] if is_norm else [])]
     leaf = words_of(plain(name).rpartition(".")[2])
     parts = _parts_outside(words) if outside else _parts(words)
     if any(part.startswith("norm") for part in parts):
@@ -67,7 +69,7 @@ def _apart(word: str) -> list[str]:
 
 def _is_norm(words: list[str]) -> bool:
     return any(word.startswith(NORM) or word.endswith("norm") for word in words) or bool(
-        (GAIN | SHIFT).intersection(words) - {"a"}
+        (GAIN | SHIFT | SHORT_NORM).intersection(words) - {"a"}
     )
 
 
@@ -105,6 +107,8 @@ def _parts(words: list[str]) -> list[str]:
 
 def _norms(words: list[str]) -> list[str]:
     said = set(words)
+    if "post" in said and said & ATTENTION:  # after it, which is before the feed-forward network
+        return ["norm2", "norm1"]
     if "1" in said or said & {"input", "pre", "first"} or (said & ATTENTION and not said & NETWORK):
         return ["norm1"]
     if "2" in said or said & {"post", "second", "final"} or said & NETWORK:
@@ -124,4 +128,6 @@ def _layers(words: list[str]) -> list[str]:
         return ["fc1"] if "1" in said else ["fc2"]
     if said & NETWORK:
         return ["fc2"] if said & LAST - {"fc", "linear", "dense"} else ["fc1", "fc2"]
+    if said & LAST & {"fc", "linear", "dense"}:
+        return ["fc1", "fc2", "out"]
     return ["out", "fc2"] if said & LAST else []

@@ -277,6 +277,75 @@ class Learner(Block):
         }
 
 
+class Llama(Block):
+    """Names as in Llama, over two norms of which only the place of the first is said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.self_attn = modules(**{f"{name}_proj": nn.Linear(C, C) for name in "qkvo"})
+        self.mlp = modules(up_proj=nn.Linear(C, HIDDEN), down_proj=nn.Linear(HIDDEN, C))
+        self.input_layernorm, self.post_attention_layernorm = nn.LayerNorm(C), nn.LayerNorm(C)
+
+    def plain(self) -> dict[str, Any]:
+        seats = {"q": "q", "k": "k", "v": "v", "out": "o"}
+        return {
+            **{seat: both(self.self_attn[f"{name}_proj"]) for seat, name in seats.items()},
+            "fc1": both(self.mlp["up_proj"]),
+            "fc2": both(self.mlp["down_proj"]),
+            "norm1": both(self.input_layernorm),
+            "norm2": both(self.post_attention_layernorm),
+        }
+
+
+class Flat(Block):
+    """nanoGPT's names without its modules, and norms with a number and no word."""
+
+    has_bias = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        bias = self.has_bias
+        self.n1, self.n2 = nn.LayerNorm(C, bias=bias), nn.LayerNorm(C, bias=bias)
+        self.c_attn, self.c_proj = nn.Linear(C, 3 * C, bias), nn.Linear(C, C, bias)
+        self.c_fc, self.mlp_proj = nn.Linear(C, HIDDEN, bias), nn.Linear(HIDDEN, C, bias)
+
+    def plain(self) -> dict[str, Any]:
+        seats = {"out": "c_proj", "fc1": "c_fc", "fc2": "mlp_proj", "norm1": "n1", "norm2": "n2"}
+        return {
+            **thirds(*both(self.c_attn)),
+            **{seat: both(getattr(self, name)) for seat, name in seats.items()},
+        }
+
+
+class WithoutBias(Flat):
+    has_bias = False
+
+
+class Cells(Block):
+    """Each array is the value of an object, as in a small engine, under the shortest names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        sizes = {**dict.fromkeys("qkvo", (C, C)), "up": (C, HIDDEN), "down": (HIDDEN, C)}
+        self.cells = modules(
+            **{n: modules(w=cell(*size), b=cell(size[1])) for n, size in sizes.items()},
+            **{n: modules(w=cell(C), b=cell(C)) for n in ("n1", "n2")},
+        )
+
+    def plain(self) -> dict[str, Any]:
+        seats = {"q": "q", "k": "k", "v": "v", "out": "o", "fc1": "up", "fc2": "down"}
+        held = {name: (part["w"]["value"], part["b"]["value"]) for name, part in self.cells.items()}
+        return {
+            **{seat: (held[name][0].T, held[name][1]) for seat, name in seats.items()},
+            "norm1": held["n1"],
+            "norm2": held["n2"],
+        }
+
+
+def cell(*shape: int) -> nn.Module:
+    return nn.ParameterDict({"value": bare(*shape)})
+
+
 class Nameless(Block):
     """Names that say nothing; only the order does, and it is not the usual one."""
 
@@ -302,7 +371,7 @@ class Shuffled(Nameless):
     order = ("k", "q", "v", "out")
 
 
-NAMED = (Nano, GPT2, Bert, Annotated, Timm, Lens, Numpy, Learner)
+NAMED = (Nano, GPT2, Bert, Annotated, Timm, Lens, Numpy, Learner, Llama, Flat, Cells)
 STYLES = (*NAMED, Heads, Interleaved, Nameless, Shuffled)
 
 

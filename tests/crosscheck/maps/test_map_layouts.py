@@ -7,11 +7,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.layout_blocks import NAMED, STYLES, Block, C, Interleaved, encoder_layer
+from support.layout_blocks import (
+    HIDDEN,
+    NAMED,
+    STYLES,
+    Block,
+    C,
+    Flat,
+    H,
+    Interleaved,
+    WithoutBias,
+    encoder_layer,
+)
 
+import torch_impl
 from crosscheck.distance import relative_error
 from crosscheck.maps.pairing import pair_weights
 from crosscheck.runs import COTANGENT, Batch, Run, run
+from torch import Tensor, nn
 
 BATCH = Batch(np.random.default_rng(1).standard_normal((2, 5, C)))
 
@@ -54,3 +67,39 @@ def map_of(style: type[Block], bug: str = "") -> dict[str, str]:
 @pytest.mark.parametrize("style", NAMED)
 def test_a_bug_does_not_change_the_map(style: type[Block], bug: str) -> None:
     assert map_of(style, bug) == map_of(style)
+
+
+def test_a_norm_without_bias_is_not_taken_for_the_bias_of_another() -> None:
+    pairing = pair_weights(WithoutBias(), encoder_layer(), BATCH, "auto")
+    found = pairing.map.to_dict()
+    assert (found["n1.weight"], found["n2.weight"]) == ("norm1.weight", "norm2.weight")
+    assert {"norm1.bias", "norm2.bias"} <= set(pairing.neutral)
+
+
+class Stack(nn.Module):
+    """Two blocks whose layers have no numbers of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wte, self.wpe = nn.Embedding(7, C), nn.Embedding(6, C)
+        self.h = nn.ModuleList(Flat() for _ in range(2))
+        self.ln_f, self.lm_head = nn.LayerNorm(C), nn.Linear(C, 7)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.wte(tokens) + self.wpe.weight[: tokens.shape[1]]
+        for block in self.h:
+            x = block(x)
+        logits: Tensor = self.lm_head(self.ln_f(x))
+        return logits
+
+
+def test_the_number_of_a_block_is_not_taken_for_that_of_a_layer() -> None:
+    reference = torch_impl.TransformerLanguageModel(
+        7, 6, C, H, 2, HIDDEN, activation="relu", position="learned"
+    )
+    tokens = Batch(np.random.default_rng(1).integers(0, 7, (2, 5)))
+    found = pair_weights(Stack(), reference, tokens, "auto").map.to_dict()
+    for number in (0, 1):
+        layers = {"c_proj": "self_attn.out_proj", "c_fc": "linear1", "mlp_proj": "linear2"}
+        for mine, theirs in layers.items():
+            assert found[f"h.{number}.{mine}.weight"] == f"blocks.{number}.{theirs}.weight"
