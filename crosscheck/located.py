@@ -6,7 +6,6 @@ import dataclasses
 from typing import Any
 
 from crosscheck.cuts import find_cuts
-from crosscheck.cuts.of_models import written_out
 from crosscheck.excuses import excused, is_wrong_in_float32_only
 from crosscheck.judge import Verdict
 from crosscheck.maps.pairing import Pairing
@@ -26,7 +25,7 @@ def located(report: Report, paired: Pairing, batch: Batch) -> Report:
     """Add to a report of disagreement where it was born; or excuse what no op is to blame for."""
     if side_of(paired.model) is not NUMPY or side_of(paired.reference) is not TORCH:
         return _by_cuts(report, paired, batch)
-    return _by_tapes(report, paired.model, written_out(paired.reference), batch)
+    return _by_tapes(report, paired.model, paired.reference, batch)
 
 
 def _by_tapes(report: Report, model: Any, reference: Any, batch: Batch) -> Report:

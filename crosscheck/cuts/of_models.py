@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 
-import torch
-import torch_impl
-from crosscheck.brought.adapted import adapted_like
 from crosscheck.cuts.cuts import OUTPUT, Cuts, find
 from crosscheck.maps.pairing import Pairing
 from crosscheck.runs import Batch, Run, run
 from crosscheck.sides import INPUT, Array
 from crosscheck.tape.call import Call
 from crosscheck.tape.torch_recorder import record_torch
+from crosscheck.tape.written_out import written_out
 from crosscheck.traces.tracing import trace_run
 
 
@@ -64,17 +62,3 @@ def taped(reference: Any, batch: Batch, *, loss: str, seed: int) -> tuple[Run, M
     plain = written_out(reference)
     made = run(plain, batch, dtype="float64", loss=loss, seed=seed, watch=watch)
     return made, tapes[0]
-
-
-def written_out(reference: Any) -> Any:
-    """Return a layer of PyTorch's own as the same block in single ops; anything else as it is."""
-    if not isinstance(reference, torch.nn.TransformerEncoderLayer):
-        return reference
-    attention = reference.self_attn
-    block = torch_impl.TransformerBlock(
-        attention.embed_dim, attention.num_heads, reference.linear1.out_features, 0.0,
-        reference.activation, reference.norm1.eps,
-        norm_first=reference.norm_first, bias=reference.linear1.bias is not None,
-    )  # fmt: skip
-    block.load_state_dict(reference.state_dict())
-    return adapted_like(reference, block.to(next(reference.parameters()).dtype))

@@ -65,7 +65,7 @@ def suspected(
     proofs = [f for f in findings if f.kind not in HARMLESS and not _is_structural(f)]
     trials = _Trials(runs, ours, theirs)
     confirmed = trials.of_seen()
-    is_open = structural and not proofs and runs.alignment is not None
+    is_open = structural and not proofs and runs.are_unlike
     if confirmed is None and (is_open or not findings):
         confirmed = trials.of_unseen()
     if confirmed is None:

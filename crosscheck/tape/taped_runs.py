@@ -14,6 +14,7 @@ from crosscheck.tape.align import Alignment
 from crosscheck.tape.call import Call
 from crosscheck.tape.numpy_recorder import Recorder
 from crosscheck.tape.torch_recorder import record_torch
+from crosscheck.tape.written_out import written_out
 
 
 @dataclass
@@ -28,6 +29,12 @@ class TapedRuns:
     # Which of the reference's calls is which of ours; None while both tapes have the same keys.
     alignment: Alignment | None = None
 
+    @property
+    def are_unlike(self) -> bool:
+        """Whether the two are no mirrors, which have the same ops in the same modules."""
+        mirrored = type(self.model).__name__ == type(self.reference).__name__
+        return self.alignment is not None or not mirrored
+
     def of_reference(self, dtype: str) -> tuple[Run, dict[str, Call]]:
         """Return the reference's run and tape. After an alignment, it has the keys of our calls."""
         tapes: list[dict[str, Call]] = []
@@ -38,7 +45,7 @@ class TapedRuns:
                 tapes.append(tape)
                 yield
 
-        made = self._run(self.reference, dtype, watch)
+        made = self._run(written_out(self.reference), dtype, watch)
         return made, tapes[0] if self.alignment is None else self.alignment.rename(tapes[0])
 
     def of_ours(
