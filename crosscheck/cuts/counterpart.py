@@ -132,12 +132,11 @@ def _finite(array: Array) -> Array:
     return np.where(np.isfinite(array), array, 0.0)
 
 
-def aligned(array: Array, value: Value) -> Array:
-    """Return the array in the shape and the order of axes of the value's first arrangement.
+def aligned(array: Array, expected: Array) -> Array:
+    """Return the array in the shape and the order of axes of what is expected.
 
-    Where no order of axes makes it look most like the value but the one it has, it is reshaped.
+    Where no order of axes makes it look most like that but the one it has, it is reshaped.
     """
-    expected = value.array
     if array.size != expected.size:
         return array
     best, chosen = -1.0, array.reshape(expected.shape)

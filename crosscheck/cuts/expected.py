@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from crosscheck.cuts.case import Segment
 from crosscheck.cuts.classes import Value
@@ -11,8 +14,12 @@ from crosscheck.cuts.flow_graph import Graph
 from crosscheck.sides import Array
 from crosscheck.tape.call import Call
 from crosscheck.tape.fingerprints import Sizes, hint
+from crosscheck.tape.other_forms import other_form
 
 LARGE = 1 << 22  # entries; above it, no fingerprint is looked for
+MOST_BLOCKS = 16  # into which a loop cuts an array
+# What the inputs of an op are called where forms are known by these names; of others, x and y.
+INPUTS = {"linear": ("x", "weight", "bias"), "layer_norm": ("x", "weight", "bias")}
 
 
 def expectation(
@@ -22,10 +29,61 @@ def expectation(
     value = segment.value
     if segment.counterpart is None or value.size > LARGE:
         return f"{value.name} expected"
-    wrong = aligned(graph.trace.array(segment.counterpart), value)
-    said = hint("it", wrong, value.array, sizes_of(tape), at_hand(value, values))
-    said = said.removeprefix("it is ").removeprefix("it ")
+    wrong = graph.trace.array(segment.counterpart)
+    said = _of_the_op(wrong, value, tape)
+    if not said and wrong.size == value.size:
+        given = at_hand(value, values)
+        said = hint("it", aligned(wrong, value.array), value.array, sizes_of(tape), given)
+    if " fits this: " in said:
+        said = f"it fits {said.partition(' fits this: ')[2]}"
+    said = said.removeprefix("it is ")
     return f"{value.name} expected" + (f": {said}" if said else "")
+
+
+def _of_the_op(wrong: Array, value: Value, tape: Mapping[str, Call]) -> str:
+    """Say which form of the op that makes the value, or sends it back, the wrong array has."""
+    for kind, key, *rest in value.keys:
+        call = tape.get(key)
+        if call is None or kind not in ("f", "u"):
+            continue
+        names = INPUTS.get(call.op, ("x", "y"))
+        tensors = dict(zip(names, (source.array for source in call.inputs), strict=False))
+        right = call.output if kind == "f" else call.dinputs[int(rest[0])]
+        if right is None or len(tensors) != len(call.inputs):
+            continue
+        argument = "out" if kind == "f" else f"d{names[int(rest[0])]}"
+        for block in _blocks_like(wrong, right):
+            ours, theirs = aligned(wrong, block(right)), block(right)
+            given = {**tensors, "dout": call.dout}
+            cut = {name: None if a is None else block(a) for name, a in given.items()}
+            arguments: dict[str, Any] = {**cut, "constants": call.constants, "options": {}}
+            if said := other_form(call.op, argument, ours, theirs, arguments):
+                return said
+    return ""
+
+
+def _blocks_like(wrong: Array, right: Array) -> Iterator[Callable[[Array], Array]]:
+    """Yield what cuts out of arrays each block of which the wrong array may be a version.
+
+    A loop over heads or sequences makes one block after the other.
+    """
+    count, left = divmod(right.size, max(wrong.size, 1))
+    if count == 1:
+        yield lambda array: array
+    elif not left and count <= MOST_BLOCKS:
+        for axis, length in enumerate(right.shape):
+            if length % count == 0:
+                yield from (_cut(right.ndim, axis, length, count, i) for i in range(count))
+
+
+def _cut(ndim: int, axis: int, length: int, count: int, i: int) -> Callable[[Array], Array]:
+    """Return what cuts along this axis; an array of another form it returns as it is."""
+
+    def cut(array: Array) -> Array:
+        is_cut = array.ndim == ndim and array.shape[axis] == length
+        return np.split(array, count, axis)[i] if is_cut else array
+
+    return cut
 
 
 def at_hand(value: Value, values: Sequence[Value]) -> dict[str, Array]:

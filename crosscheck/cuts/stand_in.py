@@ -161,7 +161,7 @@ def _fitted(array: Array, value: Value) -> Iterator[Array]:
             for axes in itertools.permutations(range(form.ndim)):
                 if tuple(array.shape[i] for i in axes) == form.shape:
                     yield array.transpose(axes)
-    yield aligned(array, value)
+    yield aligned(array, value.array)
 
 
 def _users(value: Value, calls: Sequence[Call]) -> Iterator[tuple[Call, int | None]]:

@@ -111,6 +111,12 @@ GRADIENTS: dict[tuple[str, str], Forms] = {
         "with an average that is not weighted by out": lambda dout, x, *_: (
             x.softmax(-1) * (dout - dout.mean(-1, keepdim=True))
         ),
+        "with a sum that is not weighted by out": lambda dout, x, *_: (
+            x.softmax(-1) * (dout - dout.sum(-1, keepdim=True))
+        ),
+        "out * dout - average, where the bracket of out * (dout - average) is missing": (
+            lambda dout, x, *_: dout * x.softmax(-1) - (dout * x.softmax(-1)).sum(-1, keepdim=True)
+        ),
         **{
             f"with an average along axis {a}": lambda dout, x, *_, a=a: (
                 x.softmax(-1) * (dout - (dout * x.softmax(-1)).sum(a, keepdim=True))
