@@ -25,10 +25,7 @@ _MEASURES = (
     "norm_reference", "cosine", "worst", "ours", "reference", "error", "rounding",
     "rounding_reference",
 )  # fmt: skip
-CONSTANT = (
-    "all entries of the weight are equal, and nothing was redrawn: it does not show whether the "
-    "weight is used where it belongs"
-)
+CONSTANT = "all entries of the weight are equal, and nothing was redrawn"
 
 
 class OursRaisedError(Exception):

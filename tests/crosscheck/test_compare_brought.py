@@ -72,6 +72,8 @@ def test_a_float64_number_in_numpy_by_hand_is_said_once_and_is_no_fault() -> Non
 def test_who_asks_for_float32_alone_is_told_that_it_is_none() -> None:
     report = of_two(backward, weights=MAP, dtype="float32")
     assert {row.verdict for _, row in report.wrong} == {Verdict.DTYPE}
+    assert report.cuts is None
+    assert "only their type is not" in str(report)
 
 
 def constant() -> Any:
