@@ -42,7 +42,8 @@ def conclusion(
         worst = _worst(comparisons, dtype)
         precision = "float32" if dtype == "float32" else "float64"
         detail = f"; largest error in {precision} {worst:.1e}" if worst else ""
-        return Text(f"AGREE: {rows} rows compared, all agree{detail}.", "bold green")
+        compared = plural(rows, "1 row compared, and agrees", f"{rows} rows compared, all agree")
+        return Text(f"AGREE: {compared}{detail}.", "bold green")
     (count, words), *rest = unproved
     good = sum(verdict.good for verdict in verdicts)
     parts = [
@@ -67,14 +68,10 @@ def _unproved(verdicts: Sequence[Verdict]) -> list[tuple[int, str]]:
         "are too small to test (their gradients vanish)",
     )
     rounding = f"{plural(amplified, 'differs', 'differ')} by no more than rounding explains"
-    constant = verdicts.count(Verdict.CONSTANT)
-    held = (
-        "belongs to a weight that holds one number only",
-        "belong to weights that hold one number only",
-    )
+    unchecked = verdicts.count(Verdict.UNCHECKED)
     counted = [
         (small, plural(small, one, many)),
         (amplified, rounding),
-        (constant, plural(constant, *held)),
+        (unchecked, plural(unchecked, "is not checked", "are not checked")),
     ]
     return [(count, words) for count, words in counted if count]

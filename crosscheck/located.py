@@ -40,7 +40,9 @@ def _by_tapes(report: Report, model: Any, reference: Any, batch: Batch) -> Repor
 
 
 def _by_cuts(report: Report, paired: Pairing, batch: Batch) -> Report:
-    if _is_only_float32(report):
+    if all(row.verdict == Verdict.DTYPE for _, row in report.wrong):
+        said = "no line is named: the numbers are right, and only their type is not"
+    elif _is_only_float32(report):
         said = "float64 agrees everywhere, so no line is wrong: float32 loses too many digits"
     elif side_of(paired.reference) is not TORCH:
         said = "no line is named: only a reference in PyTorch shows what its values are"

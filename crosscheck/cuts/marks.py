@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from crosscheck.cuts.classes import Value
@@ -22,6 +23,8 @@ class Kind(StrEnum):
     NONE = "none"  # it ran: another spelling, or nothing to say
 
 
+MOST = 3  # names of values beside a line
+ROOM = 32  # characters for them, if there are several
 SIGNS = {Kind.RIGHT: "✓", Kind.WRONG: "✗", Kind.INHERITED: "~", Kind.NONE: " "}
 
 
@@ -59,7 +62,8 @@ def marks_of(
     """
     ticks: dict[Place, dict[str, None]] = defaultdict(dict)
     inner: dict[Place, dict[str, None]] = defaultdict(dict)
-    follows: set[Place] = set()
+    forward: set[Place] = set()  # makes right values of the forward pass
+    follows: dict[Place, bool] = {}  # whether only gradients that arrive there are wrong
     for record in graph.trace.records:
         place = graph.place_of(record.index)
         if place is None:
@@ -68,8 +72,9 @@ def marks_of(
             value = values[graph.pairing.right[record.index]]
             block = "a block of " if record.index in graph.pairing.blocks else ""
             ticks[place][block + value.name] = None
+            forward |= set() if record.backward else {place}
         elif record.index in wrong:
-            follows.add(place)
+            follows[place] = record.backward and follows.get(place, True)
         elif record.index in graph.waypoints:
             inner[place][graph.waypoints[record.index]] = None
     marks = []
@@ -78,7 +83,8 @@ def marks_of(
         if place == first:
             marks.append(Mark(place, Kind.WRONG, said))
         elif place in follows and first is not None:
-            marks.append(Mark(place, Kind.INHERITED, f"follows from {_line(first, place)}"))
+            what = "its gradient follows" if follows[place] and place in forward else "follows"
+            marks.append(Mark(place, Kind.INHERITED, f"{what} from {_line(first, place)}"))
         elif named := ticks.get(place) or inner.get(place):
             marks.append(Mark(place, Kind.RIGHT, _few(named)))
         else:
@@ -87,10 +93,15 @@ def marks_of(
 
 
 def _line(of: Place, seen_from: Place) -> str:
-    return str(of.line) if of.file == seen_from.file else f"{of.file}:{of.line}"
+    return str(of.line) if of.file == seen_from.file else f"{Path(of.file).name}:{of.line}"
 
 
-def _few(names: Collection[str], at_most: int = 3) -> str:
-    shown = list(names)[:at_most]
-    more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
+def _few(names: Collection[str]) -> str:
+    """Return the first names, as many as a line has room for, and how many more there are."""
+    shown: list[str] = []
+    for name in names:
+        if shown and (len(shown) == MOST or len(", ".join([*shown, name])) > ROOM):
+            break
+        shown.append(name)
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
     return ", ".join(shown) + more
