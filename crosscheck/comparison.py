@@ -14,6 +14,7 @@ from crosscheck.amplification import Amplification
 from crosscheck.answers import is_wrong_call
 from crosscheck.brought import as_model
 from crosscheck.brought.by_hand_weights import Weights as OnNumPy
+from crosscheck.brought.examined import examined
 from crosscheck.called_rightly import require_sides
 from crosscheck.choices import DTYPES
 from crosscheck.distance import largest_difference, largest_gradient
@@ -66,18 +67,37 @@ def compare(
     same dropout), under a random cotangent drawn from the seed and, if the batch has targets, under
     cross-entropy. dtype: "float64" for the verdict, "float32" for the rounding errors, "both".
     Where something disagrees, another run says where it was born: in which op, or in which line of
-    the model's source. So it is where our engine raises and the reference does not.
+    the model's source. So it is where our engine raises and the reference does not. What else a
+    reader should know, such as a model on another device, or one that computes in float32 whatever
+    it is given, is in the report's notes.
 
-    Raises ValueError when the weights cannot be paired, and for an unknown dtype; TypeError for an
-    object compared with itself, which would prove nothing, for inputs of the wrong kind, and for an
-    output that is not floats in one tensor. These messages begin with "compare:". What else the
-    reference or the model raises is not caught.
+    Raises ValueError when the weights cannot be paired, when two runs of one model differ, and for
+    an unknown dtype; TypeError for an object compared with itself, which would prove nothing, for
+    inputs of the wrong kind, and for an output that is not floats in one tensor. These messages
+    begin with "compare:". What else the reference or the model raises is not caught.
     """
     if dtype not in DTYPES:
         raise ValueError(f"compare: dtype is {dtype!r}, expected one of {', '.join(DTYPES)}")
     require_sides(model, reference)
     model, reference = _brought(model, "the model"), _brought(reference, "the reference")
     batch = Batch.of(batch)
+    model, reference, dtype, notes = examined(model, reference, batch, dtype)
+    return compare_examined(
+        model, reference, batch, weights=weights, dtype=dtype, seed=seed, notes=notes
+    )
+
+
+def compare_examined(
+    model: Any,
+    reference: Any,
+    batch: Batch,
+    *,
+    weights: str | Path | Mapping[str, str],
+    dtype: str,
+    seed: int,
+    notes: tuple[str, ...] = (),
+) -> Report:
+    """Compare models that have been examined; see `compare`. notes: what was found then."""
     paired = pair_weights(model, reference, batch, weights, seed=seed)
     losses = [COTANGENT] if batch.targets is None else [CROSS_ENTROPY, COTANGENT]
     report = Report(
@@ -87,7 +107,7 @@ def compare(
         fast=side_of(paired.model) is NUMPY and are_fast_forms_on(),
         weights=paired.how,
         map=paired.map.to_dict(),
-        notes=paired.notes,
+        notes=(*notes, *paired.notes),
     )
     runs = _Runs(paired, batch, dtype, seed, by_name=weights == NAME)
     try:

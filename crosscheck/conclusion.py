@@ -42,7 +42,8 @@ def conclusion(
         worst = _worst(comparisons, dtype)
         precision = "float32" if dtype == "float32" else "float64"
         detail = f"; largest error in {precision} {worst:.1e}" if worst else ""
-        return Text(f"AGREE: {rows} rows compared, all agree{detail}.", "bold green")
+        compared = plural(rows, "1 row compared, and agrees", f"{rows} rows compared, all agree")
+        return Text(f"AGREE: {compared}{detail}.", "bold green")
     (count, words), *rest = unproved
     good = sum(verdict.good for verdict in verdicts)
     parts = [

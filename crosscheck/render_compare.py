@@ -10,12 +10,13 @@ from rich.text import Text
 from crosscheck.conclusion import conclusion, summary
 from crosscheck.cuts import annotated
 from crosscheck.judge import Verdict
-from crosscheck.printing import hanging, print_sections, two_columns
+from crosscheck.printing import hanging, plural, print_sections, two_columns
 from crosscheck.report import Report
 from crosscheck.tables import gradient_table
 
 SAME_OUTPUT = 1e-5  # what two float32 outputs may differ by: the study track's own test
 LISTED = 6  # rows in words
+LISTED_FEW = 1  # where the source is shown, which says more
 
 
 def print_comparison(report: Report, console: Console, heading: Mapping[str, str]) -> None:
@@ -31,9 +32,12 @@ def _sections(report: Report, console: Console, heading: Mapping[str, str]) -> l
         sections += [table, *(summary(comparison, report.dtype) for comparison in others)]
     if not report.agrees:
         sections += _what_is_wrong(report, console)
-    sections += [Text(hanging(note, console.width), "yellow") for note in report.notes]
+    notes = [hanging(f"Note: {note}.", console.width) for note in report.notes]
+    if notes:
+        sections.append(Text("\n".join(["", *notes]), "yellow"))
     if report.cuts is not None:
-        sections.append(annotated(report.cuts))
+        sections += [Text(), annotated(report.cuts, console.width)]
+    sections.append(Text())
     verdicts = [row.verdict for c in report.comparisons for row in c.rows]
     return [*sections, conclusion(verdicts, report.comparisons, report.dtype, report.raised)]
 
@@ -57,7 +61,11 @@ def _answers(report: Report) -> dict[str, str]:
 
 def _what_is_wrong(report: Report, console: Console) -> list[RenderableType]:
     """Spell out the first rows that fail, and the ops where they were born, for our engine."""
-    lines = [f"{row.name} (under {loss}): {row}" for loss, row in report.failures[:LISTED]]
+    listed = LISTED if report.cuts is None else LISTED_FEW
+    wrong = report.failures
+    lines = [f"{row.name} (under {loss}): {row}" for loss, row in wrong[:listed]]
+    if (more := len(wrong) - listed) > 0:
+        lines.append(f"... and {more} more {plural(more, 'row', 'rows')}, in the table above")
     if report.first_not_finite:
         lines.insert(0, report.first_not_finite)
     if report.localisation is not None and str(report.localisation):

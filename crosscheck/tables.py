@@ -21,6 +21,7 @@ from crosscheck.printing import fitted, plain_table, unwrapped
 from crosscheck.row import Comparison, Row
 
 BAR_WIDTH = 12
+LARGE = 1e4  # from here on the digits of a ratio say nothing
 Sides = tuple[str, str]  # what the model and the reference are called above their columns
 
 
@@ -121,7 +122,7 @@ def _cells(row: Row, name: str, bar: Bar | str, dtype: str, layout: Layout) -> l
         _number(row.norm_reference),
         *([bar] if layout.bar else []),
         "" if error is None else f"{error:.1e}",
-        *(["" if ratio is None else f"{ratio:.1f}"] if layout.ratio else []),
+        *([_ratio(ratio)] if layout.ratio else []),
         _verdict(row.verdict),
     ]
     return [Text(cell) if isinstance(cell, str) else cell for cell in cells]
@@ -135,6 +136,12 @@ def _verdict(verdict: Verdict) -> Text:
 
 def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.4g}"
+
+
+def _ratio(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.1f}" if value < LARGE else f"{value:.0e}"
 
 
 def _bar(row: Row, largest: float) -> Bar | str:

@@ -123,18 +123,18 @@ def compare_command(
 
 def _compare(request: Request, console: Console, save: Any, save_map: Path | None) -> bool:
     from crosscheck.brought.prepare import prepared
-    from crosscheck.comparison import compare
+    from crosscheck.comparison import compare_examined
     from crosscheck.render_compare import print_comparison
 
     with prepared(request, _shared(request.seed)) as ready, saving(save_map) as save_weights:
-        report = compare(
+        report = compare_examined(
             ready.mine, ready.reference, ready.batch,
             weights=ready.weights, dtype=ready.dtype, seed=request.seed,
         )  # fmt: skip
         if report.map is not None:
             save_weights(report.map)
-    said = tuple(f"Note: {note}." for note in ready.notes)
-    report = replace(report, notes=(*said, *report.notes), weights=ready.how or report.weights)
+    notes = tuple(dict.fromkeys((*ready.notes, *report.notes)))
+    report = replace(report, notes=notes, weights=ready.how or report.weights)
     print_comparison(report, console, _heading(request, ready, report))
     save(_as_json(request, ready, report))
     return report.agrees

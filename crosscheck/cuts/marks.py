@@ -22,6 +22,8 @@ class Kind(StrEnum):
     NONE = "none"  # it ran: another spelling, or nothing to say
 
 
+MOST = 3  # names of values beside a line
+ROOM = 32  # characters for them, if there are several
 SIGNS = {Kind.RIGHT: "✓", Kind.WRONG: "✗", Kind.INHERITED: "~", Kind.NONE: " "}
 
 
@@ -90,7 +92,12 @@ def _line(of: Place, seen_from: Place) -> str:
     return str(of.line) if of.file == seen_from.file else f"{of.file}:{of.line}"
 
 
-def _few(names: Collection[str], at_most: int = 3) -> str:
-    shown = list(names)[:at_most]
-    more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
+def _few(names: Collection[str]) -> str:
+    """Return the first names, as many as a line has room for, and how many more there are."""
+    shown: list[str] = []
+    for name in names:
+        if shown and (len(shown) == MOST or len(", ".join([*shown, name])) > ROOM):
+            break
+        shown.append(name)
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
     return ", ".join(shown) + more

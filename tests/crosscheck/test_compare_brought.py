@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import math
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import torch
 from crosscheck import Batch, Verdict, compare
@@ -107,3 +109,74 @@ class Softmax(nn.Module):
 def test_models_without_weights_can_be_compared(weights: Any) -> None:
     assert compare(Softmax(), nn.Softmax(-1), Batch(X), weights=weights).agrees
     assert compare(Softmax(), nn.Softmax(-2), Batch(X), weights=weights).disagrees
+
+
+class Dropping(Scaled):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.dropout(super().forward(x))  # and not only in training
+
+
+class Single(Scaled):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x).float().to(x.dtype)
+
+
+def copied(kind: Any) -> tuple[Any, Any]:
+    mine, theirs = kind(), Scaled()
+    theirs.load_state_dict(mine.state_dict())
+    return mine, theirs
+
+
+def test_the_library_examines_what_it_is_given_as_the_command_does() -> None:
+    with pytest.raises(ValueError, match="two plain runs of the model on the same input differ"):
+        compare(*copied(Dropping), X)
+    report = compare(*copied(Single), X)
+    assert report.agrees
+    assert report.dtype == "float32"
+    assert sum("computes in float32" in note for note in report.notes) == 1
+    drops = nn.Sequential(nn.Linear(4, 2), nn.Dropout())
+    report = compare(drops, nn.Sequential(nn.Linear(4, 2)), X, weights="auto")
+    assert report.agrees
+    assert "run in evaluation mode" in str(report)
+
+
+class Long(nn.Module):
+    """Lines, names and texts that are too long to stand side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.a_linear_layer_of_a_long_name = nn.LayerNorm(4), nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = (
+            x
+            + self.a_linear_layer_of_a_long_name(self.norm(x))
+            + 0.0 * torch.zeros_like(x).detach()
+        )
+        return (
+            self.norm(x)
+            + self.a_linear_layer_of_a_long_name(x)
+            - self.a_linear_layer_of_a_long_name(x)
+        )
+
+
+class Reference(Long):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x + self.a_linear_layer_of_a_long_name(self.norm(x))
+        return self.norm(x) * 1.5
+
+
+def test_lines_of_source_stay_lines_at_every_width() -> None:
+    from crosscheck.render_compare import print_comparison
+
+    report = compare(Long(), Reference(), X, weights="auto")
+    assert "✗" in report.annotated()
+    for width in (80, 110, 200):
+        screen = io.StringIO()
+        print_comparison(report, Console(file=screen, width=width, color_system=None), {})
+        lines = screen.getvalue().split("\n")
+        (crossed,) = [i for i, line in enumerate(lines) if "✗" in line]
+        column = lines[crossed].index("✗")
+        assert {line[column] for line in lines if line[column : column + 1] in tuple("✓✗~")}
+        source = [line for line in lines[lines.index("") :] if "self." in line]
+        assert all(len(line) <= width for line in source if "✗" not in line)

@@ -79,7 +79,7 @@ def test_wrong(crosscheck, call):
     for said in (
         "model Theirs takes floats and was given integers",
         "write Batch(inputs, targets)",
-        "the model: got the class Ours, expected a model",
+        "the model: got the class Ours, expected an object",
         "call copy_weights(reference, model) first",
         "the NumPy model Ours returned None from its forward",
     ):
