@@ -61,8 +61,9 @@ def test_the_lines_that_are_shown_are_those_of_the_file_with_the_bug(walk: Any) 
         (int(number), rest) for number, rest in re.findall(r"^ *(\d+)(?:  |$)(.*)$", text, re.M)
     ]
     for number, rest in marked:
-        code = re.split(r" *[✓✗~] ", f"{rest} ")[0]
-        assert code.rstrip() == lines[number - 1].rstrip()
+        code = re.split(r" *[✓✗~] ", f"{rest} ")[0].rstrip()
+        line = lines[number - 1].rstrip()
+        assert code == line or (code.endswith("…") and line.startswith(code.rstrip("…")))
     if not walk.is_screen:
         assert len(marked) > 1
         blamed = text[: text.index(" ✗ ")]
