@@ -17,7 +17,7 @@ from crosscheck.brought.by_hand_weights import Weights as OnNumPy
 from crosscheck.brought.examined import examined
 from crosscheck.called_rightly import require_sides
 from crosscheck.choices import DTYPES
-from crosscheck.distance import largest_difference, largest_gradient
+from crosscheck.distance import largest_difference, largest_gradient, norm
 from crosscheck.forms import are_fast_forms_on
 from crosscheck.four_runs import Quartet, Rows, gradient_names
 from crosscheck.judge import FLOOR, Verdict
@@ -26,10 +26,14 @@ from crosscheck.maps.pairing import NAME, Pairing, pair_weights
 from crosscheck.report import Report
 from crosscheck.row import Comparison, Row
 from crosscheck.runs import COTANGENT, CROSS_ENTROPY, Batch, Run, run
-from crosscheck.sides import NUMPY, side_of
+from crosscheck.sides import NUMPY, Array, side_of
 from crosscheck.tape import is_of_engine
 from crosscheck.zeros import Zeros
 
+_MEASURES = (
+    "norm_reference", "cosine", "worst", "ours", "reference", "error", "rounding",
+    "rounding_reference",
+)  # fmt: skip
 CONSTANT = (
     "all entries of the weight are equal, and nothing was redrawn: it does not show whether the "
     "weight is used where it belongs"
@@ -154,6 +158,8 @@ class _Runs:
     forward_only: bool = False  # whether the model turned out to have no way back
     # The largest |difference| of an entry of the two outputs, by precision.
     differences: dict[str, float] = dataclasses.field(default_factory=dict)
+    # The gradients of the model's weights that the reference does not have.
+    alone: dict[str, Array] = dataclasses.field(default_factory=dict)
 
     def compared(self, loss: str, zeros: Zeros) -> Comparison:
         """Compare the two models under one loss."""
@@ -180,14 +186,28 @@ class _Runs:
             ours.loss.item(),
             runs.theirs64.loss.item(),
             tuple(outputs),
-            tuple(self._proved(rows.gradient(name)) for name in names),
+            (*(self._proved(rows.gradient(name)) for name in names), *self._alone()),
         )
+
+    def _alone(self) -> list[Row]:
+        """Return a row for each gradient of a weight that the reference does not have."""
+        return [
+            Row(
+                name=name,
+                shape=gradient.shape,
+                norm=norm(gradient),
+                verdict=Verdict.UNCHECKED,
+                reason="the reference has no such weight: nothing was compared with its gradient",
+                **dict.fromkeys(_MEASURES),
+            )
+            for name, gradient in self.alone.items()
+        ]
 
     def _proved(self, row: Row) -> Row:
         """Return the row; as one that proves nothing, if the weight may be used anywhere."""
         if row.name not in self.paired.unproved or not row.verdict.good:
             return row
-        return dataclasses.replace(row, verdict=Verdict.CONSTANT, reason=CONSTANT)
+        return dataclasses.replace(row, verdict=Verdict.UNCHECKED, reason=CONSTANT)
 
     def _four(self, loss: str) -> Quartet:
         """Run both sides in the precisions that are asked for."""
@@ -236,6 +256,8 @@ class _Runs:
             raise _OursRaisedError(error) from error
         if self.by_name or not made.gradients:
             return made
+        unmapped = {name: made.gradients.get(name) for name in self.paired.map.unmapped}
+        self.alone = {name: g for name, g in unmapped.items() if g is not None}
         return dataclasses.replace(made, gradients=self.paired.map.to_reference(made.gradients))
 
     def _one(self, model: Any, dtype: str, loss: str) -> Run:

@@ -68,14 +68,10 @@ def _unproved(verdicts: Sequence[Verdict]) -> list[tuple[int, str]]:
         "are too small to test (their gradients vanish)",
     )
     rounding = f"{plural(amplified, 'differs', 'differ')} by no more than rounding explains"
-    constant = verdicts.count(Verdict.CONSTANT)
-    held = (
-        "belongs to a weight that holds one number only",
-        "belong to weights that hold one number only",
-    )
+    unchecked = verdicts.count(Verdict.UNCHECKED)
     counted = [
         (small, plural(small, one, many)),
         (amplified, rounding),
-        (constant, plural(constant, *held)),
+        (unchecked, plural(unchecked, "is not checked", "are not checked")),
     ]
     return [(count, words) for count, words in counted if count]

@@ -37,7 +37,7 @@ class Verdict(StrEnum):
     ABSENT = "agree, absent"
     VACUOUS = "vacuous"
     AMPLIFIED = "amplified"
-    CONSTANT = "one number only"
+    UNCHECKED = "not checked"
     DISAGREE = "disagree"
     MISSING = "missing"
     NOT_FINITE = "not finite"
@@ -53,7 +53,7 @@ class Verdict(StrEnum):
     @property
     def unproved(self) -> bool:
         """Whether the row says nothing: neither that the sides agree, nor that they do not."""
-        return self in (Verdict.VACUOUS, Verdict.AMPLIFIED, Verdict.CONSTANT)
+        return self in (Verdict.VACUOUS, Verdict.AMPLIFIED, Verdict.UNCHECKED)
 
     @property
     def wrong(self) -> bool:

@@ -1,8 +1,8 @@
 """Where a backward that someone wrote by hand has left its gradients.
 
 They are in what it returned, in dictionaries that it was given, or in attributes of the object.
-There a gradient has the name of its parameter with a mark ("dW", "grad_W", "W_grad"), or the very
-same name within a container of gradients ("grads").
+There a gradient has the name of its parameter with a mark ("dW", "grad_W", "W_grad"), the very same
+name within a container of gradients ("grads"), or it stands beside its array in one object.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from crosscheck.brought.by_hand_tree import Path, get, is_float_array, name_of
 
 _MARKS = ("d{}", "d_{}", "grad_{}", "{}_grad", "g{}", "g_{}", "dL_d{}", "dL{}", "{}_g", "grad{}")
 CONTAINERS = ("grads", "grad", "gradients", "_grads", "dparams", "d_params", "dp", "d", "g")
+_HELD = ("value", "data", "val", "array", "v")  # an array in an object that has its gradient too
+_BESIDE = ("grad", "gradient", "g", "d")
 _OF_PARAMETERS = ("params", "parameters", "weights", "p", "_params")
 _OF_INPUT = ("dx", "dX", "d_x", "dinput", "dinputs", "d_input", "grad_x", "grad_input", "dx_in")
 _PLAIN_INPUT = ("x", "X", INPUT, "inputs")
@@ -115,6 +117,8 @@ def _left_at(left: Sequence[Any], path: Path) -> Iterator[Any]:
                     yield get(tree, (*place[:at], container, *place[at:]))
         for place in _marked(path):
             yield get(tree, place)
+        if path[-1] in _HELD:
+            yield from (get(tree, (*path[:-1], beside)) for beside in _BESIDE)
 
 
 def _places(path: Path) -> Iterator[Path]:

@@ -33,6 +33,7 @@ from crosscheck.brought.masked import ARRAYS, OF_KEYS, mask_options
 from crosscheck.brought.reference import Shared, choose_reference
 from crosscheck.brought.sizes import Sizes
 from crosscheck.brought.target import Target
+from crosscheck.called_rightly import require_sides
 from crosscheck.maps.pairing import AUTO, NAME, VALUE
 from crosscheck.masks import CAUSAL
 from crosscheck.runs import Batch
@@ -128,6 +129,7 @@ def _prepare(
     if request.weights in (NAME, VALUE):
         require_finite_weights(model, mine.who)
     if theirs is not None:
+        require_sides(mine.model, theirs.model)
         reference, moved = _runnable(theirs)
         reference, dtype, more = _ready(reference, theirs, inputs, request, dtype)
         called = mine.called + theirs.called

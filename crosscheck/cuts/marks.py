@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from crosscheck.cuts.classes import Value
@@ -61,7 +62,8 @@ def marks_of(
     """
     ticks: dict[Place, dict[str, None]] = defaultdict(dict)
     inner: dict[Place, dict[str, None]] = defaultdict(dict)
-    follows: set[Place] = set()
+    forward: set[Place] = set()  # makes right values of the forward pass
+    follows: dict[Place, bool] = {}  # whether only gradients that arrive there are wrong
     for record in graph.trace.records:
         place = graph.place_of(record.index)
         if place is None:
@@ -70,8 +72,9 @@ def marks_of(
             value = values[graph.pairing.right[record.index]]
             block = "a block of " if record.index in graph.pairing.blocks else ""
             ticks[place][block + value.name] = None
+            forward |= set() if record.backward else {place}
         elif record.index in wrong:
-            follows.add(place)
+            follows[place] = record.backward and follows.get(place, True)
         elif record.index in graph.waypoints:
             inner[place][graph.waypoints[record.index]] = None
     marks = []
@@ -80,7 +83,8 @@ def marks_of(
         if place == first:
             marks.append(Mark(place, Kind.WRONG, said))
         elif place in follows and first is not None:
-            marks.append(Mark(place, Kind.INHERITED, f"follows from {_line(first, place)}"))
+            what = "its gradient follows" if follows[place] and place in forward else "follows"
+            marks.append(Mark(place, Kind.INHERITED, f"{what} from {_line(first, place)}"))
         elif named := ticks.get(place) or inner.get(place):
             marks.append(Mark(place, Kind.RIGHT, _few(named)))
         else:
@@ -89,7 +93,7 @@ def marks_of(
 
 
 def _line(of: Place, seen_from: Place) -> str:
-    return str(of.line) if of.file == seen_from.file else f"{of.file}:{of.line}"
+    return str(of.line) if of.file == seen_from.file else f"{Path(of.file).name}:{of.line}"
 
 
 def _few(names: Collection[str]) -> str:

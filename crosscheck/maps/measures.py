@@ -48,12 +48,19 @@ def guessed_sizes(shapes: Mapping[str, Shape], heads: int) -> dict[str, int]:
     if not lengths:
         return {}
     channels = max(dict.fromkeys(lengths), key=lengths.count)
-    others = [
-        n for n in lengths if n not in (channels, 3 * channels, heads, channels // (heads or 1))
-    ]
-    wide = max(others, key=others.count) if others else channels
     heads = heads if heads and channels % heads == 0 else 1
-    return {"C": channels, "H": heads, "K": channels // heads, "F": wide, "3": 3}
+    sizes = {"C": channels, "H": heads, "K": channels // heads, "F": 0, "3": 3}
+    return with_width(sizes, shapes)
+
+
+def with_width(sizes: Mapping[str, int], shapes: Mapping[str, Shape]) -> dict[str, int]:
+    """Add the width of the feed-forward layer, if no name shows it: the commonest other length."""
+    if not sizes or sizes["F"]:
+        return dict(sizes)
+    channels = sizes["C"]
+    known = {1, channels, 3 * channels, *(sizes.get(size, 0) for size in "HKVT")}
+    others = [length for shape in shapes.values() for length in shape if length not in known]
+    return {**sizes, "F": max(others, key=others.count) if others else channels}
 
 
 def block_numbers(shapes: Mapping[str, Shape], blocks: int | None) -> dict[str, int]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from crosscheck.maps.layouts import LAYOUTS, OUT_IN, SPELLINGS, Layout
-from crosscheck.maps.measures import block_numbers, guessed_sizes, sizes_of
+from crosscheck.maps.measures import block_numbers, guessed_sizes, sizes_of, with_width
 from crosscheck.maps.spelling import Sizes, fitting, orientation
 from crosscheck.maps.weight_map import Shape
 from crosscheck.maps.words import head_of, jobs_meant, plain
@@ -80,8 +80,10 @@ def anatomy(
     wanted = _with_parts({seat.key for seat in like.seats.values()}) if like else None
 
     def measured(seats: Mapping[str, Seat]) -> Sizes:
-        jobs = {name: seat.job for name, seat in seats.items()}
-        return like.sizes if like else sizes_of(jobs, shapes, heads)
+        if like:
+            return like.sizes
+        sizes = sizes_of({name: seat.job for name, seat in seats.items()}, shapes, heads)
+        return with_width(sizes, shapes)
 
     best, most = Anatomy(shapes), 0
     for layout in LAYOUTS:

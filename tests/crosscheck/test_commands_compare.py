@@ -258,6 +258,7 @@ def test_a_file_that_trains_is_stopped(tmp_path: Path, monkeypatch: pytest.Monke
             "weights are compared under equal n",
         ),
         (("BLOCK:HoldsNaN", "BLOCK:HoldsNaN", "--weights", "value"), "hold NaN or infinity before"),
+        (("BLOCK:norm", "BLOCK:norm"), "model and reference are one and the same object"),
     ],
 )
 def test_a_mistake_exits_with_2_and_one_clear_line(

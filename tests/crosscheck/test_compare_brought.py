@@ -91,12 +91,31 @@ def test_a_weight_of_one_number_that_is_not_redrawn_is_not_proved() -> None:
     assert not report.agrees
     assert not report.disagrees
     assert [(row.name, row.verdict) for _, row in report.unproved] == [
-        ("linear.bias", Verdict.CONSTANT)
+        ("linear.bias", Verdict.UNCHECKED)
     ]
     assert "nothing was redrawn" in str(report)
     wrong = as_model((forward, backward_that_is_wrong), parameters=init_params)
     rows = compare(wrong, constant(), Batch(X), weights="value").wrong
     assert "linear.bias" in [row.name for _, row in rows]  # what is wrong is not excused
+
+
+class Shifted(Scaled):
+    """It has a weight that the reference lacks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.extra_bias = nn.Parameter(torch.ones(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) + self.extra_bias
+
+
+def test_a_gradient_that_was_compared_with_nothing_is_not_proved() -> None:
+    report = compare(Shifted(), Scaled(), Batch(X), weights="auto")
+    assert not report.disagrees
+    assert [(row.name, row.verdict) for _, row in report.unproved] == [
+        ("extra_bias", Verdict.UNCHECKED)
+    ]
 
 
 class Softmax(nn.Module):

@@ -101,7 +101,7 @@ def test_form_comes_before_values() -> None:
 def test_a_verdict_is_good_or_proves_nothing_or_is_wrong() -> None:
     good, unproved = (
         ("agree", "agree, zero", "agree, absent"),
-        ("vacuous", "amplified", "one number only"),
+        ("vacuous", "amplified", "not checked"),
     )
     for verdict in Verdict:
         kinds = verdict in good, verdict in unproved, verdict not in good + unproved

@@ -87,6 +87,9 @@ def makes_nothing(d_model):
 
 def makes_norm(d_model):
     return nn.LayerNorm(d_model)
+
+
+norm = nn.LayerNorm(12)
 """
 
 PAIR = """

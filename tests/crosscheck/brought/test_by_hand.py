@@ -365,3 +365,34 @@ def test_what_is_known_comes_back_as_it_is() -> None:
     assert as_model(layer) is layer
     model = as_model((with_dict, dict_back), parameters=VALUES)
     assert as_model(model) is model
+
+
+class _Cell:
+    """An array and its gradient, as the tape of a small engine has them."""
+
+    def __init__(self, value: Any) -> None:
+        self.value, self.grad = value, None
+
+
+class _Scale:
+    def __init__(self) -> None:
+        self.cells = {"scale": _Cell(np.arange(1.0, 5.0)), "shift": _Cell(np.ones(4))}
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        return x * self.cells["scale"].value + self.cells["shift"].value
+
+    def backward(self, dout: Any) -> Any:
+        self.cells["scale"].grad = (dout * self.x).sum(0)
+        self.cells["shift"].grad = dout.sum(0)
+        return dout * self.cells["scale"].value
+
+
+def test_a_gradient_may_stand_beside_its_array() -> None:
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    model = as_model(_Scale())
+    assert list(model.state_dict()) == ["cells.scale.value", "cells.shift.value"]
+    _, way_back = model.linearize(x, "float64")
+    given = way_back(np.ones((3, 4)))
+    np.testing.assert_allclose(given["cells.scale.value"], x.sum(0))
+    np.testing.assert_allclose(given["cells.shift.value"], 3.0)

@@ -42,6 +42,16 @@ def test_a_bug_is_placed_at_its_line(name, value):
     assert len(cuts.between) <= 9
 
 
+def test_a_line_that_is_right_on_the_way_forward_is_not_said_to_be_wrong():
+    """The gradient at a line of PyTorch comes back from what is after it."""
+    cuts, _ = cuts_of("gpt-scale-of-width")
+    before = [
+        mark for mark in cuts.marks if mark.kind == Kind.INHERITED and mark.place < cuts.first.place
+    ]
+    assert before
+    assert any(mark.text == f"its gradient follows from {cuts.first.place.line}" for mark in before)
+
+
 def test_the_annotated_source_blames_one_line_and_follows_it():
     cuts, to_blame = cuts_of("functions-softmax-bracket")
     born = [mark for mark in cuts.marks if mark.kind == Kind.WRONG]

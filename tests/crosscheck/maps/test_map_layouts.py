@@ -16,8 +16,11 @@ from support.layout_blocks import (
     Flat,
     H,
     Interleaved,
+    Llama,
     WithoutBias,
+    both,
     encoder_layer,
+    thirds,
 )
 
 import torch_impl
@@ -103,3 +106,30 @@ def test_the_number_of_a_block_is_not_taken_for_that_of_a_layer() -> None:
         layers = {"c_proj": "self_attn.out_proj", "c_fc": "linear1", "mlp_proj": "linear2"}
         for mine, theirs in layers.items():
             assert found[f"h.{number}.{mine}.weight"] == f"blocks.{number}.{theirs}.weight"
+
+
+class Wide(Block):
+    """Names that do not say how wide the feed-forward layer is; here they are the reference's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attn = nn.MultiheadAttention(C, H, batch_first=True)
+        self.ln1, self.ln2 = nn.LayerNorm(C), nn.LayerNorm(C)
+        self.ff = nn.Sequential(nn.Linear(C, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, C))
+
+    def plain(self) -> dict[str, Any]:
+        attn: Any = self.attn
+        return {
+            **thirds(attn.in_proj_weight, attn.in_proj_bias),
+            "out": both(attn.out_proj),
+            "fc1": both(self.ff[0]),
+            "fc2": both(self.ff[2]),
+            "norm1": both(self.ln1),
+            "norm2": both(self.ln2),
+        }
+
+
+def test_the_width_of_a_reference_need_not_be_named() -> None:
+    pairing = pair_weights(Llama(), Wide(), BATCH, "auto")
+    assert pairing.map.to_dict()["mlp.up_proj.weight"] == "ff.0.weight"
+    assert not pairing.map.unmapped
