@@ -36,7 +36,7 @@ def norm(array: Array) -> float:
 
 def largest_entry(array: Array) -> float:
     """Return the largest magnitude of an entry; 0 for an empty array, NaN if there is a NaN."""
-    return float(np.abs(array).max(initial=0.0))
+    return max(float(array.max(initial=0.0)), -float(array.min(initial=0.0)))
 
 
 def distance(a: Array, b: Array) -> float:

@@ -127,9 +127,9 @@ def is_trivial(array: Array, scale: float = 0.0) -> bool:
     first = array.flat[0]
     if array.size == 1:
         return bool(first in (0.0, 1.0))
-    return (
-        bool(np.abs(array - first).max() <= NOTHING * abs(first)) if np.isfinite(first) else False
-    )
+    if not np.isfinite(first) or not abs(array.flat[-1] - first) <= NOTHING * abs(first):
+        return False
+    return bool(np.abs(array - first).max() <= NOTHING * abs(first))
 
 
 def are_equal(a: Array, b: Array, tolerance: float = 1e-9) -> bool:

@@ -97,6 +97,7 @@ class Cuts:
         }
 
 
+@np.errstate(all="ignore")
 def paired_share(trace: Trace, tape: Mapping[str, Call]) -> float:
     """Return the share of the reference's values that a trace has, from 0 to 1.
 

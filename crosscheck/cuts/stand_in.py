@@ -75,7 +75,7 @@ def taken_instead(
     call = value.call
     if value.size > LARGE or call is None or call.again is None or call.op in SHAPING:
         return None
-    if any(s.array is None for s in call.inputs):
+    if any(s.array is None or s.array.size > LARGE for s in call.inputs):
         return None
     for other in values:
         held = graph.pairing.found.get(other.index, [])

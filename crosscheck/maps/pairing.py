@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -196,7 +196,16 @@ def _tied(mine: Any, theirs: Any, known: Mapping[str, str]) -> tuple[Proposals, 
     """Return the candidates, after the reference has tied what the model ties, and say so."""
     found = _candidates(mine, theirs, known)
     notes = tie_alike(mine, theirs, found.first)
-    return (_candidates(mine, theirs, known) if notes else found), notes
+    if not notes:
+        return found, notes
+    shapes, places = _shapes(get_weights(mine)), _places(theirs)
+
+    def again(weight_map: WeightMap) -> WeightMap:
+        """The same names in what is tied now: so they tie another copy of the reference too."""
+        return WeightMap.of(weight_map.expressions, shapes, places)
+
+    others = ((again(weight_map), is_usual) for weight_map, is_usual in found.others)
+    return replace(found, first=again(found.first), others=others), notes
 
 
 def _candidates(mine: Any, theirs: Any, known: Mapping[str, str]) -> Proposals:

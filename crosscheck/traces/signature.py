@@ -12,6 +12,7 @@ import numpy as np
 
 from crosscheck.sides import Array
 
+CHUNK = 1 << 15  # entries that are measured at a time
 TOLERANCE = 1e-9  # of the sum of the absolute values: more than rounding moves a sum
 
 
@@ -42,10 +43,11 @@ class Signature:
 
 def signature(array: Array) -> Signature:
     """Return the signature of an array of numbers."""
+    if np.size(array) > CHUNK:
+        return _in_chunks(array)
     flat = np.asarray(array, np.float64).reshape(-1)
-    finite = np.isfinite(flat)
     strange = (0, 0, 0)
-    if not finite.all():
+    if not (finite := np.isfinite(flat)).all():
         strange = (
             int(np.isnan(flat).sum()),
             int(np.isposinf(flat).sum()),
@@ -57,3 +59,19 @@ def signature(array: Array) -> Signature:
         sums = float(flat.sum()), float(square.sum()), float((square * flat).sum())
         sizes = float(absolute.sum()), sums[1], float((square * absolute).sum())
     return Signature(int(np.size(array)), strange, sums, sizes)
+
+
+def _in_chunks(array: Array) -> Signature:
+    """Return the signature of a large array: no copy of it is made, and chunks stay in the cache.
+
+    Whatever its layout is, its entries are read in the order in which they lie in memory.
+    """
+    lying = array.transpose(sorted(range(array.ndim), key=lambda i: -abs(array.strides[i])))
+    flat = lying.reshape(-1)  # a view, unless it is cut out of a larger array
+    parts = [signature(flat[i : i + CHUNK]) for i in range(0, flat.size, CHUNK)]
+    a, b, c = (sum(column) for column in zip(*(part.not_finite for part in parts), strict=True))
+    sums, sizes = (
+        tuple(map(sum, zip(*columns, strict=True)))
+        for columns in ([part.sums for part in parts], [part.sizes for part in parts])
+    )
+    return Signature(flat.size, (a, b, c), sums, sizes)

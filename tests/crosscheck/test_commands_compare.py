@@ -278,6 +278,19 @@ def test_a_model_that_computes_nan_disagrees(tmp_path: Path) -> None:
     assert "not finite" in words(result)
 
 
+def test_a_parameter_under_two_names_is_one_in_the_chosen_reference_too(tmp_path: Path) -> None:
+    tied = """
+
+class Tied(Block):
+    def __init__(self, d_model, nhead, d_ff):
+        super().__init__(d_model, nhead, d_ff)
+        self.norm2 = self.norm1
+"""
+    result = compare(f"{written(tmp_path, BLOCK + tied)}:Tied")
+    assert result.exit_code == 0, result.output
+    assert "norm1.weight and norm2.weight of the reference are made one too" in words(result)
+
+
 def test_python_is_left_as_it_was(tmp_path: Path) -> None:
     before = list(sys.path), set(sys.modules), torch.get_rng_state()
     assert compare(*pair(tmp_path, GOOD)).exit_code == 0
