@@ -112,7 +112,7 @@ def content(walk: Walk, lines: list[str]) -> str:
     """Return what stands between the markers, given what the command prints."""
     shown = "\n".join(screen(walk, lines) if walk.is_screen else excerpt(walk, lines))
     if walk.is_short:
-        return f"```text\n$ {walk.command}\n\n{shown}\n```\n"
+        return f"```text\n$ {walk.command}\n{LEFT_OUT}\n{shown}\n```\n"
     return f"```sh\n{walk.command}\n```\n\n```text\n{shown}\n```\n"
 
 
