@@ -26,7 +26,7 @@ from crosscheck.maps.pairing import NAME, Pairing, pair_weights
 from crosscheck.report import Report
 from crosscheck.row import Comparison, Row
 from crosscheck.runs import COTANGENT, CROSS_ENTROPY, Batch, Run, run
-from crosscheck.sides import NUMPY, Array, side_of
+from crosscheck.sides import NUMPY, Array, Gradients, side_of
 from crosscheck.tape import is_of_engine
 from crosscheck.zeros import Zeros
 
@@ -160,6 +160,8 @@ class _Runs:
     differences: dict[str, float] = dataclasses.field(default_factory=dict)
     # The gradients of the model's weights that the reference does not have.
     alone: dict[str, Array] = dataclasses.field(default_factory=dict)
+    # Why the gradient of a row has another shape than the model's own weight.
+    misshapen: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def compared(self, loss: str, zeros: Zeros) -> Comparison:
         """Compare the two models under one loss."""
@@ -186,7 +188,7 @@ class _Runs:
             ours.loss.item(),
             runs.theirs64.loss.item(),
             tuple(outputs),
-            (*(self._proved(rows.gradient(name)) for name in names), *self._alone()),
+            (*(self._known(rows.gradient(name)) for name in names), *self._alone()),
         )
 
     def _alone(self) -> list[Row]:
@@ -203,8 +205,15 @@ class _Runs:
             for name, gradient in self.alone.items()
         ]
 
-    def _proved(self, row: Row) -> Row:
-        """Return the row; as one that proves nothing, if the weight may be used anywhere."""
+    def _known(self, row: Row) -> Row:
+        """Return the row with what is known of its weight, whatever the numbers are.
+
+        It proves nothing if the weight may be used anywhere, and has another shape if the weight
+        has.
+        """
+        if row.name in self.misshapen:
+            reason = self.misshapen[row.name]
+            return dataclasses.replace(row, verdict=Verdict.SHAPE, reason=reason)
         if row.name not in self.paired.unproved or not row.verdict.good:
             return row
         return dataclasses.replace(row, verdict=Verdict.UNCHECKED, reason=CONSTANT)
@@ -258,7 +267,24 @@ class _Runs:
             return made
         unmapped = {name: made.gradients.get(name) for name in self.paired.map.unmapped}
         self.alone = {name: g for name, g in unmapped.items() if g is not None}
-        return dataclasses.replace(made, gradients=self.paired.map.to_reference(made.gradients))
+        gradients = self._of_right_shape(made.gradients)
+        return dataclasses.replace(made, gradients=self.paired.map.to_reference(gradients))
+
+    def _of_right_shape(self, gradients: Gradients) -> Gradients:
+        """Return the gradients without those of another shape than their weight's.
+
+        Under the reference's names a transposed one might look right.
+        """
+        found = dict(gradients)
+        for name, index in self.paired.map.indices.items():
+            gradient = gradients.get(name)
+            if gradient is None or gradient.shape == index.shape:
+                continue
+            found[name] = None
+            said = f"the gradient of {name} is {gradient.shape}, and {name} is {index.shape}"
+            rows = [row for row, holders in self.paired.map.labels.items() if name in holders]
+            self.misshapen.update(dict.fromkeys(rows, said))
+        return found
 
     def _one(self, model: Any, dtype: str, loss: str) -> Run:
         return run(model, self.batch, dtype=dtype, loss=loss, seed=self.seed)

@@ -28,6 +28,7 @@ class Call:
     options: Mapping[str, Any] = field(default_factory=dict)  # more keywords of its forward
     pick: Callable[[Any], Any] | None = None  # what is taken of its output
     copies_input: bool = False  # whether it is given a copy of its input (PyTorch alone)
+    inputs_again: tuple[str, ...] = ()  # arguments that are its input too, as key and value
     tokens_first: bool = False  # whether it is given (T, B, C) for (B, T, C), and returns it so
 
 
@@ -66,7 +67,9 @@ def _call(side: Dialect, kind: type, way: Call) -> Callable[..., Any]:
             inputs = inputs.transpose(0, 1)
         floats = [p for p in (inputs, *self.parameters()) if "float" in str(p.dtype)]
         dtype = str(side.array(floats[-1]).dtype) if floats else "float32"
-        output = kind.__call__(self, inputs, **{**side.options(way.options, dtype), **options})
+        again = dict.fromkeys(way.inputs_again, inputs)
+        given = {**again, **side.options(way.options, dtype), **options}
+        output = kind.__call__(self, inputs, **given)
         output = output if way.pick is None else way.pick(output)
         return output.transpose(0, 1) if way.tokens_first else output
 

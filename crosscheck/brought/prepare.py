@@ -9,27 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from crosscheck.answers import is_wrong_call
-from crosscheck.brought.adapted import adapted, output_named, require_one_tensor
 from crosscheck.brought.arguments import Arguments
 from crosscheck.brought.asis import as_built
 from crosscheck.brought.behaviour import (
-    examine,
     noticing,
-    on_cpu,
-    output_of,
-    precision_of,
-    raw_output_of,
     require_finite_weights,
-    shortened,
 )
-from crosscheck.brought.bring import Brought, bring
-from crosscheck.brought.construct import Maker, parameters_of, seeded
+from crosscheck.brought.bring import bring
+from crosscheck.brought.construct import Maker, seeded
 from crosscheck.brought.inputs import choose_input, read_input, with_input
 from crosscheck.brought.load import OUR_FOLDER, Library, UserCodeError, user_library
-from crosscheck.brought.masked import ARRAYS, OF_KEYS, mask_options
+from crosscheck.brought.ready import ready, runnable, shape_of_output
 from crosscheck.brought.reference import Shared, choose_reference
 from crosscheck.brought.sizes import Sizes
 from crosscheck.brought.target import Target
@@ -37,10 +28,9 @@ from crosscheck.called_rightly import require_sides
 from crosscheck.maps.pairing import AUTO, NAME, VALUE
 from crosscheck.masks import CAUSAL
 from crosscheck.runs import Batch
-from crosscheck.sides import Array, Dialect, side_of
+from crosscheck.sides import Array
 
 RUNS_MODELS = {"construct.py", "sides.py", "foreign.py"}  # our files that call the user's code
-TARGETS = ("targets", "target", "labels")  # a language model that gets them returns all logits
 
 
 @dataclass(frozen=True)
@@ -116,22 +106,24 @@ def _prepare(
     maker = Maker(sizes, arguments)
     with seeded(request.seed):  # a module may draw its parameters when it is imported
         mine = bring(library, target, maker)
-        model, notes = _runnable(mine)
+        model, notes = runnable(mine)
         maker.sizes = sizes = as_built(model, sizes, request.given)
         theirs = bring(library, other, maker) if other is not None else None
     arguments.require_all_taken()
     if given is not None:
         sizes = with_input(sizes, given)
     inputs = choose_input(model, sizes) if given is None else given
-    model, dtype, more = _ready(model, mine, inputs, request, request.dtype, request.output)
+    asked: Any = {"mask": request.mask, "seed": request.seed}
+    model, dtype, more = ready(model, mine, inputs, request.dtype, **asked, output=request.output)
     notes += more
     batch = Batch(inputs)
     if request.weights in (NAME, VALUE):
         require_finite_weights(model, mine.who)
     if theirs is not None:
         require_sides(mine.model, theirs.model)
-        reference, moved = _runnable(theirs)
-        reference, dtype, more = _ready(reference, theirs, inputs, request, dtype)
+        reference, moved = runnable(theirs)
+        like = shape_of_output(model, inputs)
+        reference, dtype, more = ready(reference, theirs, inputs, dtype, **asked, like=like)
         called = mine.called + theirs.called
         notes += moved + more
         return Prepared(
@@ -148,52 +140,6 @@ def _prepare(
     return Prepared(
         model, choice.reference, batch, weights, how, dtype, mine.called, choice.said, notes
     )
-
-
-def _ready(
-    model: Any, brought: Brought, inputs: Array, request: Request, dtype: str,
-    output: str | None = None,
-) -> tuple[Any, str, list[str]]:  # fmt: skip
-    """Return the model as it is called, the precisions that it can be judged in, and notes."""
-    model = _one_output(model, brought, inputs, output, dtype)
-    found = examine(model, Batch(shortened(model, inputs)), dtype, brought.who)
-    options, notes = mask_options(
-        found.model, brought.forward, request.mask, inputs, request.seed, brought.who
-    )
-    model = adapted(found.model, options=options) if options else found.model
-    return model, found.dtype, found.notes + notes
-
-
-def _runnable(brought: Brought) -> tuple[Any, list[str]]:
-    """Return the model on the CPU, with None for each mask that its forward requires, and notes."""
-    model, notes = on_cpu(brought.model, brought.who)
-    required = [
-        p.name
-        for p in parameters_of(brought.forward).values()
-        if p.default is p.empty and p.name in (*ARRAYS, *OF_KEYS)
-    ]
-    return adapted(model, options=dict.fromkeys(required)) if required else model, notes
-
-
-def _one_output(model: Any, brought: Brought, inputs: Array, name: str | None, dtype: str) -> Any:
-    """Return the model as it gives one tensor: the one of this name, or the only one with axes."""
-    if not isinstance(side_of(model), Dialect):
-        if name is not None:
-            raise ValueError(
-                f"--output {name}: {brought.who} is no PyTorch module; let its forward return one "
-                "array"
-            )
-        return model
-    precision = dtype if dtype == "float32" else precision_of(model, Batch(inputs))
-    if name is not None:
-        model = adapted(model, pick=output_named(name, brought.who))
-    require_one_tensor(raw_output_of(model, inputs, {}, precision), brought.who)
-    wanted = next((name for name in TARGETS if name in parameters_of(brought.forward)), "")
-    if wanted and inputs.dtype.kind in "iu":
-        shape = output_of(model, inputs, {}, precision).shape
-        if shape[:-1] != inputs.shape:  # without targets some return the last logits alone
-            model = adapted(model, options={wanted: np.zeros_like(inputs)})
-    return model
 
 
 @contextmanager

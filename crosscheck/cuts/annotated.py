@@ -11,7 +11,7 @@ from rich.text import Text
 
 from crosscheck.cuts.cuts import Cuts
 from crosscheck.cuts.marks import Kind, Mark
-from crosscheck.printing import PIPED_WIDTH
+from crosscheck.printing import PIPED_WIDTH, hanging
 
 SHARE = 0.55  # of the columns for the source; a longer line is cut, unless it is the one blamed
 OTHERS = 5  # so many lines are named in which the bug may stand
@@ -38,7 +38,7 @@ def annotated(cuts: Cuts, width: int = PIPED_WIDTH) -> Text:
                 text.append("\n")
     for other in cuts.between[1:OTHERS]:
         shown = f"{_shown(other.place.file)}:{other.place.line}"
-        text.append(f"or {shown}, which {other.why}\n", "dim")
+        text.append(f"{hanging(f'or {shown}, which {other.why}', width)}\n", "dim")
     text.rstrip()
     return text
 

@@ -278,6 +278,37 @@ def test_a_model_that_computes_nan_disagrees(tmp_path: Path) -> None:
     assert "not finite" in words(result)
 
 
+def test_pytorchs_attention_is_given_its_input_three_times_and_taken_by_its_output(
+    tmp_path: Path,
+) -> None:
+    source = """
+import torch
+from torch import nn
+
+class Attention(nn.Module):
+    def __init__(self, embed_dim, num_heads):
+        super().__init__()
+        self.h, self.qkv = num_heads, nn.Linear(embed_dim, 3 * embed_dim)
+        self.out = nn.Linear(embed_dim, embed_dim)
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.h, -1)).permute(2, 0, 3, 1, 4)
+        probs = (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
+        return self.out((probs @ v).transpose(1, 2).flatten(2))
+
+class OfTwo(Attention):
+    def forward(self, x, memory):
+        return super().forward(x) + memory
+"""
+    path = written(tmp_path, source)
+    result = compare(f"{path}:Attention", "torch.nn:MultiheadAttention", small=SMALL[:6])
+    assert result.exit_code == 0, result.output
+    assert "is given its input as key, value too" in words(result)
+    result = compare(f"{path}:OfTwo", "torch.nn:MultiheadAttention", small=SMALL[:6])
+    assert result.exit_code == 2
+    assert "its forward requires memory beside its input" in words(result)
+
+
 def test_a_parameter_under_two_names_is_one_in_the_chosen_reference_too(tmp_path: Path) -> None:
     tied = """
 

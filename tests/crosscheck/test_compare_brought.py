@@ -99,6 +99,19 @@ def test_a_weight_of_one_number_that_is_not_redrawn_is_not_proved() -> None:
     assert "linear.bias" in [row.name for _, row in rows]  # what is wrong is not excused
 
 
+def transposed(dout: Any, cache: Any) -> Any:
+    dx, grads = backward(dout, cache)
+    return dx, {**grads, "linear_weight": grads["linear_weight"].T}
+
+
+def test_a_gradient_of_another_shape_is_wrong_and_said_so() -> None:
+    report = of_two(transposed, weights=MAP)
+    assert [(row.name, row.verdict) for _, row in report.wrong] == [
+        ("linear.weight", Verdict.SHAPE)
+    ]
+    assert "the gradient of linear_weight is (4, 2), and linear_weight is (2, 4)" in str(report)
+
+
 class Shifted(Scaled):
     """It has a weight that the reference lacks."""
 
