@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from crosscheck.answers import in_words, only_tensor
-from crosscheck.arrays import array_of, is_tensor, real_numbers
+from crosscheck.arrays import LARGE, array_of, is_tensor, real_numbers
 from crosscheck.draws import Stream, draws
 from crosscheck.given import require_right_kind, require_targets
 from crosscheck.in_projection import with_parts
@@ -138,10 +139,21 @@ def run(
     with np.errstate(all="ignore"):
         given = (model, batch.inputs, batch.options, dtype)
         try:
-            return Run(*side.differentiate(*given, end, watch))
+            made = Run(*side.differentiate(*given, end, watch))
         except Exception as error:
             require_right_kind(side, *given, error)
             raise
+    free_circles(made.output.nbytes)
+    return made
+
+
+def free_circles(size: int) -> None:
+    """Free what a run has left behind, if its output has as many bytes as a large model's.
+
+    The tensors of an engine may hold one another in circles, which Python finds late by itself.
+    """
+    if size > LARGE:
+        gc.collect()
 
 
 def output_of(model: Any, batch: Batch, *, dtype: str) -> Array:

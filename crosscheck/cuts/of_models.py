@@ -27,13 +27,13 @@ def find_cuts(pairing: Pairing, batch: Batch, *, loss: str, seed: int) -> Cuts |
     trace = trace_run(pairing.model, batch, loss=loss, seed=seed)
     if trace is None:
         return None
-    theirs, tape = taped(pairing.reference, batch, loss=loss, seed=seed)
     actual: dict[str, Array | None] = {}
     try:
         ours = run(pairing.model, batch, dtype="float64", loss=loss, seed=seed)
         actual = {**ours.gradients, OUTPUT: ours.output}
     except Exception:  # the plain run has said so already; the trace ends where it was raised
         pass
+    theirs, tape = taped(pairing.reference, batch, loss=loss, seed=seed)  # last: it is large
     return find(trace, tape, expected=expected_of(theirs, pairing), actual=actual)
 
 

@@ -175,10 +175,10 @@ def _scaled_inputs(call: Call) -> Iterator[tuple[str, bool, Array]]:
     size = call.inputs[0].array.shape[-1] if call.inputs and call.inputs[0].array is not None else 1
     for times, name in ((1 / math.sqrt(size), "/ sqrt(K)"), (size**-0.25, "/ K^(1/4)")):
         for source in call.inputs:
-            if source.array is not None:
+            if source.array is not None and source.array.size <= LARGE:
                 yield f"a factor {name}", False, source.array * times
         for dinput in call.dinputs:
-            if dinput is not None:
+            if dinput is not None and dinput.size <= LARGE:
                 yield f"its gradient {name}", True, dinput * times
                 yield f"its gradient times what undoes {name}", True, dinput / times
 

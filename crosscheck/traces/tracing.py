@@ -9,7 +9,7 @@ import numpy as np
 
 import tinygrad_tf
 import torch
-from crosscheck.runs import Batch, ending
+from crosscheck.runs import Batch, ending, free_circles
 from crosscheck.traces.of_ours import trace_ours
 from crosscheck.traces.of_torch import trace_torch
 from crosscheck.traces.trace import Trace
@@ -22,6 +22,15 @@ def trace_run(
 
     loss, seed: as for `run`. wanted: the records whose arrays are kept; if None, the first ones.
     """
+    made = _traced(model, batch, loss, seed, wanted)
+    if made is not None and made.output is not None:
+        free_circles(made.records[made.output].signature.size * 8)
+    return made
+
+
+def _traced(
+    model: Any, batch: Batch, loss: str, seed: int, wanted: Collection[int] | None
+) -> Trace | None:
     with np.errstate(all="ignore"):
         end = ending(batch, loss, seed)
         if isinstance(model, torch.nn.Module):

@@ -22,14 +22,14 @@ class Linear:
     def forward(self, x):
         """x (..., in) -> (..., out)."""
         self.x = x
-        return np.dot(x, self.W) + self.b
+        return x @ self.W + self.b
 
     def backward(self, dy):
         """Add to dW and db, one sequence after the other; return the gradient of x."""
         for x, d in zip(self.x, dy, strict=True):
             self.dW += np.dot(x.T, d)
             self.db += d.sum(axis=0)
-        return np.dot(dy, self.W.T)
+        return dy @ self.W.T
 
 
 class LayerNorm:

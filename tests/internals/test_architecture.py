@@ -192,7 +192,7 @@ CROSSCHECK_LAYERS = [
     {"cuts"},
     {"four_runs", "report", "parity", "ops"},
     {"excuses"},
-    {"located"},
+    {"located", "paired_runs"},
     {"comparison", "saved"},
     {"check", "mutants"},
     {"tables"},
