@@ -44,7 +44,8 @@ def test_every_example_is_listed_and_tested() -> None:
     files = {path.name for path in EXAMPLES.glob("*.py")}
     assert files == {*SCRIPTS, "test_with_pytest.py"}
     page = (EXAMPLES / "README.md").read_text(encoding="utf-8")
-    assert {name for name in files if f"]({name})" in page} == files
+    brought = {f"brought/{path.name}" for path in (EXAMPLES / "brought").glob("*.py")}
+    assert set(re.findall(r"\]\(([\w/]+\.py)\)", page)) == files | brought
 
 
 def test_an_op_of_ones_own_is_short() -> None:

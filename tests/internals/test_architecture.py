@@ -3,6 +3,7 @@
 import ast
 import graphlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -241,3 +242,10 @@ def test_our_engine_loads_without_pytorch() -> None:
     loaded = {name.split(".")[0] for name in run.stdout.split()}
     assert {"numpy", "tinygrad_tf"} <= loaded
     assert not loaded & {"torch", "torch_impl", "crosscheck"}
+
+
+def test_the_order_of_crosscheck_is_the_one_that_is_written_down() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    (written,) = re.findall(r"```text\n(choices .*?)```", page, re.S)
+    rows = [{part.strip() for part in row.split(",")} for row in written.split("<")]
+    assert rows == CROSSCHECK_LAYERS

@@ -8,7 +8,14 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 PAGES = {
     name: (ROOT / name).read_text(encoding="utf-8")
-    for name in ("README.md", "CONTRIBUTING.md", "docs/judging.md", "docs/performance.md")
+    for name in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/judging.md",
+        "docs/performance.md",
+        "docs/your-own.md",
+        "examples/README.md",
+    )
 }
 
 

@@ -132,3 +132,18 @@ def test_honest_runs_meet_every_special_size() -> None:
     assert any(sizes.B == 1 for sizes in SIZES)
     assert any(sizes.K == 1 for sizes in SIZES)
     assert any(len({sizes.B, sizes.T, sizes.C}) == 1 for sizes in SIZES)
+
+
+def test_the_readme_shows_the_totals_of_the_page_on_judging() -> None:
+    page, readme = (
+        " ".join((EXAMPLES.parents[1] / name).read_text("utf-8").split())
+        for name in ("docs/judging.md", "README.md")
+    )
+    total = re.search(r"\| all \| (\d+) \| (\d+) \(\d+%\) \| (\d+) ", page)
+    assert total is not None
+    planted_bugs, caught, first = total.groups()
+    assert int(planted_bugs) == len(CATALOGUE)
+    assert (
+        f"Of {planted_bugs} bugs planted in blocks in the styles of others, it catches {caught}, "
+        f"and names the line of {first} first."
+    ) in readme
