@@ -110,6 +110,8 @@ def compare_examined(
         differences=runs.differences,
         notes=(*report.notes, *(words for is_so, words in said if is_so)),
     )
+    if report.wrong and paired.doubt:
+        raise ValueError(paired.doubt)
     return located(report, paired, batch) if report.wrong else report
 
 

@@ -19,6 +19,8 @@ from crosscheck.brought.candidates import ACTIVATIONS, Candidate, candidates
 from crosscheck.brought.sizes import Sizes
 from crosscheck.distance import RELATIVE, relative_error
 from crosscheck.maps import pairing as pairings
+from crosscheck.maps.trial import Score
+from crosscheck.maps.weight_map import WeightMap
 from crosscheck.runs import COTANGENT, Batch
 from crosscheck.traces.trace import Trace
 from crosscheck.traces.tracing import trace_run
@@ -56,11 +58,13 @@ def choose_reference(
     batch: what the model runs on. sizes: those that it has. mask: one of MASKS, or None, and then
     it is found whether the model is causal. weights: as for `pair_weights`. dtype: in which the
     outputs are held against each other. shared: chooses where none has the model's outputs. who:
-    the model in sentences. Raises ValueError if the model's weights are those of no candidate.
+    the model in sentences. Raises ValueError if the model's weights are those of no candidate, and
+    if none has the model's outputs where names leave open which weight is which.
     """
     name = LANGUAGE_MODEL if batch.inputs.dtype.kind in "iu" else LAYER
     short = Batch(shortened(model, batch.inputs))
     trials = _Trials(model, short, sizes.seed, dtype, name)
+    score = None if shared is None else _score(shared, short, sizes.seed)
     forms = list(candidates(model, short.inputs, sizes, mask))
     for candidate in forms:  # under one map, which is quick; it may be the wrong one
         if trials.fits(candidate, trials.known or weights):
@@ -69,7 +73,7 @@ def choose_reference(
         if trials.known is not None and weights == pairings.AUTO:
             likely = [form for form in forms if form.is_likely]
             trials.tried = [choice for choice in trials.tried if not choice.candidate.is_likely]
-            any(trials.fits(candidate, weights) for candidate in likely)
+            any(trials.fits(candidate, weights, score) for candidate in likely)
     if not trials.tried:
         raise ValueError(
             f"compare: no reference is named, and {name} does not fit {who}{trials.refused}: name "
@@ -81,6 +85,8 @@ def choose_reference(
         choice = replace(choice, said=said)
     else:
         choice = _nearest(trials.tried, short, sizes.seed, shared, who)
+        if choice.pairing.doubt:
+            raise ValueError(choice.pairing.doubt)
     return replace(choice, reference=choice.candidate.make(batch.inputs.shape))
 
 
@@ -97,24 +103,38 @@ class _Trials:
     refused: str = ""  # why the first candidate that does not fit does not, in brackets
     known: dict[str, str] | None = None  # the first map that was found, for the other candidates
     how: str = ""  # how it was found
+    doubt: str = ""  # why it is a guess
 
-    def fits(self, candidate: Candidate, weights: Any) -> bool:
+    def fits(self, candidate: Candidate, weights: Any, score: Score | None = None) -> bool:
         """Whether this candidate has the model's outputs. One that cannot be paired is left out."""
         reference = candidate.make(self.batch.inputs.shape)
         try:
-            pair = pairings.pair_weights(self.model, reference, self.batch, weights, seed=self.seed)
+            pair = pairings.pair_weights(
+                self.model, reference, self.batch, weights, seed=self.seed, score=score
+            )
             _require_matrices(pair)
         except ValueError as error:
             self.refused = self.refused or f" ({str(error).removeprefix('weights: ')})"
             return False
         if pair.redrawn and self.known is None:
-            self.known, self.how = pair.map.to_dict(), pair.how
+            self.known, self.how, self.doubt = pair.map.to_dict(), pair.how, pair.doubt
         if weights is self.known:
-            pair = replace(pair, how=self.how)
+            pair = replace(pair, how=self.how, doubt=self.doubt)
         apart = _apart(pair, self.batch, self.dtype)
         said = f"{self.name}, {candidate.words}"
         self.tried.append(Choice(reference, pair, said, candidate, apart))
         return apart <= CLOSE[self.dtype]
+
+
+def _score(shared: Shared, batch: Batch, seed: int) -> Score:
+    """Return what tells how many of the reference's values a model shows under a map."""
+
+    def score(model: Any, reference: Any, weight_map: WeightMap) -> float:
+        trace = trace_run(model, batch, loss=COTANGENT, seed=seed)
+        pair = pairings.Pairing(model, reference, weight_map, "", redrawn=True)
+        return 0.0 if trace is None else shared(trace, pair, batch)
+
+    return score
 
 
 def _nearest(

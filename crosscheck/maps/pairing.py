@@ -45,6 +45,9 @@ class Pairing:
     unproved: tuple[str, ...] = ()
     # Rows of the reference that the model does not have, and that now add nothing there.
     neutral: tuple[str, ...] = ()
+    # Why the map is a guess, and what to do, where names leave it open; else empty. If the outputs
+    # differ then, it is not the model that is to blame.
+    doubt: str = ""
 
 
 def pair_weights(
@@ -160,10 +163,12 @@ def _redrawn(
     redraw(theirs, seed)
     found, notes = _tied(mine, theirs, known)
     trials = Trials(mine, theirs, batch)
-    weight_map, verdict = chosen(trials, found, score)
-    neutral = trials.give(weight_map)
-    notes += verdict + without_partner(weight_map, _shapes(get_weights(mine)), neutral)
-    return Pairing(mine, theirs, weight_map, found.how, True, notes, neutral=neutral)
+    choice = chosen(trials, found, score)
+    neutral = trials.give(choice.map)
+    notes += choice.notes + without_partner(choice.map, _shapes(get_weights(mine)), neutral)
+    return Pairing(
+        mine, theirs, choice.map, found.how, True, notes, neutral=neutral, doubt=choice.doubt
+    )
 
 
 def _adopted(
@@ -180,16 +185,19 @@ def _adopted(
         theirs = theirs.to(side.library.float64)
     found, notes = _tied(model, theirs, known)
     trials = Trials(model, theirs, batch, is_fixed=True)
-    weight_map, verdict = chosen(trials, found, score)
+    choice = chosen(trials, found, score)
+    weight_map = choice.map
     neutral = trials.give(weight_map)
     unproved, note = _unproved(weight_map, get_weights(theirs))
     notes += (
         f"{reason}: its weights are not redrawn, and a copy of the reference takes them over",
         *note,
-        *verdict,
+        *choice.notes,
         *without_partner(weight_map, _shapes(get_weights(model)), neutral),
     )
-    return Pairing(model, theirs, weight_map, found.how, False, notes, unproved, neutral)
+    return Pairing(
+        model, theirs, weight_map, found.how, False, notes, unproved, neutral, choice.doubt
+    )
 
 
 def _tied(mine: Any, theirs: Any, known: Mapping[str, str]) -> tuple[Proposals, tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,15 @@ import tinygrad_tf
 import torch
 from crosscheck.in_projection import is_part, whole
 from crosscheck.maps.layouts import IN_OUT, OUT_IN, SPELLINGS
-from crosscheck.maps.seats import LINEAR, NORM, ORDER, Anatomy, Seat, anatomy
+from crosscheck.maps.orders import by_definition, exchanged
+from crosscheck.maps.seats import LINEAR, NORM, ORDER, Anatomy, Seat, anatomy, with_parts_of
 from crosscheck.maps.spelling import Sizes, arranged, atoms, order, orientation, shape_of
 from crosscheck.maps.weight_map import Shape, WeightMap
+from crosscheck.maps.words import words_of
 from crosscheck.sides import Array, Dialect, side_of
 from crosscheck.weights import get_weights
 
-MOST = 48  # proposals
+MOST = 96  # proposals
 _HEADS = ("num_heads", "nhead", "n_head", "n_heads", "heads", "num_attention_heads", "h")
 _LINEAR = (torch.nn.Linear, torch.nn.Embedding, tinygrad_tf.nn.Linear, tinygrad_tf.nn.Embedding)
 
@@ -50,6 +52,8 @@ class Proposals:
     others: Iterator[tuple[WeightMap, bool]]
     how: str  # how they were found, in words
     certain: bool  # whether every seat was found by name, so that only the arrangement is open
+    by_order: tuple[str, ...] = ()  # the weights whose names say nothing
+    complete: bool = True  # whether all ways to seat these are among the proposals
 
 
 def proposals(model: Any, reference: Any, given: WeightMap) -> Proposals:
@@ -63,11 +67,17 @@ def proposals(model: Any, reference: Any, given: WeightMap) -> Proposals:
     unknown = {name: ours[name].shape for name in given.unmapped}
     taken = _taken(given, of_theirs)
     of_ours = anatomy(unknown, heads, _owners(model), of_theirs, taken)
-    maps = _maps(of_ours, of_theirs, given, _shapes(ours))
+    assignments, complete = exchanged(of_ours)
+    by_order = tuple(n for n, seat in of_ours.seats.items() if seat.found_by == ORDER)
+    lost = [name for name in unknown if name not in of_ours.seats]
+    if by_order or lost:
+        wanted = with_parts_of({seat.key for seat in of_theirs.seats.values()}) - taken
+        assignments = [*assignments[:1], *by_definition(of_ours, wanted), *assignments[1:]]
+    maps = _maps(of_ours, assignments, of_theirs, given, _shapes(ours))
     first, _ = next(maps)
     how = f"by the layout {of_ours.layout}" if of_ours.layout else "by names and shapes"
-    certain = not any(seat.found_by == ORDER for seat in of_ours.seats.values())
-    return Proposals(first, maps, how if certain else f"{how}, and by order", certain)
+    how = f"{how}, and by order" if by_order else how
+    return Proposals(first, maps, how, not by_order, by_order, complete)
 
 
 def _is_consistent(ways: Iterable[str]) -> bool:
@@ -91,7 +101,11 @@ def _taken(given: WeightMap, theirs: Anatomy) -> set[tuple[int, str]]:
 
 
 def _maps(
-    mine: Anatomy, theirs: Anatomy, given: WeightMap, shapes: Mapping[str, Shape]
+    mine: Anatomy,
+    assignments: Sequence[Mapping[str, Seat]],
+    theirs: Anatomy,
+    given: WeightMap,
+    shapes: Mapping[str, Shape],
 ) -> Iterator[tuple[WeightMap, bool]]:
     """Yield the given map, completed in each way that is likely, and whether it is usual."""
     places = given.places
@@ -102,7 +116,7 @@ def _maps(
     }
     ids = _Ids(theirs, places)
     seen, made_before = set(), set()
-    for seats, habit in itertools.product(_assignments(mine), _habits(mine)):
+    for seats, habit in _tries(assignments, _habits(mine)):
         ways = {
             name: (seat, _chosen(seat, mine.shapes[name], mine.sizes, habit))
             for name, seat in seats.items()
@@ -121,6 +135,15 @@ def _maps(
             yield full, habit.is_usual
         if len(made_before) == MOST:
             return
+
+
+def _tries(
+    assignments: Sequence[Mapping[str, Seat]], habits: Sequence[Habit]
+) -> Iterator[tuple[Mapping[str, Seat], Habit]]:
+    """Yield each assignment with each usual habit, and then with each that is not."""
+    for usual in (True, False):
+        some = [habit for habit in habits if habit.is_usual == usual]
+        yield from itertools.product(assignments, some)
 
 
 def heads_of(model: Any) -> int:
@@ -202,26 +225,12 @@ def _habits(mine: Anatomy) -> list[Habit]:
         lies = {orientation(seat.job, way) for way in seat.spellings(mine.shapes[name], mine.sizes)}
         shown |= lies if len(lies) == 1 else set()
     likely = IN_OUT if any(not name.endswith("weight") for name in free) else OUT_IN
+    if not shown and free and all("kernel" in words_of(name) for name in free):
+        shown = {IN_OUT}  # so it is wherever a matrix has this name
     matrices = list(shown) if len(shown) == 1 else [likely, IN_OUT if likely == OUT_IN else OUT_IN]
     unlike = [("HK", "3HK", 0), ("HK", "H3K", 0), ("HK", "HK3", 0), ("KH", "3HK", 0)]
     unlike += [("HK", "3HK", turn) for turn in (1, 2)]
     return [Habit(lies, fused, heads, turn) for heads, fused, turn in unlike for lies in matrices]
-
-
-def _assignments(mine: Anatomy) -> Iterator[dict[str, Seat]]:
-    """Yield the seats as found; then with those exchanged that were given by order alone."""
-    yield dict(mine.seats)
-    units: dict[str, list[str]] = {}
-    for name, seat in mine.seats.items():
-        if seat.found_by == ORDER:
-            module, _, leaf = name.rpartition(".")
-            units.setdefault(module if leaf in ("weight", "bias") else name, []).append(name)
-    for one, other in itertools.combinations(units.values(), 2):
-        if [mine.shapes[n] for n in one] == [mine.shapes[n] for n in other]:
-            seats = dict(mine.seats)
-            for a, b in zip(one, other, strict=True):
-                seats[a], seats[b] = seats[b], seats[a]
-            yield seats
 
 
 def _owners(model: Any) -> dict[str, str]:

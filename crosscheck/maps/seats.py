@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from crosscheck.maps.layouts import LAYOUTS, OUT_IN, SPELLINGS, Layout
 from crosscheck.maps.measures import block_numbers, guessed_sizes, sizes_of, with_width
+from crosscheck.maps.numbered import owners_of_norms, understood
 from crosscheck.maps.spelling import Sizes, fitting, orientation
 from crosscheck.maps.weight_map import Shape
 from crosscheck.maps.words import head_of, jobs_meant, plain
@@ -50,6 +51,12 @@ class Anatomy:
     seats: Mapping[str, Seat] = field(default_factory=dict)  # a weight without seat is lacking
     sizes: Sizes = field(default_factory=dict)
     layout: str = ""  # the layout of most names, in words; empty if there is none
+    numbers: Mapping[str, int] = field(default_factory=dict)  # the block of what is in one
+    owners: Mapping[str, str] = field(default_factory=dict)  # LINEAR or NORM, of their weights
+
+    def may_be(self, name: str, job: str) -> bool:
+        """Whether the module that a weight belongs to may have this job."""
+        return _suits(job, name, self.owners.get(name))
 
     @property
     def blocks(self) -> int:
@@ -75,9 +82,10 @@ def anatomy(
         owned = {name.removesuffix(ending): owner for name, owner in owners.items()}
         found = anatomy(cut, heads, owned, like, taken)
         seats = {f"{name}{ending}": seat for name, seat in found.seats.items()}
-        return replace(found, shapes=shapes, seats=seats)
+        inside = {f"{name}{ending}": number for name, number in found.numbers.items()}
+        return replace(found, shapes=shapes, seats=seats, numbers=inside, owners=owners)
     numbers = block_numbers(shapes, like.blocks if like else None)
-    wanted = _with_parts({seat.key for seat in like.seats.values()}) if like else None
+    wanted = with_parts_of({seat.key for seat in like.seats.values()}) if like else None
 
     def measured(seats: Mapping[str, Seat]) -> Sizes:
         if like:
@@ -103,7 +111,7 @@ def anatomy(
     style = best.layout if 2 * len(best.seats) > len(seats) else ""
     sizes = measured(seats)
     fit = {name: seat for name, seat in seats.items() if seat.spellings(shapes[name], sizes)}
-    return Anatomy(shapes, fit, sizes, style)
+    return Anatomy(shapes, fit, sizes, style, numbers, owners)
 
 
 def _shared_ending(names: Collection[str]) -> str:
@@ -149,14 +157,15 @@ def _by_words(
 ) -> dict[str, Seat]:
     """Add seats for names of no layout: first those whose words leave one seat, then by order."""
     seats = dict(known.seats)
+    said = _said(known, numbers, owners)
 
     def allowed(name: str, any_job: bool) -> list[Seat]:
         """Return the free seats that a weight may have; those of its module, if that is known."""
         shape = known.shapes[name]
-        full = _with_parts({*taken, *(seat.key for seat in seats.values())})
+        full = with_parts_of({*taken, *(seat.key for seat in seats.values())})
         free = [
             seat
-            for seat in _meant(name, shape, numbers, owners, any_job)
+            for seat in _meant(name, shape, numbers, owners, any_job, said[name])
             if not full & {seat.key, (seat.block, seat.job.removeprefix("one "))}
             and (wanted is None or (seat.block, seat.job.removeprefix("one ")) in wanted)
             and seat.spellings(shape, known.sizes)
@@ -182,7 +191,40 @@ def _by_words(
     return seats
 
 
-def _with_parts(seats: set[tuple[int, str]]) -> set[tuple[int, str]]:
+def _said(
+    known: Anatomy, numbers: Mapping[str, int], owners: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Return the words of each name as they are to be understood beside the others of its block."""
+    said: dict[str, list[str]] = {}
+    blocks: dict[int, dict[str, str]] = {}
+    for name in known.shapes:
+        blocks.setdefault(numbers.get(name, OUTSIDE), {})[name] = _own(name, numbers)
+    for block in blocks.values():
+        words = understood(block.values())
+        parts = {}
+        for name, own in block.items():
+            said[name] = words[own]
+            is_norm = owners.get(name) == NORM
+            if name in known.seats:
+                jobs = [known.seats[name].job]
+            else:
+                is_matrix = len(known.shapes[name]) > 1
+                jobs = jobs_meant(own, is_matrix, False, is_norm, said[name])
+            if len({_part(job)[:-1] or _part(job) for job in jobs}) == 1:
+                parts[own] = _part(jobs[0])
+        of_norms = owners_of_norms(parts)
+        for name, own in block.items():
+            if own in of_norms:
+                said[name] = [*said[name], of_norms[own]]
+    return said
+
+
+def _own(name: str, numbers: Mapping[str, int]) -> str:
+    """Return a name without what stands before and in the number of its block."""
+    return re.sub(r"^(.*?\.)?\d+\.", "", plain(name)) if name in numbers else name
+
+
+def with_parts_of(seats: set[tuple[int, str]]) -> set[tuple[int, str]]:
     """Add q, k and v where they are stacked, and the stacked one where they are not."""
     added = set()
     for block, job in seats:
@@ -195,17 +237,21 @@ def _with_parts(seats: set[tuple[int, str]]) -> set[tuple[int, str]]:
 
 
 def _meant(
-    name: str, shape: Shape, numbers: Mapping[str, int], owners: Mapping[str, str], any_job: bool
+    name: str,
+    shape: Shape,
+    numbers: Mapping[str, int],
+    owners: Mapping[str, str],
+    any_job: bool,
+    words: list[str],
 ) -> list[Seat]:
-    """Return the seats that the words of a name allow; with any_job all, if they say nothing."""
+    """Return the seats that a name's words allow; with any_job all, if they say nothing."""
     owner = owners.get(name)
     is_matrix = owner == LINEAR or len([n for n in shape if n > 1]) > 1
-    own = re.sub(r"^(.*?\.)?\d+\.", "", plain(name)) if name in numbers else name
-    seats = []
+    own, seats = _own(name, numbers), []
     for outside in (False, True):
         if numbers and outside == (name in numbers):
             continue
-        jobs, said = jobs_meant(own, is_matrix, outside, is_norm=owner == NORM), WORDS
+        jobs, said = jobs_meant(own, is_matrix, outside, owner == NORM, words), WORDS
         jobs = [job for job in jobs if _suits(job, name, owner)]
         if not jobs and any_job:
             every = [job for job in SPELLINGS if (_part(job) in _WHOLE) == outside]

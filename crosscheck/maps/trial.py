@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
@@ -22,7 +24,8 @@ from crosscheck.weights import get_weights
 EXACT = 1e-10  # relative distance of outputs that are equal beyond doubt
 EQUAL = 1e-5  # outputs that are nearer are equal: a model may round to float32 inside
 TOKENS = 16  # how many tokens of a long sequence are enough for a trial
-MARGIN = 0.02  # by how much a score must be better than that of the likeliest map
+MARGIN = 0.02  # by how much the best score must be better than the second
+RIVALS = 8  # so many maps are told apart by their scores
 
 # How well a map explains two models, the more the better: of the model, the reference and the map.
 Score = Callable[[Any, Any, WeightMap], float]
@@ -77,28 +80,38 @@ class Trials:
         apart = relative_error(output, expected) if output.shape == expected.shape else np.inf
         return apart if np.isfinite(apart) else np.inf
 
-    def best(self, maps: Sequence[WeightMap], score: Score) -> WeightMap:
-        """Return the map with the best score: the first, unless one is better by MARGIN."""
+    def best(self, maps: Sequence[WeightMap], score: Score) -> WeightMap | None:
+        """Return the map whose score is better than all others by MARGIN; None if there is none."""
         scores = []
         for weight_map in maps:
             self.give(weight_map)
             scores.append(score(self.model, self.reference, weight_map))
-        best = int(np.argmax(scores))
-        return maps[best if scores[best] > scores[0] + MARGIN else 0]
+        second, best = np.argsort(scores, kind="stable")[-2:]
+        return maps[best] if scores[best] > scores[second] + MARGIN else None
 
 
-def chosen(
-    trials: Trials, found: Proposals, score: Score | None
-) -> tuple[WeightMap, tuple[str, ...]]:
+@dataclass(frozen=True)
+class Chosen:
+    """The map that was chosen among proposals."""
+
+    map: WeightMap
+    notes: tuple[str, ...] = ()  # sentences for the reader
+    # Why nobody may be blamed where the outputs differ: the map is a guess. Else empty.
+    doubt: str = ""
+
+
+def chosen(trials: Trials, found: Proposals, score: Score | None) -> Chosen:
     """Return the map that makes the outputs equal, or else the best; say if none does.
 
-    The only map is not tried. Raises ValueError if several do, where names do not tell them apart;
-    and if none does, and both models have matrices without a partner.
+    The only map is not tried. Where none makes the outputs equal, and names leave open which is
+    right, score decides, if it is given and few maps are left; otherwise the map is in doubt.
+    Raises ValueError if several make them equal, where names do not tell them apart; and if none
+    does, and both models have matrices without a partner.
     """
     others = list(islice(found.others, 1)) if found.certain else []
     if found.certain and not others:
         require_partners(found.first, trials.shapes)
-        return found.first, ()  # there is no choice
+        return Chosen(found.first)  # there is no choice
     tried: list[tuple[float, WeightMap, bool]] = []
     for weight_map, is_usual in chain([(found.first, True)], others, found.others):
         tried.append((trials.distance(weight_map), weight_map, is_usual))
@@ -110,14 +123,34 @@ def chosen(
         raise ValueError(_undecided([weight_map for weight_map, _ in equal]))
     if equal:
         weight_map, is_usual = equal[0]
-        return weight_map, () if is_usual else (_unusual(weight_map, found.first),)
+        return Chosen(weight_map, () if is_usual else (_unusual(weight_map, found.first),))
     require_partners(found.first, trials.shapes)
     none = f"none of {len(tried)} maps that were tried makes the outputs equal"
-    if score is None:
-        _, nearest, _ = min((t for t in tried if t[2]), key=lambda t: t[0])
-        return nearest, (f"{none}; this one is the nearest of the usual ones",)
-    best = trials.best([weight_map for _, weight_map, _ in tried], score)
-    return best, (f"{none}; under this one most values on the way agree",)
+    usual = [(distance, weight_map) for distance, weight_map, is_usual in tried if is_usual]
+    if len(usual) == 1 and found.certain:
+        return Chosen(found.first, (f"{none}; this is the usual one",))
+    if score is not None and found.complete and len(usual) <= RIVALS:
+        best = trials.best([weight_map for _, weight_map in usual], score)
+        if best is not None:
+            return Chosen(best, (f"{none}; under this one most values on the way agree",))
+    nearest = min(usual, key=lambda pair: pair[0])[1]
+    said = f"{none}; this one is the nearest of the usual ones"
+    return Chosen(nearest, (said,), _doubt(nearest, found, none))
+
+
+def _doubt(guess: WeightMap, found: Proposals, none: str) -> str:
+    """Return the sentences that ask for a map, and the best guess as the lines of a JSON file."""
+    what = (
+        f"no name says which weight of the reference {listed(found.by_order)} is"
+        if found.by_order
+        else "neither names nor shapes say whether the matrices lie as (in, out) or (out, in)"
+    )
+    lacking = f" It leaves out {listed(guess.unmapped)}." if guess.unmapped else ""
+    return (
+        f"weights: {what}, and {none}. So nobody can tell a wrong map from a wrong model. This is "
+        f"the best guess.{lacking} Write it to a file, correct it, and give it with "
+        f"--weights map.json:\n{json.dumps(guess.to_dict(), indent=1)}"
+    )
 
 
 def _unusual(weight_map: WeightMap, usual: WeightMap) -> str:

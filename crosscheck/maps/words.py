@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 ATTENTION = {"attn", "attention", "att", "mha", "msa", "mhsa", "sa", "self"}
 NETWORK = {"mlp", "ffn", "ff", "feed", "forward", "feedforward", "ffwd", "fcn", "net"}
@@ -10,15 +11,18 @@ QUERY, KEY, VALUE = {"q", "query", "queries"}, {"k", "key", "keys"}, {"v", "valu
 FUSED = {"qkv", "inproj"}
 MERGE = {"o", "unify", "unifyheads", "merge", "combine", "outproj", "oproj"}
 LAST = {"out", "output", "proj", "projection", "dense", "fc", "linear", "mix"}
-WIDEN = {"up", "inner", "expand", "intermediate", "interm", "hidden", "in"}
+WIDEN = {"up", "inner", "expand", "intermediate", "interm", "hidden", "in", "i"}
 NARROW = {"down", "contract", "shrink", "outer"}
-LAYER = {"fc", "w", "b", "linear", "lin", "dense", "layer", "l", "proj", "ff", "mlp", "conv"}
+LAYER = {
+    "fc", "w", "b", "linear", "lin", "linears", "dense", "layer", "layers", "l", "proj", "ff",
+    "mlp", "conv",
+}  # fmt: skip
 TOKENS = {"wte", "tok", "token", "tokens", "embed", "embedding", "embeddings", "emb", "word", "e"}
 POSITIONS = {"wpe", "pos", "position", "positions", "positional", "p"}
 HEAD = {"head", "lm", "unembed", "logits", "decoder", "generator", "classifier", "vocab", "u"}
 NORM = ("norm", "ln", "layernorm", "rms")  # what such a word begins with
 SHORT_NORM = {"n"}  # a whole word
-GAIN, SHIFT = {"gamma", "g", "gain", "scale", "a", "alpha"}, {"beta", "shift"}
+GAIN, SHIFT = {"gamma", "g", "gain", "scale", "a", "alpha"}, {"beta", "shift", "offset", "be"}
 BIAS = {"bias", "b"}
 
 
@@ -34,14 +38,21 @@ def words_of(name: str) -> list[str]:
     return [part for word in words for part in _apart(word)]
 
 
-def jobs_meant(name: str, is_matrix: bool, outside: bool, is_norm: bool = False) -> list[str]:
+def jobs_meant(
+    name: str,
+    is_matrix: bool,
+    outside: bool,
+    is_norm: bool = False,
+    said: Sequence[str] | None = None,
+) -> list[str]:
     """Return the jobs that a name may stand for, the likelier first; none if it says nothing.
 
     name: without the number of a block, which would be taken for that of a layer. is_matrix:
     whether the weight has more than one axis. outside: whether it may be one that stands outside of
-    the blocks. is_norm: whether it is known to belong to a norm, whatever that is called.
+    the blocks. is_norm: whether it is known to belong to a norm, whatever that is called. said: its
+    words as they are to be understood beside the other names, if not as they stand.
     """
-    words = [*words_of(name), *(["norm"] if is_norm else [])]
+    words = [*(words_of(name) if said is None else said), *(["norm"] if is_norm else [])]
     leaf = words_of(plain(name).rpartition(".")[2])
     parts = _parts_outside(words) if outside else _parts(words)
     if any(part.startswith("norm") for part in parts):
@@ -101,7 +112,7 @@ def _parts(words: list[str]) -> list[str]:
     if len(asked) == 1 and not said & NETWORK:
         return asked
     if said & MERGE and not said & NETWORK:
-        return ["out"]
+        return ["out", "fc2"] if {"w", "o"} <= said and not said & ATTENTION else ["out"]
     return _layers(words)
 
 
@@ -109,7 +120,9 @@ def _norms(words: list[str]) -> list[str]:
     said = set(words)
     if "post" in said and said & ATTENTION:  # after it, which is before the feed-forward network
         return ["norm2", "norm1"]
-    if "1" in said or said & {"input", "pre", "first"} or (said & ATTENTION and not said & NETWORK):
+    if bool(said & ATTENTION) != bool(said & NETWORK):
+        return ["norm1"] if said & ATTENTION else ["norm2"]
+    if "1" in said or said & {"input", "pre", "first"}:
         return ["norm1"]
     if "2" in said or said & {"post", "second", "final"} or said & NETWORK:
         return ["norm2"]
@@ -128,6 +141,8 @@ def _layers(words: list[str]) -> list[str]:
         return ["fc1"] if "1" in said else ["fc2"]
     if said & NETWORK:
         return ["fc2"] if said & LAST - {"fc", "linear", "dense"} else ["fc1", "fc2"]
+    if {"fc", "out"} <= said:
+        return ["fc2", "out"]
     if said & LAST & {"fc", "linear", "dense"}:
         return ["fc1", "fc2", "out"]
     return ["out", "fc2"] if said & LAST else []
