@@ -90,7 +90,7 @@ def _line(of: Place, seen_from: Place) -> str:
     return str(of.line) if of.file == seen_from.file else f"{of.file}:{of.line}"
 
 
-def _few(names: Collection[str], at_most: int = 3) -> str:
+def _few(names: Collection[str], at_most: int = 2) -> str:
     shown = list(names)[:at_most]
     more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
     return ", ".join(shown) + more

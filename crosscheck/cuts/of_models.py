@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.cuts.cuts import OUTPUT, Cuts, find
+from crosscheck.cuts.cuts import Cuts, find
+from crosscheck.cuts.handed_back import OUTPUT
 from crosscheck.maps.pairing import Pairing
 from crosscheck.runs import Batch, Run, run
 from crosscheck.sides import INPUT, Array
