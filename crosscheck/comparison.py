@@ -11,9 +11,11 @@ from crosscheck.brought import as_model
 from crosscheck.brought.examined import examined
 from crosscheck.called_rightly import require_sides
 from crosscheck.choices import DTYPES
+from crosscheck.cuts import share_of_values
 from crosscheck.forms import are_fast_forms_on
 from crosscheck.located import located, located_exception
 from crosscheck.maps.pairing import NAME, pair_weights
+from crosscheck.maps.weight_map import WeightMap
 from crosscheck.paired_runs import OursRaisedError, PairedRuns
 from crosscheck.report import Report
 from crosscheck.runs import COTANGENT, CROSS_ENTROPY, Batch
@@ -84,7 +86,11 @@ def compare_examined(
     notes: tuple[str, ...] = (),
 ) -> Report:
     """Compare models that have been examined; see `compare`. notes: what was found then."""
-    paired = pair_weights(model, reference, batch, weights, seed=seed)
+
+    def share(model: Any, reference: Any, _: WeightMap) -> float:
+        return share_of_values(model, reference, batch, loss=batch.loss, seed=seed)
+
+    paired = pair_weights(model, reference, batch, weights, seed=seed, score=share)
     losses = [COTANGENT] if batch.targets is None else [CROSS_ENTROPY, COTANGENT]
     report = Report(
         dtype,

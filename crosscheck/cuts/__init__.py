@@ -10,3 +10,4 @@ from crosscheck.cuts.cuts import Line as Line
 from crosscheck.cuts.cuts import find as find
 from crosscheck.cuts.cuts import paired_share as paired_share
 from crosscheck.cuts.of_models import find_cuts as find_cuts
+from crosscheck.cuts.of_models import share_of_values as share_of_values

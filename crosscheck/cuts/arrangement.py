@@ -47,8 +47,28 @@ def order_of(array: Array, arrangements: Sequence[Array]) -> Order:
         turned = finest.transpose(axes)
         if is_merged(array.shape, turned.shape) and _equal(array, turned):
             known = any(_axes(array) == _axes(a) for a in arrangements)
-            return Order.TRANSPOSED if known else Order.PERMUTED
+            crossed = _is_crossed(_axes(array), turned.shape, axes)
+            return Order.TRANSPOSED if known or crossed else Order.PERMUTED
     return Order.SCRAMBLED
+
+
+def _is_crossed(coarse: Sequence[int], fine: Sequence[int], axes: Sequence[int]) -> bool:
+    """Whether axes are merged into one in another order than they had: (K, H) for (H, K).
+
+    coarse: the sizes of an array. fine: those of the axes before they were merged, and `axes` their
+    positions in the value. What reads a merged axis reads it by position.
+    """
+    if len(coarse) >= len(fine):
+        return False
+    left = list(zip(fine, axes, strict=True))
+    for size in coarse:
+        count, last = 1, -1
+        while count < size and left:
+            n, axis = left.pop(0)
+            if axis < last:
+                return True
+            count, last = count * n, axis
+    return False
 
 
 def _axes(array: Array) -> list[int]:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+
 from crosscheck.cuts.arrangement import MASKING
 from crosscheck.cuts.case import Case, Segment
+from crosscheck.cuts.counterpart import LARGE, aligned
 from crosscheck.cuts.flow_graph import Graph
 from crosscheck.cuts.sources_of_lines import (
     asks_for_sizes,
     defaults_of,
     is_alias,
+    is_factor,
     keeps,
     lines_around,
     names_set,
+    origins_of,
     setters_of,
 )
+from crosscheck.cuts.waypoints import GOES_ON
+from crosscheck.distance import largest_entry
 from crosscheck.traces.trace import Place
 
 # How much it weighs that a line stands beside the slice for one of these reasons.
@@ -25,6 +32,8 @@ NEAREST = 2  # so many lines that set what a line reads
 MASKS = 8.5  # it sets the mask of a first wrong line that masks
 COMMON = 6.0  # several first wrong lines read what it sets
 KEEPS = 4.0  # it keeps something for the way back that may be something else
+STOPS = 8.5  # it makes an inner value, and a term that the usual derivation adds is missing
+SCALES = 8.3  # it sets a number, and the first wrong array is the right one times a number
 CHANGES = 6.0  # it changes in place what is read later
 BORDER = 0.5  # it makes the last value that agrees
 
@@ -41,14 +50,7 @@ def add_border(segment: Segment, case: Case) -> None:
         if record in graph.constant and not graph.is_given(record):
             segment.add(place, BORDER, "makes a constant that is read")
         elif name is not None and record not in graph.pairing.right:
-            changed = records[record].changed and not records[record].backward
-            changed |= records[record].changed and segment.value.backward
-            why = f"makes {name}" + (", in the place of what was there" if changed else "")
-            segment.add(place, CHANGES if changed else BORDER, why)
-            if segment.value.backward and not records[record].backward and place is not None:
-                for line in lines_around(place):
-                    if line.line > place.line and any(keeps(line, n) for n in names_set(place)):
-                        segment.add(line, KEEPS, f"keeps {name} for the way back")
+            _add_waypoint(segment, record, name, graph)
         for source in graph.parents[record]:
             if source in graph.waypoints and source not in graph.pairing.right:
                 changed = records[source].changed and segment.value.backward
@@ -64,6 +66,35 @@ def add_border(segment: Segment, case: Case) -> None:
                 segment.add(place, AGAIN, f"has {case.values[held].name} once more")
 
 
+def _add_waypoint(segment: Segment, record: int, name: str, graph: Graph) -> None:
+    """The line that makes an inner value of a known derivation, and those that keep it."""
+    place, made = graph.place_of(record), graph.trace.records[record]
+    changed = made.changed and (segment.value.backward or not made.backward)
+    why = f"makes {name}" + (", in the place of what was there" if changed else "")
+    segment.add(place, CHANGES if changed else BORDER, why)
+    read = {graph.waypoints[i] for i in segment.slice.border if i in graph.waypoints} - {name}
+    if name in GOES_ON and not any(GOES_ON[name] in other for other in read):
+        segment.add(place, STOPS, f"stops at {name}, and the usual derivation goes on")
+    if segment.value.backward and not made.backward and place is not None:
+        for line in lines_around(place):
+            if line.line > place.line and any(keeps(line, n) for n in names_set(place)):
+                segment.add(line, KEEPS, f"keeps {name} for the way back")
+
+
+def add_origins(segment: Segment, graph: Graph) -> None:
+    """The lines that gave its name to what was changed in place, and is read on the way back.
+
+    Whether the array was a copy is decided there.
+    """
+    read = segment.slice.inside | segment.slice.border
+    read |= {p for i in segment.slice.inside for p in graph.parents[i]}
+    for record in sorted(read):
+        made, place = graph.trace.records[record], graph.place_of(record)
+        if segment.value.backward and made.changed and not made.backward and place is not None:
+            for depth, line in enumerate(origins_of(place), 1):
+                segment.add(line, CHANGES - depth * 0.3, "names what is changed in place later")
+
+
 def add_setters(segment: Segment, graph: Graph) -> None:
     """The lines that set a number, such as a scale, that the first wrong lines read."""
     with_records = {
@@ -76,6 +107,7 @@ def add_setters(segment: Segment, graph: Graph) -> None:
         for i in segment.slice.inside
         if all(graph.is_settled(s) for s in graph.parents[i])
     }
+    scaled = _is_scaled(segment, graph)
     read: Counter[Place] = Counter()
     for place in [p for p in frontier if p is not None]:
         setters = [
@@ -85,17 +117,31 @@ def add_setters(segment: Segment, graph: Graph) -> None:
         ]
         read.update(setters[-NEAREST:])
         for line in defaults_of(place):
-            segment.add(line, SETS - 0.1, "sets a number that the segment reads")
+            weight = SCALES if scaled and is_factor(line) else SETS - 0.1
+            segment.add(line, weight, "sets a number that the segment reads")
     if segment.counterpart is not None and _hides(segment.counterpart, graph):
         for setter in read:  # a mask that hides the wrong entries
             weight = SETS if asks_for_sizes(setter) else MASKS
             segment.add(setter, weight, "sets what the first wrong line reads, such as a mask")
     for setter, count in read.items():
         common = count >= 2 and count == len(frontier)
+        weight = SCALES if scaled and is_factor(setter) else COMMON if common else SETS
         segment.add(
-            setter, COMMON if common else SETS,
+            setter, weight,
             "sets what several first wrong lines read" if common else "sets what the segment reads",
         )  # fmt: skip
+
+
+def _is_scaled(segment: Segment, graph: Graph) -> bool:
+    """Whether the array in the place of the lost value is that value times one number."""
+    if segment.counterpart is None or segment.value.size > LARGE:
+        return False
+    array, expected = graph.trace.array(segment.counterpart), segment.value.array
+    if array.size != expected.size:
+        return False
+    ours, theirs = aligned(array, segment.value).reshape(-1), expected.reshape(-1)
+    factor = np.vdot(ours, theirs) / np.vdot(theirs, theirs)
+    return bool(largest_entry(ours - factor * theirs) <= 1e-9 * largest_entry(ours))
 
 
 def _hides(record: int, graph: Graph) -> bool:

@@ -14,30 +14,26 @@ import numpy as np
 
 from crosscheck.cuts.births import births_of, excused_of
 from crosscheck.cuts.case import Case, Segment
-from crosscheck.cuts.classes import Value, are_equal, values_of
+from crosscheck.cuts.classes import Value, values_of
 from crosscheck.cuts.expected import expectation
 from crosscheck.cuts.finder import Finder
-from crosscheck.cuts.flow_graph import Graph, Slice
+from crosscheck.cuts.flow_graph import Graph
+from crosscheck.cuts.handed_back import (
+    OUTPUT,
+    crossed,
+    names_of_leaves,
+    of_a_leaf,
+    wrong_among,
+)
 from crosscheck.cuts.marks import Mark, marks_of
 from crosscheck.cuts.pairing import LARGE, Pairing, pair
 from crosscheck.cuts.ranking import SURE, Suspect, rank
 from crosscheck.cuts.segment import segment_of
-from crosscheck.cuts.sources_of_lines import (
-    hands_back,
-    is_loop,
-    lines_around,
-    names_set,
-    setters_of,
-)
 from crosscheck.cuts.waypoints import all_waypoints
-from crosscheck.cuts.wiring import INSTEAD, wiring_lines
-from crosscheck.distance import gap_between, largest_gradient
-from crosscheck.judge import FLOOR
-from crosscheck.sides import INPUT, Array
+from crosscheck.sides import Array
 from crosscheck.tape.call import LOSS, Call
 from crosscheck.traces.trace import Place, Trace
 
-OUTPUT = "output"
 TRIED = 5  # births whose evidence is weighed
 BETTER = 0.5  # by so much the evidence of a later birth must be better
 
@@ -135,22 +131,8 @@ def find(
     if wrong and OUTPUT not in wrong:
         births = [value for value in births if value.backward]
     calls = [call for call in tape.values() if call.path != LOSS]
-    case = Case(values, calls, graph, finder, wrong, _names_of_leaves(values, expected))
-    segment: Segment | None = None
-    suspects: list[Suspect] = []
-    exonerated = graph.exonerated()
-    for value in births[:TRIED]:
-        tried = segment_of(value, case)
-        ranked = rank(tried, values, graph, exonerated)
-        # The first birth, unless a later one has better evidence: its way there is shown.
-        if ranked and (not suspects or ranked[0].score > suspects[0].score + BETTER):
-            segment, suspects = tried, ranked
-    crossed = _crossed(case, expected)
-    if crossed is not None and (not suspects or suspects[0].score < SURE):
-        segment, suspects = crossed, rank(crossed, values, graph, exonerated)
-    if wrong and not suspects:
-        segment = _of_a_leaf(case, expected)
-        suspects = rank(segment, values, graph, exonerated) if segment is not None else []
+    case = Case(values, calls, graph, finder, wrong, names_of_leaves(values, expected))
+    segment, suspects = _suspects(births, case, expected)
     said = expectation(segment, values, graph, tape) if segment is not None else ""
     first = suspects[0].place if suspects else None
     follows = _follows(segment, suspects, graph)
@@ -165,6 +147,32 @@ def find(
         births=tuple(v.name for v in births),
         notes=trace.notes,
     )
+
+
+def _suspects(
+    births: Sequence[Value], case: Case, expected: Mapping[str, Array | None]
+) -> tuple[Segment | None, list[Suspect]]:
+    """Return the segment with the best evidence, and its lines, the likeliest first."""
+    segment: Segment | None = None
+    suspects: list[Suspect] = []
+    exonerated = case.graph.exonerated()
+
+    def ranked(one: Segment) -> list[Suspect]:
+        return rank(one, case.values, case.graph, exonerated)
+
+    for value in births[:TRIED]:
+        tried = segment_of(value, case)
+        found = ranked(tried)
+        # The first birth, unless a later one has better evidence: its way there is shown.
+        if found and (not suspects or found[0].score > suspects[0].score + BETTER):
+            segment, suspects = tried, found
+    other = crossed(case, expected)
+    if other is not None and (not suspects or suspects[0].score < SURE):
+        segment, suspects = other, ranked(other)
+    if case.wrong and not suspects:
+        segment = of_a_leaf(case, expected)
+        suspects = ranked(segment) if segment is not None else []
+    return segment, suspects
 
 
 def _line(suspect: Suspect, graph: Graph) -> Line:
@@ -182,19 +190,6 @@ def _with_small_arrays(trace: Trace) -> Trace:
     return dataclasses.replace(trace, arrays={**trace.arrays, **trace.again(missing)})
 
 
-def wrong_among(
-    actual: Mapping[str, Array | None], expected: Mapping[str, Array | None]
-) -> dict[str, Array | None]:
-    """Return what of the user's is not as expected, by its name."""
-    gradients = [a for name, a in expected.items() if name != OUTPUT]
-    floor = FLOOR * largest_gradient(gradients)
-    return {
-        name: actual.get(name)
-        for name, right in expected.items()
-        if not gap_between(actual.get(name), right, 0.0 if name == OUTPUT else floor).agrees
-    }
-
-
 def _waypoints(tape: Mapping[str, Call], finder: Finder, pairing: Pairing) -> dict[int, str]:
     calls = [call for call in tape.values() if call.path != LOSS]
     found: dict[int, str] = {}
@@ -205,90 +200,6 @@ def _waypoints(tape: Mapping[str, Call], finder: Finder, pairing: Pairing) -> di
     return found
 
 
-def _names_of_leaves(
-    values: Sequence[Value], expected: Mapping[str, Array | None]
-) -> dict[str, list[str]]:
-    """Return the model's names for the leaves of the reference, which are known by content."""
-    names: dict[str, list[str]] = {}
-    for value in values:
-        if value.parameter:
-            names[value.parameter] = [
-                name
-                for name, array in expected.items()
-                if array is not None and name != OUTPUT and are_equal(array, value.array)
-            ]
-    return names
-
-
-def _of_a_leaf(case: Case, expected: Mapping[str, Array | None]) -> Segment | None:
-    """The segment where every value is found, and yet something that is handed back is wrong.
-
-    It is in another order, was written over, or is handed back in the place of another.
-    """
-    graph = case.graph
-    for name, array in case.wrong.items():
-        right = expected[name]
-        value = None if right is None else _with(right, case.values)
-        if value is None:
-            continue
-        segment = segment_of(value, case)
-        held = [*graph.pairing.found.get(value.index, ())]
-        if array is not None:
-            handed = case.finder.equal(np.asarray(array))[-1:]
-            if handed and not graph.is_settled(handed[0]):
-                return segment  # it was changed after it had been right
-            held = [*handed, *held]
-        for record in held:
-            for depth, place in enumerate((graph.place_of(record), *graph.callers_of(record)[:1])):
-                segment.add(place, INSTEAD - depth, f"has what is handed back as {name}")
-                if place is None or depth:
-                    continue
-                for line in lines_around(place):
-                    if line.line > place.line and any(
-                        hands_back(line, n) for n in names_set(place)
-                    ):
-                        segment.add(line, INSTEAD + 0.5, f"hands back {name}")
-        return segment
-    return None
-
-
-def _crossed(case: Case, expected: Mapping[str, Array | None]) -> Segment | None:
-    """The segment where what is handed back under a name was computed from another gradient."""
-    graph, values = case.graph, case.values
-    for name, array in case.wrong.items():
-        right = expected[name]
-        value = None if right is None or name == OUTPUT else _with(right, values)
-        if array is None or value is None:
-            continue
-        for record in case.finder.equal(array)[-1:]:
-            other = graph.pairing.right.get(record)
-            if other is None or other == value.index or not values[other].parameter:
-                continue
-            due = {p for p in value.parents if values[p].backward}
-            given = [
-                p
-                for p in sorted(graph.ancestors(record))
-                if (i := graph.pairing.right.get(p)) in values[other].parents
-                and values[i].backward
-                and i not in due
-                and not values[i].given
-            ]
-            if given:
-                segment = Segment(value, None, Slice(set(), set()), is_shown=True)
-                for place, weight, why, of in wiring_lines(given[-1], record, False, graph):
-                    segment.add(place, weight, why, of)
-                    for line in setters_of(place):
-                        if is_loop(line) and line not in segment.beside:
-                            segment.add(line, weight - 0.2, "sets what is read there")
-                return segment
-    return None
-
-
-def _with(array: Array, values: Sequence[Value]) -> Value | None:
-    """The value with these entries."""
-    return next((v for v in values if v.size == array.size and are_equal(v.array, array)), None)
-
-
 def _follows(segment: Segment | None, suspects: Sequence[Suspect], graph: Graph) -> set[int]:
     """The records that are computed from what is wrong."""
     if segment is None:
@@ -297,6 +208,3 @@ def _follows(segment: Segment | None, suspects: Sequence[Suspect], graph: Graph)
     if segment.counterpart is not None:
         starts.add(segment.counterpart)
     return starts | graph.forward(starts)
-
-
-__all__ = ["INPUT", "OUTPUT", "Cuts", "Line", "find", "paired_share", "wrong_among"]

@@ -86,12 +86,29 @@ def _stops_near(holders: set[int], graph: Graph) -> list[int]:
     return sorted(record for record in near if records[record].stops)
 
 
+def _following(forward: int, case: Case) -> set[int]:
+    """The values made from this one, and from these as long as a gradient is just handed on.
+
+    What comes back through a sum is what arrives there: it is found, wherever it was cut off.
+    """
+    following: set[int] = set()
+    todo = [forward]
+    while todo:
+        last = todo.pop()
+        for value in case.values:
+            if last in value.parents and not value.backward and value.index not in following:
+                following.add(value.index)
+                arriving = [v for v in case.values if ("g", *value.keys[0][1:]) in v.keys]
+                if any(v.given or sum(k[0] == "g" for k in v.keys) > 1 for v in arriving):
+                    todo.append(value.index)
+    return following
+
+
 def _region(value: Value, forward: int, holders: set[int], case: Case) -> set[int]:
     """The forward records between the value before and the values after this one."""
     graph = case.graph
     before = {i for p in case.values[forward].parents for i in graph.pairing.found.get(p, ())}
-    following = [v.index for v in case.values if forward in v.parents and not v.backward]
-    after = {i for v in following for i in graph.pairing.found.get(v, ())}
+    after = {i for v in _following(forward, case) for i in graph.pairing.found.get(v, ())}
     region: set[int] = set()
     for ends in (holders, after):
         todo = [i for i in ends if not graph.trace.records[i].backward]

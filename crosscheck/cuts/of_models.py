@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.cuts.cuts import OUTPUT, Cuts, find
+from crosscheck.cuts.cuts import Cuts, find, paired_share
+from crosscheck.cuts.handed_back import OUTPUT
 from crosscheck.maps.pairing import Pairing
 from crosscheck.runs import Batch, Run, run
-from crosscheck.sides import INPUT, Array
+from crosscheck.sides import INPUT, TORCH, Array, side_of
 from crosscheck.tape.call import Call
 from crosscheck.tape.torch_recorder import record_torch
 from crosscheck.tape.written_out import written_out
@@ -35,6 +36,18 @@ def find_cuts(pairing: Pairing, batch: Batch, *, loss: str, seed: int) -> Cuts |
         pass
     theirs, tape = taped(pairing.reference, batch, loss=loss, seed=seed)  # last: it is large
     return find(trace, tape, expected=expected_of(theirs, pairing), actual=actual)
+
+
+@np.errstate(all="ignore")
+def share_of_values(model: Any, reference: Any, batch: Batch, *, loss: str, seed: int) -> float:
+    """Return the share of the reference's values that a run of the model shows, from 0 to 1.
+
+    It is 0 where there is no trace, or no tape. loss, seed: as for `run`.
+    """
+    trace = trace_run(model, batch, loss=loss, seed=seed)
+    if trace is None or side_of(reference) is not TORCH:
+        return 0.0
+    return paired_share(trace, taped(reference, batch, loss=loss, seed=seed)[1])
 
 
 def expected_of(theirs: Run, pairing: Pairing) -> dict[str, Array | None]:

@@ -21,6 +21,7 @@ from crosscheck.traces.signature import signature
 from crosscheck.traces.trace import Trace
 
 BLOCKS = 64  # a value is cut into at most so many blocks along one axis
+TILED = 64  # and along two axes at once, if they are no longer than this
 MERGED = 4096  # and into so many along merged leading axes
 LARGE = 1 << 18  # entries; the blocks of a larger value are looked for only if it is lost
 FEW = 3  # and at most so many, where the value is large
@@ -119,6 +120,7 @@ def blocks_of(array: Array) -> Iterator[list[Array]]:
         for n in range(2, min(size, BLOCKS) + 1):
             if size % n == 0:
                 yield np.split(array, n, axis=axis)
+    yield from _tiles_of(array)
     count = 1
     for axes in range(1, array.ndim):
         count *= array.shape[axes - 1]
@@ -128,6 +130,22 @@ def blocks_of(array: Array) -> Iterator[list[Array]]:
         B, _, H, _ = array.shape
         if 1 < B * H <= MERGED:
             yield [array[b, :, h] for b in range(B) for h in range(H)]
+
+
+def _tiles_of(array: Array) -> Iterator[list[Array]]:
+    """Cut an array into tiles of one length, of which the last is shorter, along one axis.
+
+    Then along both of its last axes, where the tiles may be of one length throughout.
+    """
+    for axis, size in enumerate(array.shape):
+        for length in range(-(-size // BLOCKS), size):
+            if length > 1 and size % length:
+                yield np.split(array, range(length, size, length), axis=axis)
+    if array.ndim > 1 and max(array.shape[-2:]) <= TILED:
+        for length in range(2, max(array.shape[-2:])):
+            rows = np.split(array, range(length, array.shape[-2], length), axis=-2)
+            ends = range(length, array.shape[-1], length)
+            yield [tile for row in rows for tile in np.split(row, ends, axis=-1)]
 
 
 def in_blocks(arrangements: Sequence[Array], finder: Finder) -> dict[int, Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crosscheck.cuts.beside import add_border, add_setters
+from crosscheck.cuts.beside import add_border, add_origins, add_setters
 from crosscheck.cuts.case import Case, Segment
 from crosscheck.cuts.classes import Value
 from crosscheck.cuts.counterpart import counterpart_of
@@ -39,6 +39,7 @@ def segment_of(value: Value, case: Case) -> Segment:
                 segment.add(place, weight, why, of)
     add_other_orders(segment, case)
     add_border(segment, case)
+    add_origins(segment, graph)
     if value.backward:
         add_forward_lines(segment, case)
         if not segment.slice.inside and not segment.is_shown:

@@ -77,6 +77,27 @@ def asks_for_sizes(place: Place) -> bool:
     return re.search(r"\.(shape|size)\b", text_of(place)) is not None
 
 
+def is_factor(place: Place) -> bool:
+    """Whether a line computes a number as scales are computed: with a root, a power, a quotient."""
+    return re.search(r"\*\*|sqrt|(?<!/)/(?!/)", text_of(place)) is not None
+
+
+def origins_of(place: Place) -> list[Place]:
+    """The lines that named what this line changes, and what that is a view of; latest first."""
+    first, _ = _function(place)
+    assigned = _assigned(place.file, _source(place.file))
+    found: list[Place] = []
+    changed = NAME.search(text_of(place))
+    while changed is not None:
+        lines = [n for n in assigned if first <= n < place.line and changed[0] in assigned[n]]
+        if not lines:
+            break
+        place = Place(place.file, max(lines))
+        found.append(place)
+        changed = NAME.search(re.split("=| in ", text_of(place), maxsplit=1)[-1])
+    return found
+
+
 def is_loop(place: Place) -> bool:
     """Whether a line begins a loop."""
     return text_of(place).lstrip().startswith("for ")

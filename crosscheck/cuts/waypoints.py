@@ -23,6 +23,14 @@ LARGE = 1 << 21  # entries; the inner values of an op that makes more would fill
 GELU_CUBE = 0.044715
 
 
+# An inner value, and what stands in the names of the term that follows it in a usual derivation.
+GOES_ON = {
+    "dx_hat - mean(dx_hat)": "(dx_hat * x_hat)",
+    "C * dx_hat - sum(dx_hat)": "(dx_hat * x_hat)",
+    "dx_hat - x_hat * mean(dx_hat * x_hat)": "(dx_hat)",
+}
+
+
 def waypoints_of(call: Call) -> Iterator[tuple[str, bool, Array]]:
     """Yield the name, whether it is backward, and the array of each inner value of this op."""
     make = INNER.get(call.op)

@@ -38,7 +38,8 @@ def wiring_lines(
     maker_line = "makes what is used in the place of another value"
     user_line = "uses something in the place of another value"
     calls = "hands it on"
-    ranked: list[tuple[Place, str]] = []
+    changed = [graph.place_of(i) for i in chain if graph.trace.records[i].changed]
+    ranked = [(place, "changes in place what is read later") for place in changed if place]
     if common is None:
         ranked += [(place, calls) for place in users[1:]] + [(p, user_line) for p in users[:1]]
     else:
