@@ -139,7 +139,7 @@ def _is_scaled(segment: Segment, graph: Graph) -> bool:
     array, expected = graph.trace.array(segment.counterpart), segment.value.array
     if array.size != expected.size:
         return False
-    ours, theirs = aligned(array, segment.value).reshape(-1), expected.reshape(-1)
+    ours, theirs = aligned(array, segment.value.array).reshape(-1), expected.reshape(-1)
     factor = np.vdot(ours, theirs) / np.vdot(theirs, theirs)
     return bool(largest_entry(ours - factor * theirs) <= 1e-9 * largest_entry(ours))
 
