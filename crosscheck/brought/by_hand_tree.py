@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import functools
 import types
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -43,14 +43,14 @@ def children(value: Any) -> list[tuple[Any, Any]]:
     if isinstance(value, list | tuple):
         return list(enumerate(value))
     held = dict(getattr(value, "__dict__", {}))
-    held |= {name: getattr(value, name) for name in _slots(type(value)) if hasattr(value, name)}
+    kind: Any = type(value)
+    held |= {name: getattr(value, name) for name in _slots(kind) if hasattr(value, name)}
     return list(held.items())
 
 
 @functools.lru_cache(maxsize=64)
-def _slots(kind: Hashable) -> tuple[str, ...]:
+def _slots(kind: Any) -> tuple[str, ...]:
     """Return the attributes that a class and its bases hold in slots."""
-    assert isinstance(kind, type)
     every = [base.__dict__.get("__slots__", ()) for base in kind.__mro__]
     names = [name for slots in every for name in ((slots,) if isinstance(slots, str) else slots)]
     return tuple(name for name in names if name not in ("__dict__", "__weakref__"))
@@ -85,7 +85,8 @@ def _child(tree: Any, step: Any) -> Any:
     held = getattr(tree, "__dict__", None)
     if isinstance(held, dict) and step in held:
         return held[step]
-    return getattr(tree, step, MISSING) if step in _slots(type(tree)) else MISSING
+    kind: Any = type(tree)
+    return getattr(tree, step, MISSING) if step in _slots(kind) else MISSING
 
 
 def put(tree: Any, path: Path, value: Any) -> None:
