@@ -129,10 +129,13 @@ class ByHand(Weights):
                 "arrays, alone or in a tuple, list or dictionary"
             )
         found = gradients_in(returned, left, wanted)
-        if not any(gradient is not None for gradient in found.values()):
+        # A backward that leaves out one gradient is wrong; one of which none is known, is not read.
+        asked = self.paths or found
+        if not any(found.get(name) is not None for name in asked):
             raise ValueError(
-                f"compare: no gradient was found after the backward of {self.who}: neither in what "
-                f"it returned, {in_words(returned)}, nor under a name such as 'dW' or grads['W']"
+                f"compare: no gradient of {', '.join(list(asked)[:3])} was found after the "
+                f"backward of {self.who}: neither in what it returned, {in_words(returned)}, nor under a "
+                "name such as 'dW' or grads['W']"
             )
         return found
 

@@ -20,7 +20,7 @@ _MARKS = ("d{}", "d_{}", "grad_{}", "{}_grad", "g{}", "g_{}", "dL_d{}", "dL{}", 
 CONTAINERS = ("grads", "grad", "gradients", "_grads", "dparams", "d_params", "dp", "d", "g")
 _HELD = ("value", "data", "val", "array", "v")  # an array in an object that has its gradient too
 _BESIDE = ("grad", "gradient", "g", "d")
-_OF_PARAMETERS = ("params", "parameters", "weights", "p", "_params")
+_OF_PARAMETERS = ("params", "parameters", "weights", "p", "_params", "theta", "w")
 _OF_INPUT = ("dx", "dX", "d_x", "dinput", "dinputs", "d_input", "grad_x", "grad_input", "dx_in")
 _PLAIN_INPUT = ("x", "X", INPUT, "inputs")
 
@@ -124,7 +124,12 @@ def _left_at(left: Sequence[Any], path: Path) -> Iterator[Any]:
 
 def _places(path: Path) -> Iterator[Path]:
     """Yield the paths at which a container of gradients may have the one of this parameter."""
-    bare = tuple(step for step in path if step not in _OF_PARAMETERS)
+    last = len(path) - 1  # the name itself, which may be w
+    bare = tuple(
+        step
+        for at, step in enumerate(path)
+        if at == last or str(step).lower() not in _OF_PARAMETERS
+    )
     for place in dict.fromkeys((path, bare)):
         yield place
         yield (name_of(place),)

@@ -23,6 +23,8 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "relu": F.relu,
     "gelu-tanh": partial(F.gelu, approximate="tanh"),
 }
+EPSILON = 1e-5  # of PyTorch's layer norm
+EPSILONS = (1e-6, 1e-12, 1e-8, 1e-3)  # others that people take
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,18 @@ class Candidate:
 
     make: Callable[[tuple[int, ...]], Any]  # from the shape of the input
     words: str  # "pre-norm, gelu, causal"
+    form: dict[str, Any]  # its options
     activation: str  # one of ACTIVATIONS
     is_likely: bool  # whether the model hides the future just as this form does
 
 
-def candidates(model: Any, inputs: Array, sizes: Sizes, mask: str | None) -> Iterator[Candidate]:
-    """Yield the forms that a reference can have, the likely ones first."""
+def candidates(
+    model: Any, inputs: Array, sizes: Sizes, mask: str | None, epsilon: float = EPSILON
+) -> Iterator[Candidate]:
+    """Yield the forms that a reference can have, the likely ones first.
+
+    mask: one of MASKS, or None, and then the model's own way is found. epsilon: of the layer norms.
+    """
     tokens = inputs.dtype.kind in "iu"
     if not tokens and (inputs.ndim != 3 or inputs.shape[-1] != sizes.width):
         return
@@ -44,19 +52,23 @@ def candidates(model: Any, inputs: Array, sizes: Sizes, mask: str | None) -> Ite
     likely = is_causal(model, inputs, {}) if mask is None else mask in CAUSAL
     causal = [likely, not likely] if mask is None else [likely]
     for hides_future, norm_first, activation in product(causal, (True, False), ACTIVATIONS):
-        form: dict[str, Any] = {"norm_first": norm_first, "activation": activation}
+        form: dict[str, Any] = {
+            "norm_first": norm_first, "activation": activation, "layer_norm_eps": epsilon,
+        }  # fmt: skip
         said = ["pre-norm" if norm_first else "post-norm", activation]
         said.append("causal" if hides_future else "not causal")
         if tokens_first:
             said.append("with the tokens on the first axis: (T, B, C)")
+        if epsilon != EPSILON:
+            said.append(f"eps {epsilon:g}")
         if not tokens:
             layer = partial(_layer, sizes, mask, hides_future, tokens_first, form)
-            yield Candidate(layer, ", ".join(said), activation, hides_future == likely)
+            yield Candidate(layer, ", ".join(said), form, activation, hides_future == likely)
             continue
         for more, words in _language_forms(model, sizes, inputs):
             make = partial(_language_model, sizes, mask, hides_future, {**form, **more})
             said_of_it = ", ".join([*said, *words])
-            yield Candidate(make, said_of_it, activation, hides_future == likely)
+            yield Candidate(make, said_of_it, {**form, **more}, activation, hides_future == likely)
 
 
 def _layer(
@@ -75,6 +87,7 @@ def _layer(
         dropout=0.0,
         activation=ACTIVATIONS[form["activation"]],
         norm_first=form["norm_first"],
+        layer_norm_eps=form["layer_norm_eps"],
         batch_first=True,
     )
     sequences = (shape[1], shape[0]) if tokens_first else (shape[0], shape[1])  # (B, T)

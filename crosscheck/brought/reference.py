@@ -15,7 +15,7 @@ import numpy as np
 
 import torch
 from crosscheck.brought.behaviour import output_of, shortened
-from crosscheck.brought.candidates import ACTIVATIONS, Candidate, candidates
+from crosscheck.brought.candidates import ACTIVATIONS, EPSILONS, Candidate, candidates
 from crosscheck.brought.sizes import Sizes
 from crosscheck.distance import RELATIVE, relative_error
 from crosscheck.maps import pairing as pairings
@@ -26,6 +26,7 @@ from crosscheck.traces.trace import Trace
 from crosscheck.traces.tracing import trace_run
 
 CLOSE = {"float64": RELATIVE, "float32": 1e-5}  # outputs that are equal but for rounding
+NEARLY = 1e-2  # outputs that may differ by nothing but the eps of their norms
 LAYER, LANGUAGE_MODEL = "torch.nn.TransformerEncoderLayer", "the language model"
 # How many of the reference's values the model's run shows, as a share of 1.
 Shared = Callable[[Trace, pairings.Pairing, Batch], float]
@@ -74,6 +75,7 @@ def choose_reference(
             likely = [form for form in forms if form.is_likely]
             trials.tried = [choice for choice in trials.tried if not choice.candidate.is_likely]
             any(trials.fits(candidate, weights, score) for candidate in likely)
+    _try_other_epsilons(trials, sizes, mask, weights)
     if not trials.tried:
         raise ValueError(
             f"compare: no reference is named, and {name} does not fit {who}{trials.refused}: name "
@@ -91,6 +93,23 @@ def choose_reference(
         if choice.pairing.doubt:
             raise ValueError(choice.pairing.doubt)
     return replace(choice, reference=choice.candidate.make(batch.inputs.shape))
+
+
+def _try_other_epsilons(trials: _Trials, sizes: Sizes, mask: str | None, weights: Any) -> None:
+    """Try the nearest form with other eps of its norms, if it is so near that this may be all."""
+    best = min(trials.tried, key=lambda choice: choice.apart, default=None)
+    if best is None or not CLOSE[trials.dtype] < best.apart < NEARLY:
+        return
+    same = {**best.candidate.form, "layer_norm_eps": None}
+    for epsilon in EPSILONS:
+        for candidate in candidates(trials.model, trials.batch.inputs, sizes, mask, epsilon):
+            is_other = candidate.is_likely != best.candidate.is_likely
+            if is_other or {**candidate.form, "layer_norm_eps": None} != same:
+                continue
+            before = list(trials.tried)
+            if trials.fits(candidate, trials.known or weights):
+                return
+            trials.tried = before  # it explains nothing
 
 
 @dataclass

@@ -67,6 +67,16 @@ def test_a_mask_is_given_to_both(tmp_path: Path, mask: str) -> None:
     assert result.exit_code == 0, result.output
 
 
+def test_the_reference_takes_the_eps_of_the_norms_that_the_model_has(tmp_path: Path) -> None:
+    path = written(tmp_path, BLOCK.replace("nn.LayerNorm(d_model)", "nn.LayerNorm(d_model, 1e-6)"))
+    result = compare(f"{path}:Block")
+    assert result.exit_code == 0, result.output
+    assert "pre-norm, gelu, causal, eps 1e-06: under the same weights" in words(result)
+    first_alone = BLOCK.replace("nn.LayerNorm(d_model)", "nn.LayerNorm(d_model, 1e-6)", 1)
+    result = compare(f"{written(tmp_path, first_alone, 'other.py')}:Block")
+    assert result.exit_code == 1, result.output
+
+
 def test_a_wrong_block_disagrees_and_its_reference_is_the_one_it_was_meant_to_be(
     tmp_path: Path,
 ) -> None:
