@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from crosscheck.arrays import INPUT, Array
-from crosscheck.brought.by_hand_tree import Path, get, is_float_array, name_of
+from crosscheck.brought.by_hand_tree import MISSING, Path, get, is_float_array, name_of
 
 _MARKS = ("d{}", "d_{}", "grad_{}", "{}_grad", "g{}", "g_{}", "dL_d{}", "dL{}", "{}_g", "grad{}")
 CONTAINERS = ("grads", "grad", "gradients", "_grads", "dparams", "d_params", "dp", "d", "g")
@@ -111,10 +111,11 @@ def _returned_at(trees: Sequence[Any], path: Path) -> Iterator[Any]:
 
 def _left_at(left: Sequence[Any], path: Path) -> Iterator[Any]:
     for tree in left:
-        for place in _places(path):
+        for place in dict.fromkeys(_places(path)):
             for at in range(len(place) + 1):
-                for container in CONTAINERS:
-                    yield get(tree, (*place[:at], container, *place[at:]))
+                around = get(tree, place[:at])
+                held = [] if around is MISSING else [get(around, (name,)) for name in CONTAINERS]
+                yield from (get(one, place[at:]) for one in held)
         for place in _marked(path):
             yield get(tree, place)
         if path[-1] in _HELD:

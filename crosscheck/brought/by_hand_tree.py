@@ -7,6 +7,7 @@ attributes. Its name joins them by dots: "layers.0.W".
 from __future__ import annotations
 
 import copy
+import functools
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -42,12 +43,17 @@ def children(value: Any) -> list[tuple[Any, Any]]:
     if isinstance(value, list | tuple):
         return list(enumerate(value))
     held = dict(getattr(value, "__dict__", {}))
-    for kind in type(value).__mro__:
-        slots = kind.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if name not in ("__dict__", "__weakref__") and hasattr(value, name):
-                held[name] = getattr(value, name)
+    kind: Any = type(value)
+    held |= {name: getattr(value, name) for name in _slots(kind) if hasattr(value, name)}
     return list(held.items())
+
+
+@functools.lru_cache(maxsize=64)
+def _slots(kind: Any) -> tuple[str, ...]:
+    """Return the attributes that a class and its bases hold in slots."""
+    every = [base.__dict__.get("__slots__", ()) for base in kind.__mro__]
+    names = [name for slots in every for name in ((slots,) if isinstance(slots, str) else slots)]
+    return tuple(name for name in names if name not in ("__dict__", "__weakref__"))
 
 
 def leaves(
@@ -60,6 +66,8 @@ def leaves(
 def get(tree: Any, path: Path) -> Any:
     """Return what is at this path, else MISSING. Positions may be given as text."""
     for step in path:
+        if tree is MISSING:
+            return MISSING
         tree = _child(tree, step)
     return tree
 
@@ -72,10 +80,13 @@ def _child(tree: Any, step: Any) -> Any:
     if isinstance(tree, list | tuple):
         at = int(step) if str(step).isdecimal() else len(tree)
         return tree[at] if at < len(tree) else MISSING
+    if tree is None or isinstance(tree, _NO_TREES) or not isinstance(step, str):
+        return MISSING
     held = getattr(tree, "__dict__", None)
-    if isinstance(held, dict) and step in held and not isinstance(tree, _NO_TREES):
+    if isinstance(held, dict) and step in held:
         return held[step]
-    return next((value for key, value in children(tree) if key == step), MISSING)
+    kind: Any = type(tree)
+    return getattr(tree, step, MISSING) if step in _slots(kind) else MISSING
 
 
 def put(tree: Any, path: Path, value: Any) -> None:

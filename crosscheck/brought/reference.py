@@ -84,7 +84,10 @@ def choose_reference(
         said = f"{choice.said}: under the same weights its outputs are those of {who}"
         choice = replace(choice, said=said)
     else:
-        choice = _nearest(trials.tried, short, sizes.seed, shared, who)
+        if all(choice.pairing.doubt for choice in trials.tried):  # any form will do to ask
+            choice = min(trials.tried, key=lambda choice: choice.apart)
+        else:
+            choice = _nearest(trials.tried, short, sizes.seed, shared, who)
         if choice.pairing.doubt:
             raise ValueError(choice.pairing.doubt)
     return replace(choice, reference=choice.candidate.make(batch.inputs.shape))

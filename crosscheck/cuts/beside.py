@@ -8,6 +8,7 @@ import numpy as np
 
 from crosscheck.cuts.arrangement import MASKING
 from crosscheck.cuts.case import Case, Segment
+from crosscheck.cuts.classes import Value
 from crosscheck.cuts.counterpart import LARGE, aligned
 from crosscheck.cuts.flow_graph import Graph
 from crosscheck.cuts.sources_of_lines import (
@@ -60,6 +61,9 @@ def add_border(segment: Segment, case: Case) -> None:
                 weight = CHANGES if changed else KEEPS if kept else BORDER
                 segment.add(graph.place_of(source), weight, f"makes {graph.waypoints[source]}")
         held = graph.pairing.right.get(record)
+        if held in segment.value.parents and _is_multiple(segment.value, case.values[held]):
+            why = f"has {case.values[held].name}, and not that times a number"
+            segment.add(place, SCALES, why)
         if held is not None and not graph.is_given(record):
             first = graph.pairing.found.get(held, [record])[0]
             if graph.place_of(first) != place:
@@ -88,9 +92,12 @@ def add_origins(segment: Segment, graph: Graph) -> None:
     """
     read = segment.slice.inside | segment.slice.border
     read |= {p for i in segment.slice.inside for p in graph.parents[i]}
+    if not any(r.backward and r.place is not None for r in graph.trace.records):
+        read |= set(range(len(graph.trace.records)))  # the run ended before the way back
     for record in sorted(read):
         made, place = graph.trace.records[record], graph.place_of(record)
         if segment.value.backward and made.changed and not made.backward and place is not None:
+            segment.add(place, CHANGES, "changes in place what the way back may read")
             for depth, line in enumerate(origins_of(place), 1):
                 segment.add(line, CHANGES - depth * 0.3, "names what is changed in place later")
 
@@ -142,6 +149,13 @@ def _is_scaled(segment: Segment, graph: Graph) -> bool:
     ours, theirs = aligned(array, segment.value.array).reshape(-1), expected.reshape(-1)
     factor = np.vdot(ours, theirs) / np.vdot(theirs, theirs)
     return bool(largest_entry(ours - factor * theirs) <= 1e-9 * largest_entry(ours))
+
+
+def _is_multiple(value: Value, of: Value) -> bool:
+    """Whether a value is another one times a number."""
+    call = value.call
+    scales = call is not None and call.op in ("mul", "div") and len(call.inputs) == 1
+    return scales and value.backward == of.backward
 
 
 def _hides(record: int, graph: Graph) -> bool:

@@ -119,4 +119,4 @@ def _region(value: Value, forward: int, holders: set[int], case: Case) -> set[in
                     region.add(parent)
                     if parent not in before | holders:
                         todo.append(parent)
-    return region - before
+    return (region | after) - before

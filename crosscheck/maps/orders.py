@@ -7,8 +7,9 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from crosscheck.maps.seats import LAYOUT, ORDER, OUTSIDE, Anatomy, Seat
+from crosscheck.maps.seats import LAYOUT, ORDER, OUTSIDE, Anatomy, Seat, with_parts_of
 
+SOME = 16  # ways to fill the seats in one order, since biases may be lacking
 ALL = 24  # so many ways to fill the seats that are open are all tried
 # The orders in which people define a block. A part has a weight and, mostly, a bias.
 _ATTENTION = (("q", "k", "v", "out"), ("qkv", "out"))
@@ -69,7 +70,8 @@ def by_definition(mine: Anatomy, wanted: Collection[tuple[int, str]]) -> Iterato
     for kept in ((LAYOUT, "words"), (LAYOUT,)):
         fixed = {name: seat for name, seat in mine.seats.items() if seat.found_by in kept}
         free = [name for name in mine.shapes if name not in fixed]
-        taken = {seat.key for seat in fixed.values()}
+        filled = {(seat.block, seat.job.removeprefix("one ")) for seat in fixed.values()}
+        taken = with_parts_of(filled)
         blocks: dict[int, list[str]] = {}
         for name in free:
             block = mine.numbers.get(name, OUTSIDE if mine.numbers else 0)
@@ -78,7 +80,7 @@ def by_definition(mine: Anatomy, wanted: Collection[tuple[int, str]]) -> Iterato
             continue
         for order in _DEFINED:
             ways = [
-                itertools.islice(_filled(mine, names, _slots(order, block, wanted, taken)), 4)
+                itertools.islice(_filled(mine, names, _slots(order, block, wanted, taken)), SOME)
                 for block, names in blocks.items()
             ]
             for way in zip(*ways, strict=False):

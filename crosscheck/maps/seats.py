@@ -200,7 +200,9 @@ def _said(
     for name in known.shapes:
         blocks.setdefault(numbers.get(name, OUTSIDE), {})[name] = _own(name, numbers)
     for block in blocks.values():
-        words = understood(block.values())
+        words = understood(
+            {own: (owners.get(n), len(known.shapes[n]) > 1) for n, own in block.items()}
+        )
         parts = {}
         for name, own in block.items():
             said[name] = words[own]

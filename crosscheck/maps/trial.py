@@ -119,6 +119,8 @@ def chosen(trials: Trials, found: Proposals, score: Score | None) -> Chosen:
             break
     equal = [(made, usual) for distance, made, usual in tried if distance <= EXACT]
     equal = equal or [(made, usual) for distance, made, usual in tried if distance <= EQUAL]
+    fewest = min((_lacking(weight_map) for weight_map, _ in equal), default=0)
+    equal = [(made, usual) for made, usual in equal if _lacking(made) == fewest]
     if len(equal) > 1 and not found.certain:
         raise ValueError(_undecided([weight_map for weight_map, _ in equal]))
     if equal:
@@ -136,6 +138,11 @@ def chosen(trials: Trials, found: Proposals, score: Score | None) -> Chosen:
     nearest = min(usual, key=lambda pair: pair[0])[1]
     said = f"{none}; this one is the nearest of the usual ones"
     return Chosen(nearest, (said,), _doubt(nearest, found, none))
+
+
+def _lacking(weight_map: WeightMap) -> int:
+    """Count the weights of both models without partner: of these, equal outputs say nothing."""
+    return len(weight_map.unmapped) + len(weight_map.left_out)
 
 
 def _doubt(guess: WeightMap, found: Proposals, none: str) -> str:

@@ -137,7 +137,7 @@ def _layers(words: list[str]) -> list[str]:
         return ["fc2"]
     if said & WIDEN:
         return ["fc1"]
-    if said & LAYER and said & {"1", "2"}:
+    if said & (LAYER | NETWORK) and said & {"1", "2"}:
         return ["fc1"] if "1" in said else ["fc2"]
     if said & NETWORK:
         return ["fc2"] if said & LAST - {"fc", "linear", "dense"} else ["fc1", "fc2"]
