@@ -84,6 +84,8 @@ class Dialect:
     # Around a run in float64: the engine's most careful kernels, where it has a choice. In float32,
     # where the question is what rounding may do, it runs as it comes.
     careful: Callable[[], AbstractContextManager[Any]] = nullcontext
+    # Around every run: gradients are wanted, whatever holds where `compare` is called.
+    with_gradients: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     def __repr__(self) -> str:
         return self.key
@@ -150,7 +152,7 @@ class Dialect:
         given = self.options(options, dtype)
         who = f"the {self.name} model {type(model).__name__}"
         kernels = self.careful() if dtype == "float64" else nullcontext()
-        with kernels, watch(model, x):
+        with kernels, self.with_gradients(), watch(model, x):
             output = only_tensor(model(x, **given), self.library.Tensor, who)
             value = loss.of_tensor(self, output)
             if any(leaf.requires_grad for leaf in (x, *model.parameters())):
@@ -188,6 +190,7 @@ TORCH = Dialect(
     clip_grad_norm=torch.nn.utils.clip_grad_norm_,
     # The backward of the flash kernel is wrong where a whole sequence is masked by finite numbers.
     careful=partial(sdpa_kernel, SDPBackend.MATH),
+    with_gradients=torch.enable_grad,
 )
 DIALECTS = {side.key: side for side in (NUMPY, TORCH)}
 

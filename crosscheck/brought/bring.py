@@ -13,7 +13,7 @@ from crosscheck.brought import as_model
 from crosscheck.brought.construct import Maker, is_model, module_of, parameters_of
 from crosscheck.brought.load import Library
 from crosscheck.brought.target import Target
-from crosscheck.brought.wrap import FACTORIES
+from crosscheck.brought.wrap import parameters_among
 
 
 @dataclass
@@ -91,7 +91,7 @@ def _is_factory(function: Callable[..., Any], maker: Maker) -> bool:
 def _parameters(given: Any, module: ModuleType, maker: Maker) -> Any:
     """The parameters of a function by hand: what its maker makes, or the object that is named."""
     if given is None:
-        given = next((vars(module)[name] for name in FACTORIES if name in vars(module)), None)
+        _, given = parameters_among(vars(module))
         if callable(given) and not maker.can_make(given):
             return None
     return maker.make(given, module) if callable(given) else given

@@ -105,24 +105,17 @@ def _parameters(run: Callable[..., Any], parameters: Any, who: str) -> Any:
         tree = parameters() if callable(parameters) else parameters
         return _with_arrays(tree, f"the parameters of {who}")
     wide = getattr(inspect.unwrap(getattr(run, "func", run)), "__globals__", {})
-    for name in FACTORIES:
-        held = wide.get(name)
-        if inspect.isfunction(held):
-            needed = [
-                p.name
-                for p in inspect.signature(held).parameters.values()
-                if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-            ]
-            if needed:
-                raise TypeError(
-                    f"compare: {who} has its parameters from {name}({', '.join(needed)}), whose "
-                    f"arguments are not known here: give parameters=, such as {name}(...)"
-                )
-            return _with_arrays(held(), f"what {name} returns")
-        if isinstance(held, dict | list):
-            return held
-    signature = inspect.signature(run).parameters.values()
-    needed = [p.name for p in signature if p.default is p.empty]
+    name, held = parameters_among(wide)
+    if held is not None and not callable(held):
+        return held
+    if held is not None:
+        if needed := _needed(held):
+            raise TypeError(
+                f"compare: {who} has its parameters from {name}({', '.join(needed)}), whose "
+                f"arguments are not known here: give parameters=, such as {name}(...)"
+            )
+        return _with_arrays(held(), f"what {name} returns")
+    needed = _needed(run)
     inputs = [name for name in needed if role_of(name, [Role.INPUT])]
     if len(needed) <= 1 or (len(needed) == 2 and takes(run, Role.DOUT) and inputs):
         return {}  # it has no parameters, as a softmax has none
@@ -130,6 +123,29 @@ def _parameters(run: Callable[..., Any], parameters: Any, who: str) -> Any:
         f"compare: {who} takes {', '.join(needed)}, and its parameters are not known: give "
         "parameters=, a dictionary of arrays, or let its module have a function init_params"
     )
+
+
+def parameters_among(names: Mapping[str, Any]) -> tuple[str, Any]:
+    """Return the parameters among the names of a module, or what makes them, with their name.
+
+    It is the first under one of FACTORIES that is a function, a class, or holds arrays; None if
+    there is none.
+    """
+    for name in FACTORIES:
+        held = names.get(name)
+        makes = inspect.isfunction(held) or inspect.isclass(held)
+        if makes or any(True for _ in leaves(held)) or tensors_in(held):
+            return name, held
+    return "", None
+
+
+def _needed(function: Callable[..., Any]) -> list[str]:
+    """Return the arguments without a default."""
+    return [
+        p.name
+        for p in inspect.signature(function).parameters.values()
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
 
 
 def _with_arrays(tree: Any, what: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Collection
 from typing import Any
 
@@ -22,6 +23,7 @@ def trace_run(
 
     loss, seed: as for `run`. wanted: the records whose arrays are kept; if None, the first ones.
     """
+    linecache.checkcache()  # a notebook, for one, may have loaded a file again that was edited
     made = _traced(model, batch, loss, seed, wanted)
     if made is not None and made.output is not None:
         free_circles(made.records[made.output].signature.size * 8)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import math
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from rich.console import Console
+from support.brought import written
 
 import torch
 from crosscheck import Batch, Verdict, compare
@@ -214,3 +218,33 @@ def test_lines_of_source_stay_lines_at_every_width() -> None:
         assert {line[column] for line in lines if line[column : column + 1] in tuple("✓✗~")}
         source = [line for line in lines[lines.index("") :] if "self." in line]
         assert all(len(line) <= width for line in source if "✗" not in line)
+
+
+def test_gradients_are_compared_whatever_holds_where_compare_is_called() -> None:
+    with torch.no_grad():
+        report = compare(nn.Linear(4, 2), nn.Linear(4, 2), Batch(X), weights="auto")
+        assert not torch.is_grad_enabled()
+    names = {row.name for row in report.comparisons[0].gradients}
+    assert report.agrees
+    assert names == {"input", "weight", "bias"}
+
+
+def test_a_file_that_is_loaded_again_is_read_again(tmp_path: Path) -> None:
+    wrong = "def forward(x):\n    return x.relu() * 2\n"
+
+    def first_of(source: str, seconds: int) -> Any:
+        path = written(tmp_path, source)
+        os.utime(path, (seconds, seconds))
+        spec = importlib.util.spec_from_file_location("edited", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        model = nn.Module()
+        model.forward = module.forward
+        return compare(model, nn.ReLU(), Batch(X))
+
+    assert first_of(f"# a line\n# another\n{wrong}", 1).first.place.line == 4
+    report = first_of(wrong, 2)
+    assert report.first.place.line == 2
+    assert "return x.relu() * 2" in report.annotated()

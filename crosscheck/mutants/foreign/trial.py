@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import linecache
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ def judge_bug(bug: Bug, seed: int = 0) -> Result:
         report = compare(model, reference, batch, weights=weights, seed=seed)
     except Exception as raised:  # a planted bug may raise anything
         error = f"{type(raised).__name__}: {raised}"
+    finally:
+        linecache.cache.pop(str(EXAMPLES / bug.file), None)  # the planted lines: see `module_of`
     first = None if report is None else report.first
     hits = {} if report is None else _hits(report, bug, to_blame, _ops_at(source, to_blame))
     ranked = list(hits.values())

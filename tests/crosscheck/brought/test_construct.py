@@ -15,6 +15,7 @@ import torch
 from crosscheck.brought.arguments import Arguments
 from crosscheck.brought.construct import Maker, seeded
 from crosscheck.brought.sizes import Sizes
+from crosscheck.brought.wrap import parameters_among
 
 SIZES = Sizes(batch=2, tokens=5, width=12, heads=3, feed_forward=20, vocabulary=17, layers=2)
 HERE = sys.modules[__name__]
@@ -206,3 +207,11 @@ def test_an_argument_that_nothing_takes_is_told() -> None:
         ValueError, match=r"takes n_embed \(did you mean 'n_embd'\?\); taken are n_"
     ):
         arguments.require_all_taken()
+
+
+def test_what_only_has_the_name_of_parameters_is_none() -> None:
+    """A module imported as init, and the path of a file, hold no arrays."""
+    strangers = {"init": torch.nn.init, "weights": "weights.npz", "parameters": ["W", "b"]}
+    assert parameters_among(strangers) == ("", None)
+    held = {"W": np.ones((2, 3))}
+    assert parameters_among({**strangers, "PARAMS": held}) == ("PARAMS", held)
