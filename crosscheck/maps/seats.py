@@ -105,6 +105,8 @@ def anatomy(
         count = 2 * len(fit) - len(seats)  # one that does not fit speaks against the layout
         if count > most:
             best, most = Anatomy(shapes, fit, sizes, layout.name), count
+    if like and 3 * len(best.seats) < len(shapes):  # a few names are like its by chance
+        best = Anatomy(shapes)
     if not best.sizes:
         best = replace(best, sizes=like.sizes if like else guessed_sizes(shapes, heads))
     seats = _by_words(best, numbers, owners, wanted, taken)
