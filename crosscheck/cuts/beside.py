@@ -61,9 +61,9 @@ def add_border(segment: Segment, case: Case) -> None:
                 weight = CHANGES if changed else KEEPS if kept else BORDER
                 segment.add(graph.place_of(source), weight, f"makes {graph.waypoints[source]}")
         held = graph.pairing.right.get(record)
-        if held in segment.value.parents and _is_multiple(segment.value, case.values[held]):
-            why = f"has {case.values[held].name}, and not that times a number"
-            segment.add(place, SCALES, why)
+        if held in segment.value.parents and _lacks_factor(segment, case.values[held], graph):
+            why = f"makes {case.values[held].name}, and not that times a number"
+            segment.add(graph.place_of(graph.pairing.found[held][0]), SCALES, why)
         if held is not None and not graph.is_given(record):
             first = graph.pairing.found.get(held, [record])[0]
             if graph.place_of(first) != place:
@@ -77,7 +77,8 @@ def _add_waypoint(segment: Segment, record: int, name: str, graph: Graph) -> Non
     why = f"makes {name}" + (", in the place of what was there" if changed else "")
     segment.add(place, CHANGES if changed else BORDER, why)
     read = {graph.waypoints[i] for i in segment.slice.border if i in graph.waypoints} - {name}
-    if name in GOES_ON and not any(GOES_ON[name] in other for other in read):
+    lines = {graph.place_of(i) for i in segment.slice.inside}  # where more than one, it does go on
+    if name in GOES_ON and len(lines) == 1 and not any(GOES_ON[name] in other for other in read):
         segment.add(place, STOPS, f"stops at {name}, and the usual derivation goes on")
     if segment.value.backward and not made.backward and place is not None:
         for line in lines_around(place):
@@ -151,11 +152,12 @@ def _is_scaled(segment: Segment, graph: Graph) -> bool:
     return bool(largest_entry(ours - factor * theirs) <= 1e-9 * largest_entry(ours))
 
 
-def _is_multiple(value: Value, of: Value) -> bool:
-    """Whether a value is another one times a number."""
-    call = value.call
+def _lacks_factor(segment: Segment, last: Value, graph: Graph) -> bool:
+    """Whether the lost value is `last` times a number, and no array is that times another one."""
+    call = segment.value.call
     scales = call is not None and call.op in ("mul", "div") and len(call.inputs) == 1
-    return scales and value.backward == of.backward
+    alike = last.backward == segment.value.backward
+    return scales and alike and not _is_scaled(segment, graph)
 
 
 def _hides(record: int, graph: Graph) -> bool:

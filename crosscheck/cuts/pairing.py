@@ -7,6 +7,7 @@ where a larger record contains it (queries, keys and values side by side).
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -99,7 +100,7 @@ def _note_more_blocks(pairing: Pairing, value: Value, finder: Finder) -> None:
     if value.is_trivial or value.size > LARGE or not pairing.is_found(value):
         return
     for array in value.arrays:
-        for blocks in blocks_of(array):
+        for blocks in itertools.chain(blocks_of(array), _tiles_of(array)):
             unknown = [i for i in finder.of_size(blocks[0].size) if i not in pairing.right]
             if not unknown or blocks[0].size < 2:
                 continue
@@ -120,7 +121,6 @@ def blocks_of(array: Array) -> Iterator[list[Array]]:
         for n in range(2, min(size, BLOCKS) + 1):
             if size % n == 0:
                 yield np.split(array, n, axis=axis)
-    yield from _tiles_of(array)
     count = 1
     for axes in range(1, array.ndim):
         count *= array.shape[axes - 1]
@@ -154,7 +154,7 @@ def in_blocks(arrangements: Sequence[Array], finder: Finder) -> dict[int, Array]
     Empty if there is no such cutting.
     """
     for array in arrangements:
-        for blocks in blocks_of(array):
+        for blocks in itertools.chain(blocks_of(array), _tiles_of(array)):
             if not finder.of_size(blocks[0].size):
                 continue
             found: dict[int, Array] = {}
