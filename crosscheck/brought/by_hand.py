@@ -134,8 +134,8 @@ class ByHand(Weights):
         if not any(found.get(name) is not None for name in asked):
             raise ValueError(
                 f"compare: no gradient of {', '.join(list(asked)[:3])} was found after the "
-                f"backward of {self.who}: neither in what it returned, {in_words(returned)}, nor under a "
-                "name such as 'dW' or grads['W']"
+                f"backward of {self.who}: neither in what it returned, {in_words(returned)}, nor "
+                "under a name such as 'dW' or grads['W']"
             )
         return found
 
