@@ -12,9 +12,9 @@ import torch
 from crosscheck.brought.adapted import adapted
 from crosscheck.brought.behaviour import output_of
 from crosscheck.brought.masked import hidden_keys, is_causal, mixes_sequences
-from crosscheck.brought.sizes import Sizes
+from crosscheck.brought.sizes import NAMES, Sizes
 from crosscheck.masks import CAUSAL, layer_masks, model_masks
-from crosscheck.sides import TORCH, Array
+from crosscheck.sides import TORCH, Array, side_of
 from crosscheck.weights import get_weights, ties
 from torch.nn import functional as F
 
@@ -39,12 +39,14 @@ class Candidate:
 
 
 def candidates(
-    model: Any, inputs: Array, sizes: Sizes, mask: str | None, epsilon: float = EPSILON
+    model: Any, inputs: Array, sizes: Sizes, mask: str | None, epsilon: float | None = None
 ) -> Iterator[Candidate]:
     """Yield the forms that a reference can have, the likely ones first.
 
-    mask: one of MASKS, or None, and then the model's own way is found. epsilon: of the layer norms.
+    mask: one of MASKS, or None, and then the model's own way is found. epsilon: of the layer norms;
+    if it is None, what the model's norms say.
     """
+    epsilon = epsilon_of(model) if epsilon is None else epsilon
     tokens = inputs.dtype.kind in "iu"
     if not tokens and (inputs.ndim != 3 or inputs.shape[-1] != sizes.width):
         return
@@ -69,6 +71,19 @@ def candidates(
             make = partial(_language_model, sizes, mask, hides_future, {**form, **more})
             said_of_it = ", ".join([*said, *words])
             yield Candidate(make, said_of_it, {**form, **more}, activation, hides_future == likely)
+
+
+def epsilon_of(model: Any) -> float:
+    """Return the eps of a PyTorch model's norms, where all say the same; else PyTorch's own."""
+    if side_of(model) is not TORCH:
+        return EPSILON
+    said = {
+        float(vars(module)[name])
+        for module in model.modules()
+        for name in (*NAMES["epsilon"], "variance_epsilon")
+        if isinstance(vars(module).get(name), float)
+    }
+    return said.pop() if len(said) == 1 else EPSILON
 
 
 def _layer(

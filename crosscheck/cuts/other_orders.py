@@ -32,7 +32,7 @@ def add_other_orders(segment: Segment, case: Case) -> None:
 def _add(segment: Segment, record: int, name: str, graph: Graph) -> None:
     """Add the line of a record in another order, and the lines that led there."""
     orders, right = graph.pairing.orders, graph.pairing.right
-    why = f"{name} is in another order here"
+    why = f"has {name} in another order"
     segment.add(graph.place_of(record), ORDER, why)
     for caller in graph.callers_of(record)[:1]:
         segment.add(caller, FRONTIER_OF_ORDER, why)

@@ -82,16 +82,16 @@ def _of_record(
     score, why = INSIDE, "follows from the first wrong line"
     sources = graph.parents[index]
     if all(graph.is_settled(s) or s in exonerated for s in sources):
-        score, why = score + FRONTIER, "all that it was given is right, and what it makes is not"
+        score, why = score + FRONTIER, "is given what is right, and makes what is not"
     if index == segment.counterpart:
         score += COUNTERPART
-        why = f"makes what stands for {segment.value.name}; {why}"
+        why = f"makes what stands for {segment.value.name}, and {why}"
     given = {graph.pairing.right[s] for s in sources if s in graph.pairing.right}
     parents = {p for p in segment.value.parents if p in graph.pairing.found}
     if parents and parents <= given:
         score += ALL_PARENTS
     if index in exonerated:
-        score, why = score + EXONERATED, "something right is computed from it"
+        score, why = score + EXONERATED, "makes what something right is computed from"
     return score, why
 
 

@@ -70,8 +70,13 @@ def proposals(model: Any, reference: Any, given: WeightMap) -> Proposals:
     assignments, complete = exchanged(of_ours)
     by_order = tuple(n for n, seat in of_ours.seats.items() if seat.found_by == ORDER)
     lost = [name for name in unknown if name not in of_ours.seats]
+    seats = of_ours.seats.values()
     if by_order or lost:
         wanted = with_parts_of({seat.key for seat in of_theirs.seats.values()}) - taken
+        vectors = [name for name in (*by_order, *lost) if len(unknown[name]) == 1]
+        filled = with_parts_of({(s.block, s.job.removeprefix("one ")) for s in seats})
+        if lost or (vectors and wanted - filled):  # they may have seats that nothing has now
+            complete = False
         assignments = [*assignments[:1], *by_definition(of_ours, wanted), *assignments[1:]]
     maps = _maps(of_ours, assignments, of_theirs, given, _shapes(ours))
     first, _ = next(maps)
