@@ -24,8 +24,11 @@ def linearized(function: Any, arrays: Sequence[Array]) -> tuple[Array, Pullback]
         return _of_tensors(NUMPY, function)(arrays)
     try:
         return _of_tensors(TORCH, function)(arrays)
-    except (TypeError, AttributeError):
-        return _of_tensors(NUMPY, function)(arrays)  # a function of our tensors
+    except (TypeError, AttributeError) as error:
+        try:
+            return _of_tensors(NUMPY, function)(arrays)  # a function of our tensors
+        except (TypeError, AttributeError) as other:
+            raise error from other  # of neither: both are shown
 
 
 def _of_pair(pair: Sequence[Any], arrays: Sequence[Array]) -> tuple[Array, Pullback]:

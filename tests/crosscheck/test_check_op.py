@@ -114,3 +114,5 @@ def test_wrong_calls_are_named() -> None:
         check_op((lambda x: (x, None), lambda d, c: (d, d)), X)
     with pytest.raises(TypeError, match="input 1 of check_op must be real numbers"):
         check_op(last_softmax, "x")
+    with pytest.raises(TypeError, match="argument 'dim'"):  # and not that x is no tensor of ours
+        check_op(lambda x: torch.softmax(x, dim="last"), X)
