@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -24,10 +25,6 @@ from crosscheck.mutants.foreign import catalogue as foreign_catalogue
 from crosscheck.mutants.foreign.bug import Bug
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.printing import make_console, print_sections
-
-if TYPE_CHECKING:
-    from crosscheck.mutants.foreign.score import ForeignScore
-    from crosscheck.mutants.score import Score
 
 FAMILIES = sorted({mutant.family for mutant in CATALOGUE} | set(foreign_catalogue.FAMILIES))
 
@@ -71,13 +68,12 @@ def mutants_command(
     from crosscheck.threads import few_threads
 
     console = make_console()
-    tables = _tables(foreign)
-    result: Score | ForeignScore
+    scores, tables = _home_of_scores(foreign)
     with user_mistakes(), saving(json_path) as save, few_threads(threads):
-        if foreign:
-            result = _foreign_with_progress(_chosen_foreign(family, ids), seed, honest)
-        else:
-            result = _with_progress(_chosen(family, ids), seed, honest)
+        chosen = _chosen_foreign(family, ids) if foreign else _chosen(family, ids)
+        usual = FOREIGN_HONEST_RUNS if foreign else HONEST_RUNS
+        runs = usual if honest is None else honest
+        result = _with_progress(scores.score, chosen, seed, runs)
         save(result.to_dict())
         if update is not None:
             tables.put_into(update, result)
@@ -85,12 +81,13 @@ def mutants_command(
     context.exit(0 if result.good else DISAGREE)
 
 
-def _tables(foreign: bool) -> Any:
-    """Return the module that prints this kind of score."""
-    from crosscheck.mutants import score_table
+def _home_of_scores(foreign: bool) -> tuple[Any, Any]:
+    """Return the module that makes this kind of score, and the one that prints it."""
+    from crosscheck.mutants import score, score_table
+    from crosscheck.mutants.foreign import score as foreign_score
     from crosscheck.mutants.foreign import score_table as foreign_score_table
 
-    return foreign_score_table if foreign else score_table
+    return (foreign_score, foreign_score_table) if foreign else (score, score_table)
 
 
 def _chosen(family: str | None, ids: tuple[str, ...]) -> list[Mutant]:
@@ -111,17 +108,6 @@ def _require_some(chosen: list[Any], family: str | None, ids: tuple[str, ...]) -
     return chosen
 
 
-def _with_progress(chosen: list[Mutant], seed: int, honest: int | None) -> Score:
-    from crosscheck.mutants.score import score
-
-    runs = HONEST_RUNS if honest is None else honest
+def _with_progress(score: Callable[..., Any], chosen: list[Any], seed: int, runs: int) -> Any:
     with progress_bar("Planting bugs", "runs", len(chosen) + runs) as advance:
-        return score(chosen, seed=seed, honest_runs=runs, progress=lambda what: advance(1))
-
-
-def _foreign_with_progress(chosen: list[Bug], seed: int, honest: int | None) -> ForeignScore:
-    from crosscheck.mutants.foreign.score import score
-
-    runs = FOREIGN_HONEST_RUNS if honest is None else honest
-    with progress_bar("Planting bugs", "runs", len(chosen) + runs) as advance:
-        return score(chosen, seed=seed, honest_runs=runs, progress=lambda: advance(1))
+        return score(chosen, seed=seed, honest_runs=runs, progress=lambda *_: advance(1))

@@ -23,7 +23,8 @@ FAMILIES = ("family", "planted bugs", "caught", "placed", "named")
 
 def score_sections(score: Score) -> list[RenderableType]:
     """Return every bug in a row, then the totals, then what else there is to say."""
-    return [_bugs(score), _totals(score), Text("\n".join(_words(score)))]
+    totals = totals_table(TOTALS, _rows_of_totals(score))
+    return [_bugs(score), totals, Text("\n".join(_words(score)))]
 
 
 def _bugs(score: Score) -> Table:
@@ -67,11 +68,12 @@ def _rows_of_totals(score: Score) -> Iterator[tuple[str, ...]]:
         yield name, f"{caught} of {asked}", "-", "-"
 
 
-def _totals(score: Score) -> Table:
+def totals_table(names: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
+    """Return the totals under these names, of which the first says what is counted."""
     table = plain_table()
-    for name in TOTALS:
-        table.add_column(name, justify="left" if name == TOTALS[0] else "right")
-    for row in _rows_of_totals(score):
+    for name in names:
+        table.add_column(name, justify="left" if name == names[0] else "right")
+    for row in rows:
         table.add_row(*row)
     return table
 

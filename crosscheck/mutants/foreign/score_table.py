@@ -14,7 +14,7 @@ from rich.text import Text
 from crosscheck.files import replace_marked
 from crosscheck.mutants.foreign.score import ForeignScore, Totals
 from crosscheck.mutants.foreign.trial import FIRST, Result
-from crosscheck.mutants.score_table import mark, markdown_table
+from crosscheck.mutants.score_table import mark, markdown_table, totals_table
 from crosscheck.printing import plain_table
 
 TOTALS = (
@@ -30,7 +30,8 @@ TOTALS = (
 
 def score_sections(score: ForeignScore) -> list[RenderableType]:
     """Return every bug in a row, then the totals, then what else there is to say."""
-    return [_bugs(score), _totals(score), Text("\n".join(_words(score)))]
+    totals = totals_table(TOTALS, _rows_of_totals(score))
+    return [_bugs(score), totals, Text("\n".join(_words(score)))]
 
 
 def _bugs(score: ForeignScore) -> Table:
@@ -58,15 +59,6 @@ def _rows_of_totals(score: ForeignScore) -> Iterator[tuple[str, ...]]:
 def _shares(totals: Totals) -> Iterator[str]:
     for count in (totals.caught, totals.first, totals.among, totals.inside):
         yield f"{count} ({count / max(totals.bugs, 1):.0%})"
-
-
-def _totals(score: ForeignScore) -> Table:
-    table = plain_table()
-    for name in TOTALS:
-        table.add_column(name, justify="left" if name == TOTALS[0] else "right")
-    for row in _rows_of_totals(score):
-        table.add_row(*row)
-    return table
 
 
 def _words(score: ForeignScore) -> Iterator[str]:
