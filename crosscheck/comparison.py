@@ -15,7 +15,7 @@ from crosscheck.cuts import share_of_values
 from crosscheck.forms import are_fast_forms_on
 from crosscheck.located import located, located_exception
 from crosscheck.maps.pairing import NAME, pair_weights
-from crosscheck.maps.weight_map import WeightMap
+from crosscheck.maps.trial import score_by
 from crosscheck.paired_runs import OursRaisedError, PairedRuns
 from crosscheck.report import Report
 from crosscheck.runs import COTANGENT, CROSS_ENTROPY, Batch
@@ -86,11 +86,8 @@ def compare_examined(
     notes: tuple[str, ...] = (),
 ) -> Report:
     """Compare models that have been examined; see `compare`. notes: what was found then."""
-
-    def share(model: Any, reference: Any, _: WeightMap) -> float:
-        return share_of_values(model, reference, batch, loss=batch.loss, seed=seed)
-
-    paired = pair_weights(model, reference, batch, weights, seed=seed, score=share)
+    score = score_by(share_of_values, batch, seed)
+    paired = pair_weights(model, reference, batch, weights, seed=seed, score=score)
     losses = [COTANGENT] if batch.targets is None else [CROSS_ENTROPY, COTANGENT]
     report = Report(
         dtype,

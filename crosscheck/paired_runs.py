@@ -10,7 +10,7 @@ import numpy as np
 
 from crosscheck.amplification import Amplification
 from crosscheck.answers import is_wrong_call
-from crosscheck.brought.by_hand_weights import Weights as OnNumPy
+from crosscheck.brought.on_numpy import OnNumPy
 from crosscheck.distance import largest_difference, largest_gradient, norm
 from crosscheck.four_runs import Quartet, Rows, gradient_names
 from crosscheck.judge import FLOOR, Verdict

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from crosscheck.answers import did_you_mean, in_words
-from crosscheck.arrays import INPUT, Array
+from crosscheck.arrays import Array
 from crosscheck.brought.by_hand_gradients import Wanted, gradients_in, is_gradient_of_another
 from crosscheck.brought.by_hand_tree import (
     Path,
@@ -19,19 +19,17 @@ from crosscheck.brought.by_hand_tree import (
     name_of,
 )
 from crosscheck.brought.by_hand_ways import Way, Went
-from crosscheck.brought.by_hand_weights import Weights
+from crosscheck.brought.on_numpy import OnNumPy, Traced
 from crosscheck.foreign import Pullback
 from crosscheck.sides import Loss
 from crosscheck.traces.book import Book
-from crosscheck.traces.ending import ended_with
 from crosscheck.traces.lines import LineTracer
-from crosscheck.traces.trace import Trace
 from crosscheck.traces.user_frames import UserFiles
 
 SMALLEST_OF_A_MASK = -1e8  # no parameter has entries below this
 
 
-class ByHand(Weights):
+class ByHand(OnNumPy):
     """A `ForeignModel` of code in NumPy.
 
     way: how the code is called. tree: the parameters, or the object that has them; it is copied, so
@@ -43,14 +41,13 @@ class ByHand(Weights):
     engine = "NumPy by hand"
 
     def __init__(self, way: Way, tree: Any, who: str, names: Collection[str] | None = None) -> None:
-        self.way = way
         tree = copied(tree, who)
         paths = {name_of(path): path for path, _ in leaves(tree)}
         if names is not None:
             paths = {name: path for name, path in paths.items() if name in names}
         elif way.object is not None:
             paths = {name: path for name, path in paths.items() if _is_parameter(path, tree)}
-        super().__init__(tree, paths, who)
+        super().__init__(way, tree, paths, who)
         lacking = [name for name in names or () if name not in paths]
         if lacking:
             every = [name_of(path) for path, _ in leaves(tree)]
@@ -75,36 +72,34 @@ class ByHand(Weights):
 
         return output, back
 
-    def trace(
-        self, inputs: Array, loss: Loss, wanted: Collection[int] | None = None, **options: Any
-    ) -> Trace:
-        """Run in float64, and return what each line of the user's files made.
+    def tracer(self, book: Book) -> LineTracer:
+        """Return what writes the lines of the user's files into a book."""
+        return LineTracer(book, UserFiles(self.way.object))
 
-        wanted: the records whose arrays are kept; None for all that are not too large.
-        """
-        book = Book(wanted=wanted)
-        tree = self.ready("float64")
-        x = np.array(inputs, np.float64 if inputs.dtype.kind == "f" else None)
-        book.give(INPUT, x)
-        for name, array in self.parameters(tree).items():
-            book.give(name, array)
-        for path, array in leaves(tree):
-            if not book.is_known(array):
-                book.add(name_of(path), array, place=None, backward=False)
-        tracer = LineTracer(book, UserFiles(self.way.object))
-        traced = _Traced(self, tracer, tree, x)
-        notes: list[str] = []
+    def run(self, traced: Traced, loss: Loss, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Run both ways, and return the gradients. Raises whatever the user's code raises."""
+        book, inputs = traced.book, traced.inputs
+        together = self.way.is_one_function
+        if together:  # its output tells what gradient to send in; then it is traced as a whole
+            went = self.way.forward(self.ready("float64"), np.array(inputs), options)
+            went.inputs = inputs
+            book.backward = None
+        else:
+            with traced.tracer:
+                went = self.way.forward(traced.tree, inputs, options)
+            traced.output = next(iter(book.sources_of(went.output)), None)
+        if not self.goes_back(went):
+            return {}
+        dout = np.array(loss.of_array(np.array(went.output))[1], np.float64)
+        sent = book.send_in(dout)
         try:
-            with np.errstate(all="ignore"):
-                traced.run(loss, options)
-        except Exception as error:  # of the user's code: how far it came is what a trace can show
-            notes.append(ended_with(error))
-        tracer.read_all_again()
-
-        def again(indices: Collection[int]) -> Mapping[int, Array]:
-            return self.trace(inputs, loss, indices, **options).arrays
-
-        return book.trace(traced.output, again, notes=[*tracer.notes, *notes])
+            with traced.tracer:
+                returned = self.way.backward(traced.tree, dout, went)
+        finally:
+            latest = book.latest_of(went.output)
+            if together and latest is not None and latest > sent:
+                traced.output = latest
+        return self.gradients(traced.tree, returned, went, inputs)
 
     def goes_back(self, went: Went) -> bool:
         """Whether there is a backward, or the forward has returned one."""
@@ -138,46 +133,6 @@ class ByHand(Weights):
                 "under a name such as 'dW' or grads['W']"
             )
         return found
-
-
-class _Traced:
-    """One run both ways under the line tracer. `output` is the record of the output."""
-
-    def __init__(self, model: ByHand, tracer: LineTracer, tree: Any, inputs: Array) -> None:
-        self.output: int | None = None
-        self._model = model
-        self._tracer = tracer
-        self._book = tracer.book
-        self._tree = tree
-        self._inputs = inputs
-
-    def run(self, loss: Loss, options: Mapping[str, Any]) -> None:
-        """Run it. Raises whatever the user's code raises."""
-        model, book = self._model, self._book
-        together = model.way.is_one_function
-        if together:  # its output tells what gradient to send in; then it is traced as a whole
-            went = model.way.forward(model.ready("float64"), np.array(self._inputs), options)
-            went.inputs = self._inputs
-            book.backward = None
-        else:
-            with self._tracer:
-                went = model.way.forward(self._tree, self._inputs, options)
-            self.output = next(iter(book.sources_of(went.output)), None)
-        if not model.goes_back(went):
-            return
-        dout = np.array(loss.of_array(np.array(went.output))[1], np.float64)
-        sent = book.send_in(dout)
-        try:
-            with self._tracer:
-                returned = model.way.backward(self._tree, dout, went)
-        finally:
-            latest = book.latest_of(went.output)
-            if together and latest is not None and latest > sent:
-                self.output = latest
-        found = model.gradients(self._tree, returned, went, self._inputs)
-        for name, gradient in found.items():
-            if gradient is not None and name in book.given:
-                book.tie(gradient, book.given[name])
 
 
 def _is_parameter(path: Path, tree: Any) -> bool:

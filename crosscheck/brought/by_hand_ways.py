@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -26,41 +27,44 @@ class Went:
     options: Named
 
 
-class Way(Protocol):
+class Way(ABC):
     """How the user's code is called. `tree` is the parameters, or the object that has them."""
 
-    is_one_function: bool  # whether forward and backward are one call
+    who: str  # in sentences
+    object: Any  # whose methods these are; None for functions
+    is_one_function = False  # whether forward and backward are one call
 
     @property
-    def object(self) -> Any:
-        """The object whose methods these are, or None."""
-
-    @property
+    @abstractmethod
     def has_backward(self) -> bool:
         """Whether there is a way back, as far as can be known before the forward has run."""
 
+    @abstractmethod
     def returned(self, tree: Any, inputs: Any, options: Named) -> Any:
         """Run forward; return what the user's code returns."""
 
-    def forward(self, tree: Any, inputs: Array, options: Named) -> Went:
-        """Run forward."""
-
+    @abstractmethod
     def backward(self, tree: Any, dout: Array, went: Went) -> Any:
         """Run backward; return what the user's code returns."""
 
+    @abstractmethod
     def arguments(self, tree: Any) -> list[str]:
         """Return INPUT and the names of parameters, in the order of the forward's arguments."""
 
+    def forward(self, tree: Any, inputs: Array, options: Named) -> Went:
+        """Run forward."""
+        output, cache = split_output(self.returned(tree, inputs, options), self.who)
+        return Went(output, cache, inputs, options)
+
 
 @dataclass
-class Functions:
+class Functions(Way):
     """A forward and a backward that are given the parameters. Without backward: forward only."""
 
     run: Callable[..., Any]
     back: Callable[..., Any] | None
     who: str
-    is_one_function: bool = False
-    object: None = None
+    object = None
 
     @property
     def has_backward(self) -> bool:
@@ -71,11 +75,6 @@ class Functions:
         """Run forward; return what the user's code returns."""
         given, named = self._given(self.run, {Role.INPUT: inputs}, tree, options)
         return call(self.run, given, named, self._called("forward"))
-
-    def forward(self, tree: Any, inputs: Array, options: Named) -> Went:
-        """Run forward."""
-        output, cache = split_output(self.returned(tree, inputs, options), self.who)
-        return Went(output, cache, inputs, options)
 
     def backward(self, tree: Any, dout: Array, went: Went) -> Any:
         """Run backward: the second function, or the one that the forward has returned."""
@@ -122,7 +121,7 @@ class Functions:
 class OneFunction(Functions):
     """One function both ways: given a gradient of the output it returns gradients too."""
 
-    is_one_function: bool = True
+    is_one_function = True
 
     @property
     def has_backward(self) -> bool:
@@ -151,12 +150,11 @@ class OneFunction(Functions):
 
 
 @dataclass
-class Methods:
+class Methods(Way):
     """An object with `forward` (or one that is called) and perhaps `backward`."""
 
     object: Any
     who: str
-    is_one_function: bool = False
 
     @property
     def has_backward(self) -> bool:
@@ -167,11 +165,6 @@ class Methods:
         """Run forward; return what the user's code returns."""
         method = tree.forward if callable(getattr(tree, "forward", None)) else tree
         return call(method, {Role.INPUT: inputs}, options, f"the forward of {self.who}")
-
-    def forward(self, tree: Any, inputs: Array, options: Named) -> Went:
-        """Run forward."""
-        output, cache = split_output(self.returned(tree, inputs, options), self.who)
-        return Went(output, cache, inputs, options)
 
     def backward(self, tree: Any, dout: Array, went: Went) -> Any:
         """Run backward."""

@@ -6,7 +6,7 @@ which it holds. The input is made one by calling the class.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,15 +15,13 @@ from crosscheck.answers import in_words
 from crosscheck.arrays import INPUT, Array
 from crosscheck.brought.by_hand_tree import copied, in_dtype, leaves, name_of
 from crosscheck.brought.by_hand_ways import Way
-from crosscheck.brought.by_hand_weights import Weights
 from crosscheck.brought.engine_backward import WayBack, array_of_gradient, way_back
 from crosscheck.brought.engine_ops import EngineOps
+from crosscheck.brought.on_numpy import OnNumPy, Traced
 from crosscheck.foreign import Pullback
 from crosscheck.sides import Loss
 from crosscheck.traces.book import Book
-from crosscheck.traces.ending import ended_with
 from crosscheck.traces.lines import LineTracer
-from crosscheck.traces.trace import Trace
 from crosscheck.traces.user_frames import UserFiles
 
 
@@ -40,7 +38,7 @@ def tensors_in(tree: Any) -> dict[str, Any]:
     return {name_of(path): held for path, held in leaves(tree, is_tensor_of_an_engine)}
 
 
-class OfEngine(Weights):
+class OfEngine(OnNumPy):
     """A `ForeignModel` on a tensor engine.
 
     way: how the model is called. tree: the object or the containers with its tensors; it is copied,
@@ -58,13 +56,13 @@ class OfEngine(Weights):
     def __init__(self, way: Way, tree: Any, who: str) -> None:
         tree = copied(tree, who)
         found = leaves(tree, is_tensor_of_an_engine)
-        super().__init__(tree, {name_of(path): (*path, "data") for path, _ in found}, who)
-        self.way = way
+        paths = {name_of(path): (*path, "data") for path, _ in found}
+        super().__init__(way, tree, paths, who)
         self._kind = type(next(iter(tensors_in(tree).values())))
 
     def linearize(self, inputs: Array, dtype: str, **options: Any) -> tuple[Array, Pullback | None]:
         """Run forward, and return the way back."""
-        tree = self._ready(dtype)
+        tree = self.ready(dtype)
         x, output = self._forward(tree, np.array(inputs), options)
 
         def back(dout: Array) -> dict[str, Any]:
@@ -74,48 +72,25 @@ class OfEngine(Weights):
 
         return np.array(output.data), back
 
-    def trace(
-        self, inputs: Array, loss: Loss, wanted: Collection[int] | None = None, **options: Any
-    ) -> Trace:
-        """Run in float64, and return what each line of the user's files made.
-
-        wanted: the records whose arrays are kept; None for all that are not too large.
-        """
-        book, tree = Book(wanted=wanted), self._ready("float64")
-        sends = self._way_back("float64")
-        given = np.array(inputs, np.float64 if inputs.dtype.kind == "f" else None)
-        book.give(INPUT, given)
-        for name, array in self.parameters(tree).items():
-            book.give(name, array)
-        for path, array in leaves(tree):
-            if not book.is_known(array):
-                book.add(name_of(path), array, place=None, backward=False)
+    def tracer(self, book: Book) -> LineTracer:
+        """Return what writes the lines of the user's files and the engine's into a book."""
         files = _Files(UserFiles(self.way.object), self._kind)
-        tracer = LineTracer(book, files, EngineOps(self._kind))
-        output: int | None = None
-        notes = [f"dL/d(output) is sent in by {sends.text}."]
-        try:
-            with np.errstate(all="ignore"):
-                with tracer:
-                    x, made = self._forward(tree, given, options)
-                output = next(iter(book.sources_of(made.data)), None)
-                dout = np.array(loss.of_array(np.array(made.data))[1], np.float64)
-                book.send_in(dout)
-                with tracer:
-                    sends.send(made, dout)
-            for name, gradient in self._gradients(tree, x).items():
-                if gradient is not None and name in book.given:
-                    book.tie(gradient, book.given[name])
-        except Exception as error:  # of the user's code: how far it came is what a trace can show
-            notes.append(ended_with(error))
-        tracer.read_all_again()
+        return LineTracer(book, files, EngineOps(self._kind))
 
-        def again(indices: Collection[int]) -> Mapping[int, Array]:
-            return self.trace(inputs, loss, indices, **options).arrays
+    def run(self, traced: Traced, loss: Loss, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Run both ways, and return the gradients. Raises whatever the user's code raises."""
+        book, sends = traced.book, self._way_back("float64")
+        traced.tracer.notes[f"dL/d(output) is sent in by {sends.text}."] = None
+        with traced.tracer:
+            x, made = self._forward(traced.tree, traced.inputs, options)
+        traced.output = next(iter(book.sources_of(made.data)), None)
+        dout = np.array(loss.of_array(np.array(made.data))[1], np.float64)
+        book.send_in(dout)
+        with traced.tracer:
+            sends.send(made, dout)
+        return self._gradients(traced.tree, x)
 
-        return book.trace(output, again, notes=[*tracer.notes, *notes])
-
-    def _ready(self, dtype: str) -> Any:
+    def ready(self, dtype: str) -> Any:
         """Return a copy to run: in this precision, with its gradients at zero."""
         tree = in_dtype(copied(self.tree, self.who), dtype)
         for tensor in tensors_in(tree).values():

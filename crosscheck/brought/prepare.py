@@ -21,11 +21,12 @@ from crosscheck.brought.construct import Maker, seeded
 from crosscheck.brought.inputs import choose_input, read_input, with_input
 from crosscheck.brought.load import OUR_FOLDER, Library, UserCodeError, user_library
 from crosscheck.brought.ready import ready, runnable, shape_of_output
-from crosscheck.brought.reference import Shared, choose_reference
+from crosscheck.brought.reference import choose_reference
 from crosscheck.brought.sizes import Sizes
 from crosscheck.brought.target import Target
 from crosscheck.called_rightly import require_sides
 from crosscheck.maps.pairing import AUTO, NAME, VALUE
+from crosscheck.maps.trial import Shared
 from crosscheck.masks import CAUSAL
 from crosscheck.runs import Batch
 from crosscheck.sides import Array

@@ -7,7 +7,6 @@ is, because the model has a bug, it is the one that shares most values with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,8 +18,7 @@ from crosscheck.brought.candidates import ACTIVATIONS, EPSILONS, Candidate, cand
 from crosscheck.brought.sizes import Sizes
 from crosscheck.distance import RELATIVE, relative_error
 from crosscheck.maps import pairing as pairings
-from crosscheck.maps.trial import Score
-from crosscheck.maps.weight_map import WeightMap
+from crosscheck.maps.trial import Score, Shared, score_by
 from crosscheck.runs import COTANGENT, Batch
 from crosscheck.traces.trace import Trace
 from crosscheck.traces.tracing import trace_run
@@ -28,8 +26,6 @@ from crosscheck.traces.tracing import trace_run
 CLOSE = {"float64": RELATIVE, "float32": 1e-5}  # outputs that are equal but for rounding
 NEARLY = 1e-2  # outputs that may differ by nothing but the eps of their norms
 LAYER, LANGUAGE_MODEL = "torch.nn.TransformerEncoderLayer", "the language model"
-# How many of the reference's values the model's run shows, as a share of 1.
-Shared = Callable[[Trace, pairings.Pairing, Batch], float]
 
 
 @dataclass(frozen=True)
@@ -65,7 +61,7 @@ def choose_reference(
     name = LANGUAGE_MODEL if batch.inputs.dtype.kind in "iu" else LAYER
     short = Batch(shortened(model, batch.inputs))
     trials = _Trials(model, short, sizes.seed, dtype, name)
-    score = None if shared is None else _score(shared, short, sizes.seed)
+    score = None if shared is None else score_by(shared, short, sizes.seed)
     forms = list(candidates(model, short.inputs, sizes, mask))
     for candidate in forms:  # under one map, which is quick; it may be the wrong one
         if trials.fits(candidate, trials.known or weights):
@@ -148,17 +144,6 @@ class _Trials:
         return apart <= CLOSE[self.dtype]
 
 
-def _score(shared: Shared, batch: Batch, seed: int) -> Score:
-    """Return what tells how many of the reference's values a model shows under a map."""
-
-    def score(model: Any, reference: Any, weight_map: WeightMap) -> float:
-        trace = trace_run(model, batch, loss=COTANGENT, seed=seed)
-        pair = pairings.Pairing(model, reference, weight_map, "", redrawn=True)
-        return 0.0 if trace is None else shared(trace, pair, batch)
-
-    return score
-
-
 def _nearest(
     choices: list[Choice], batch: Batch, seed: int, shared: Shared | None, who: str
 ) -> Choice:
@@ -174,7 +159,7 @@ def _nearest(
             seen |= _activations_in(traces[same])
         trace = traces[same]
         if shared is not None and trace is not None:
-            shares.append(shared(trace, pair, batch))
+            shares.append(shared(trace, pair.reference, batch, seed))
     known = len(shares) == len(choices)
 
     def rank(number: int) -> tuple[Any, ...]:

@@ -27,11 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from crosscheck.brought.prepare import Prepared, Request
-    from crosscheck.brought.reference import Shared
-    from crosscheck.maps.pairing import Pairing
     from crosscheck.report import Report
-    from crosscheck.runs import Batch
-    from crosscheck.traces.trace import Trace
 
 
 def _shape(
@@ -124,9 +120,10 @@ def compare_command(
 def _compare(request: Request, console: Console, save: Any, save_map: Path | None) -> bool:
     from crosscheck.brought.prepare import prepared
     from crosscheck.comparison import compare_examined
+    from crosscheck.cuts import share_of_values
     from crosscheck.render_compare import print_comparison
 
-    with prepared(request, _shared(request.seed)) as ready, saving(save_map) as save_weights:
+    with prepared(request, share_of_values) as ready, saving(save_map) as save_weights:
         report = compare_examined(
             ready.mine, ready.reference, ready.batch,
             weights=ready.weights, dtype=ready.dtype, seed=request.seed,
@@ -138,18 +135,6 @@ def _compare(request: Request, console: Console, save: Any, save_map: Path | Non
     print_comparison(report, console, _heading(request, ready, report))
     save(_as_json(request, ready, report))
     return report.agrees
-
-
-def _shared(seed: int) -> Shared:
-    """Return what tells how many of a reference's values a run of the model has."""
-    from crosscheck.cuts import paired_share
-    from crosscheck.cuts.of_models import taped
-    from crosscheck.runs import COTANGENT
-
-    def share(trace: Trace, pairing: Pairing, batch: Batch) -> float:
-        return paired_share(trace, taped(pairing.reference, batch, loss=COTANGENT, seed=seed)[1])
-
-    return share
 
 
 def _heading(request: Request, ready: Prepared, report: Report) -> dict[str, str]:

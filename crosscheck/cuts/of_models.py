@@ -16,6 +16,7 @@ from crosscheck.sides import INPUT, TORCH, Array, side_of
 from crosscheck.tape.call import Call
 from crosscheck.tape.torch_recorder import record_torch
 from crosscheck.tape.written_out import written_out
+from crosscheck.traces.trace import Trace
 from crosscheck.traces.tracing import trace_run
 
 
@@ -39,15 +40,14 @@ def find_cuts(pairing: Pairing, batch: Batch, *, loss: str, seed: int) -> Cuts |
 
 
 @np.errstate(all="ignore")
-def share_of_values(model: Any, reference: Any, batch: Batch, *, loss: str, seed: int) -> float:
-    """Return the share of the reference's values that a run of the model shows, from 0 to 1.
+def share_of_values(trace: Trace | None, reference: Any, batch: Batch, seed: int) -> float:
+    """Return the share of the reference's values that a run of a model shows, from 0 to 1.
 
-    It is 0 where there is no trace, or no tape. loss, seed: as for `run`.
+    It is 0 where there is no trace, or no tape. batch, seed: as for the run.
     """
-    trace = trace_run(model, batch, loss=loss, seed=seed)
     if trace is None or side_of(reference) is not TORCH:
         return 0.0
-    return paired_share(trace, taped(reference, batch, loss=loss, seed=seed)[1])
+    return paired_share(trace, taped(reference, batch, loss=batch.loss, seed=seed)[1])
 
 
 def expected_of(theirs: Run, pairing: Pairing) -> dict[str, Array | None]:

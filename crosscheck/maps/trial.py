@@ -19,6 +19,8 @@ from crosscheck.maps.proposals import Proposals
 from crosscheck.maps.weight_map import WeightMap
 from crosscheck.runs import Batch
 from crosscheck.sides import Array, side_of
+from crosscheck.traces.trace import Trace
+from crosscheck.traces.tracing import trace_run
 from crosscheck.weights import get_weights
 
 EXACT = 1e-10  # relative distance of outputs that are equal beyond doubt
@@ -29,6 +31,9 @@ RIVALS = 8  # so many maps are told apart by their scores
 
 # How well a map explains two models, the more the better: of the model, the reference and the map.
 Score = Callable[[Any, Any, WeightMap], float]
+# How many of a reference's values a run shows, as a share of 1: of its trace, the reference, the
+# batch and the seed. It is `share_of_values`, which knows the tape.
+Shared = Callable[[Trace | None, Any, Batch, int], float]
 
 
 class Trials:
@@ -98,6 +103,16 @@ class Chosen:
     notes: tuple[str, ...] = ()  # sentences for the reader
     # Why nobody may be blamed where the outputs differ: the map is a guess. Else empty.
     doubt: str = ""
+
+
+def score_by(shared: Shared, batch: Batch, seed: int) -> Score:
+    """Return the score that is the share of the reference's values."""
+
+    def score(model: Any, reference: Any, _: WeightMap) -> float:
+        trace = trace_run(model, batch, loss=batch.loss, seed=seed)
+        return shared(trace, reference, batch, seed)
+
+    return score
 
 
 def chosen(trials: Trials, found: Proposals, score: Score | None) -> Chosen:
