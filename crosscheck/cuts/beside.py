@@ -24,9 +24,11 @@ from crosscheck.cuts.sources_of_lines import (
 )
 from crosscheck.cuts.waypoints import GOES_ON
 from crosscheck.distance import largest_entry
+from crosscheck.sides import Array
 from crosscheck.traces.trace import Place
 
 # How much it weighs that a line stands beside the slice for one of these reasons.
+MULTIPLE = 1e-9  # of the largest entry: so near is an array to a multiple of another
 AGAIN = 0.8  # the last value that agrees appears in it once more
 SETS = 1.5  # it sets a number that a line of the slice reads
 NEAREST = 2  # so many lines that set what a line reads
@@ -144,20 +146,31 @@ def _is_scaled(segment: Segment, graph: Graph) -> bool:
     """Whether the array in the place of the lost value is that value times one number."""
     if segment.counterpart is None or segment.value.size > LARGE:
         return False
-    array, expected = graph.trace.array(segment.counterpart), segment.value.array
-    if array.size != expected.size:
-        return False
-    ours, theirs = aligned(array, segment.value.array).reshape(-1), expected.reshape(-1)
-    factor = np.vdot(ours, theirs) / np.vdot(theirs, theirs)
-    return bool(largest_entry(ours - factor * theirs) <= 1e-9 * largest_entry(ours))
+    array = graph.trace.array(segment.counterpart)
+    return _are_multiples(aligned(array, segment.value.array), segment.value.array)
 
 
 def _lacks_factor(segment: Segment, last: Value, graph: Graph) -> bool:
-    """Whether the lost value is `last` times a number, and no array is that times another one."""
+    """Whether the lost value is `last` times a number, and nothing is `last` times another one."""
     call = segment.value.call
     scales = call is not None and call.op in ("mul", "div") and len(call.inputs) == 1
-    alike = last.backward == segment.value.backward
-    return scales and alike and not _is_scaled(segment, graph)
+    if not scales or last.backward != segment.value.backward or last.size > LARGE:
+        return False
+    array = graph.trace.array
+    return not any(
+        _are_multiples(array(child), array(i))
+        for i in graph.pairing.found[last.index]
+        for child in graph.children[i]
+        if not graph.is_settled(child)
+    )
+
+
+def _are_multiples(a: Array, b: Array) -> bool:
+    """Whether one array is the other times a number."""
+    if a.shape != b.shape or not np.any(b):
+        return False
+    factor = np.vdot(a, b) / np.vdot(b, b)
+    return bool(largest_entry(a - factor * b) <= MULTIPLE * largest_entry(a))
 
 
 def _hides(record: int, graph: Graph) -> bool:

@@ -100,7 +100,7 @@ def _note_more_blocks(pairing: Pairing, value: Value, finder: Finder) -> None:
     if value.is_trivial or value.size > LARGE or not pairing.is_found(value):
         return
     for array in value.arrays:
-        for blocks in itertools.chain(blocks_of(array), _tiles_of(array)):
+        for blocks in itertools.chain(blocks_of(array), tiles_of(array)):
             unknown = [i for i in finder.of_size(blocks[0].size) if i not in pairing.right]
             if not unknown or blocks[0].size < 2:
                 continue
@@ -132,7 +132,7 @@ def blocks_of(array: Array) -> Iterator[list[Array]]:
             yield [array[b, :, h] for b in range(B) for h in range(H)]
 
 
-def _tiles_of(array: Array) -> Iterator[list[Array]]:
+def tiles_of(array: Array) -> Iterator[list[Array]]:
     """Cut an array into tiles of one length, of which the last is shorter, along one axis.
 
     Then along both of its last axes, where the tiles may be of one length throughout.
@@ -154,7 +154,7 @@ def in_blocks(arrangements: Sequence[Array], finder: Finder) -> dict[int, Array]
     Empty if there is no such cutting.
     """
     for array in arrangements:
-        for blocks in itertools.chain(blocks_of(array), _tiles_of(array)):
+        for blocks in itertools.chain(blocks_of(array), tiles_of(array)):
             if not finder.of_size(blocks[0].size):
                 continue
             found: dict[int, Array] = {}

@@ -150,7 +150,7 @@ class Floats:
 def test_another_engine_is_told_too() -> None:
     class Thrice(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return 3 * x
+            return 3.0 * x
 
     said = "^compare: the by hand model Floats takes floats and was given integers: .* no floats"
     with pytest.raises(TypeError, match=said) as caught:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from crosscheck.cuts.arrangement import Order, is_merged, order_of
+from crosscheck.cuts.pairing import tiles_of
 
 B, T, H, K = 2, 5, 3, 4
 VALUE = np.random.default_rng(0).standard_normal((B, H, T, K))
@@ -24,6 +25,20 @@ VALUE = np.random.default_rng(0).standard_normal((B, H, T, K))
 )
 def test_the_order_of_an_array(array, order):
     assert order_of(array, [VALUE]) == order
+
+
+def test_heads_that_are_merged_behind_their_entries_are_in_another_order():
+    merged = VALUE.transpose(0, 2, 1, 3).reshape(B, T, H * K)
+    crossed = VALUE.transpose(0, 3, 1, 2).reshape(B, K * H, T)
+    assert order_of(merged.swapaxes(1, 2), [VALUE, merged]) == Order.PERMUTED
+    assert order_of(crossed, [VALUE, merged]) == Order.TRANSPOSED
+
+
+def testtiles_of_both_axes_of_which_the_last_are_smaller_are_a_cutting():
+    scores = np.random.default_rng(3).standard_normal((B, H, 7, 7))
+    (fours,) = [tiles for tiles in tiles_of(scores) if tiles[0].shape == (B, H, 4, 4)]
+    assert [tile.shape[-2:] for tile in fours] == [(4, 4), (4, 3), (3, 4), (3, 3)]
+    np.testing.assert_array_equal(np.block([fours[:2], fours[2:]]), scores)
 
 
 def test_a_square_value_transposed_is_told_from_one_that_keeps_its_axes_elsewhere():
