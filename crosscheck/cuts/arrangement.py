@@ -100,12 +100,16 @@ def views(arrangements: Sequence[Array]) -> Iterator[Array]:
 def _equal(a: Array, b: Array) -> bool:
     if a.size > LARGE:  # some entries tell, and no array is copied
         chosen = np.linspace(0, a.size - 1, SAMPLE).astype(int)
-        return _close(a.flat[chosen], b.flat[chosen])
-    return _close(a.reshape(-1), b.reshape(-1))
+        return are_close(a.flat[chosen], b.flat[chosen])
+    return are_close(a.reshape(-1), b.reshape(-1))
 
 
-def _close(a: Array, b: Array) -> bool:
+def are_close(a: Array, b: Array) -> bool:
+    """Whether entries of one shape are equal but for rounding, beside the largest of b.
+
+    NaN is equal to NaN alone, and an infinity to itself.
+    """
     with np.errstate(invalid="ignore"):
-        apart = np.where(a == b, 0.0, np.abs(a - b))
+        apart = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
     largest = np.abs(b[np.isfinite(b)]).max(initial=0.0)
-    return bool(np.nanmax(apart, initial=0.0) <= TOLERANCE * largest)
+    return bool(apart.max(initial=0.0) <= TOLERANCE * largest)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from crosscheck.cuts.arrangement import are_close
 from crosscheck.cuts.names import names_of
 from crosscheck.distance import largest_entry
 from crosscheck.in_projection import LETTERS, is_stacked, split
@@ -132,17 +133,13 @@ def is_trivial(array: Array, scale: float = 0.0) -> bool:
     return bool(np.abs(array - first).max() <= NOTHING * abs(first))
 
 
-def are_equal(a: Array, b: Array, tolerance: float = 1e-9) -> bool:
+def are_equal(a: Array, b: Array) -> bool:
     """Whether two arrays have the same entries, in any order, to within rounding."""
     if a.size != b.size:
         return False
     if a.size > SORTED_UP_TO:
         return signature(a).is_like(signature(b))
-    a, b = np.sort(a, axis=None), np.sort(b, axis=None)
-    with np.errstate(invalid="ignore"):
-        apart = np.where(a == b, 0.0, np.abs(a - b))
-    finite = np.abs(b[np.isfinite(b)])
-    return bool(np.nanmax(apart, initial=0.0) <= tolerance * finite.max(initial=0.0))
+    return are_close(np.sort(a, axis=None), np.sort(b, axis=None))
 
 
 def _same(values: list[Value], array: Array, mark: Signature, backward: bool) -> Value | None:
@@ -176,7 +173,8 @@ def _forward(calls: list[Call]) -> Iterator[_Node]:
             continue
         origins = [s.origin for s in call.inputs if s.origin != CONSTANT]
         parents: list[Key] = [("f", origin) for origin in origins]
-        if _is_in_projection(call):
+        whole = _is_in_projection(call)
+        if whole:
             for i, letter in enumerate(LETTERS):
                 of_part: list[Key] = [
                     ("f", o, letter) if is_stacked(o) else ("f", o) for o in origins
@@ -184,7 +182,6 @@ def _forward(calls: list[Call]) -> Iterator[_Node]:
                 array = np.split(call.output, len(LETTERS), axis=-1)[i]
                 yield _Node(("f", call.key, letter), letter, array, of_part, call)
             parents = [("f", call.key, letter) for letter in LETTERS]
-        whole = _is_in_projection(call)
         yield _Node(("f", call.key), names[call.key], call.output, parents, call, is_whole=whole)
 
 
@@ -206,15 +203,13 @@ def _backward(calls: list[Call]) -> Iterator[_Node]:
         yield _Node(
             ("g", call.key), name, call.dout, arriving, call, given=place == 0, is_whole=whole
         )
-        if _is_in_projection(call):
+        if whole:
             for letter, part in zip(LETTERS, np.split(call.dout, 3, axis=-1), strict=True):
                 yield _Node(("g", call.key, letter), f"d {letter}", part, [("g", call.key)], call)
         for i, (source, dinput) in enumerate(zip(call.inputs, call.dinputs, strict=True)):
             if dinput is None or source.origin == CONSTANT:
                 continue
-            if (
-                call.op == "getitem" and source.origin in keys
-            ):  # a piece among zeros: nobody makes it
+            if call.op == "getitem" and source.origin in keys:  # among zeros: nobody makes it
                 sent.setdefault(source.origin, []).append((("g", call.key), None))
                 continue
             needed = [j for j in needs_of(call, i) if call.inputs[j].origin != CONSTANT]
@@ -224,7 +219,8 @@ def _backward(calls: list[Call]) -> Iterator[_Node]:
                 source.origin, "input" if source.origin == THE_INPUT else source.origin
             )
             sender = call.path if call.op in ("linear", "layer_norm") else names[call.key]
-            if is_stacked(source.origin) and _is_in_projection(call):
+            whole = is_stacked(source.origin) and _is_in_projection(call)
+            if whole:
                 for letter, part in split(dinput).items():
                     of_part: list[Key] = [("g", call.key, letter), *parents[1:]]
                     yield _Node(
@@ -232,11 +228,15 @@ def _backward(calls: list[Call]) -> Iterator[_Node]:
                         call, parameter=f"{source.origin}[{letter}]",
                     )  # fmt: skip
                 parents = [("g", source.origin, letter) for letter in LETTERS]
-            whole = is_stacked(source.origin) and _is_in_projection(call)
-            yield _Node(
-                key, f"d {what} from {sender}", dinput, parents, call, is_whole=whole
-            )  # fmt: skip
+            yield _Node(key, f"d {what} from {sender}", dinput, parents, call, is_whole=whole)
             sent.setdefault(source.origin, []).append((key, dinput))
+    yield from _at_leaves(calls, sent, keys)
+
+
+def _at_leaves(
+    calls: list[Call], sent: Mapping[str, list[tuple[Key, Array | None]]], keys: set[str]
+) -> Iterator[_Node]:
+    """The gradients at what no op makes: sums of what was sent there."""
     for origin, arrived in sent.items():
         arrays = [array for _, array in arrived if array is not None]
         if origin in keys or not arrays:

@@ -193,7 +193,7 @@ def _with_small_arrays(trace: Trace) -> Trace:
 def _waypoints(tape: Mapping[str, Call], finder: Finder, pairing: Pairing) -> dict[int, str]:
     calls = [call for call in tape.values() if call.path != LOSS]
     found: dict[int, str] = {}
-    for name, _, array in all_waypoints(calls):
+    for name, array in all_waypoints(calls):
         for record in finder.equal(array):
             if record not in pairing.right and record not in finder.trivial:
                 found.setdefault(record, name)

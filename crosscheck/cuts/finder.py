@@ -6,13 +6,11 @@ from collections import defaultdict
 
 import numpy as np
 
-from crosscheck.cuts.arrangement import MASKING
+from crosscheck.cuts.arrangement import MASKING, TOLERANCE, are_close
 from crosscheck.cuts.classes import SORTED_UP_TO
 from crosscheck.sides import Array
 from crosscheck.traces.signature import Signature, signature
 from crosscheck.traces.trace import Trace
-
-TOLERANCE = 1e-9  # of the largest entry
 
 
 class Finder:
@@ -86,11 +84,7 @@ class Finder:
             return True  # its signature has to do
         if index not in self._sorted:
             self._sorted[index] = np.sort(self.trace.arrays[index], axis=None)
-        ours = self._sorted[index]
-        with np.errstate(invalid="ignore"):
-            apart = np.where(ours == expected, 0.0, np.abs(ours - expected))
-        largest = np.abs(expected[np.isfinite(expected)]).max(initial=0.0)
-        return bool(np.nanmax(apart, initial=0.0) <= TOLERANCE * largest)
+        return are_close(self._sorted[index], expected)
 
 
 def _is_flat(mark: Signature) -> bool:

@@ -31,8 +31,8 @@ GOES_ON = {
 }
 
 
-def waypoints_of(call: Call) -> Iterator[tuple[str, bool, Array]]:
-    """Yield the name, whether it is backward, and the array of each inner value of this op."""
+def waypoints_of(call: Call) -> Iterator[tuple[str, Array]]:
+    """Yield the name and the array of each inner value of this op."""
     make = INNER.get(call.op)
     inputs = [source.array for source in call.inputs]
     if make is None or call.output is None or any(array is None for array in inputs):
@@ -40,7 +40,7 @@ def waypoints_of(call: Call) -> Iterator[tuple[str, bool, Array]]:
     with np.errstate(all="ignore"):
         for name, array in make(call, *inputs).items():
             if np.size(array) > 1:
-                yield name, name.startswith("d") or "dout" in name, np.asarray(array)
+                yield name, np.asarray(array)
 
 
 def _mean(x: Array) -> Array:
@@ -178,20 +178,20 @@ def _linear(call: Call, x: Array, weight: Array, *bias: Array) -> Inner:
     return {"x @ weight.T": x @ weight.T} if bias else {}
 
 
-def _scaled_inputs(call: Call) -> Iterator[tuple[str, bool, Array]]:
+def _scaled_inputs(call: Call) -> Iterator[tuple[str, Array]]:
     """q and k times the scale, or its root, before they are multiplied; and so on the way back."""
     size = call.inputs[0].array.shape[-1] if call.inputs and call.inputs[0].array is not None else 1
     for times, name in ((1 / math.sqrt(size), "/ sqrt(K)"), (size**-0.25, "/ K^(1/4)")):
         for source in call.inputs:
             if source.array is not None and source.array.size <= LARGE:
-                yield f"a factor {name}", False, source.array * times
+                yield f"a factor {name}", source.array * times
         for dinput in call.dinputs:
             if dinput is not None and dinput.size <= LARGE:
-                yield f"its gradient {name}", True, dinput * times
-                yield f"its gradient times what undoes {name}", True, dinput / times
+                yield f"its gradient {name}", dinput * times
+                yield f"its gradient times what undoes {name}", dinput / times
 
 
-def _shares(call: Call) -> Iterator[tuple[str, bool, Array]]:
+def _shares(call: Call) -> Iterator[tuple[str, Array]]:
     """What queries, keys and values alone send back to what they are projected from."""
     weight = call.inputs[1].array
     if call.dout is None or weight is None:
@@ -205,9 +205,9 @@ def _shares(call: Call) -> Iterator[tuple[str, bool, Array]]:
         )
     )
     for letter, share in shares.items():
-        yield f"the share of d{letter}", True, share
+        yield f"the share of d{letter}", share
     for a, b in itertools.combinations(LETTERS, 2):
-        yield f"the shares of d{a} and d{b}", True, shares[a] + shares[b]
+        yield f"the shares of d{a} and d{b}", shares[a] + shares[b]
 
 
 INNER: dict[str, Callable[..., Inner]] = {
@@ -220,8 +220,8 @@ INNER: dict[str, Callable[..., Inner]] = {
 }
 
 
-def all_waypoints(calls: list[Call]) -> Iterator[tuple[str, bool, Array]]:
-    """Yield the waypoints of all ops: (name, whether it is backward, array)."""
+def all_waypoints(calls: list[Call]) -> Iterator[tuple[str, Array]]:
+    """Yield the waypoints of all ops, by name."""
     for call in calls:
         if call.output is not None and call.output.size > LARGE:
             continue
