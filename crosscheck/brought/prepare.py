@@ -12,10 +12,7 @@ from typing import Any
 from crosscheck.answers import is_wrong_call
 from crosscheck.brought.arguments import Arguments
 from crosscheck.brought.asis import as_built
-from crosscheck.brought.behaviour import (
-    noticing,
-    require_finite_weights,
-)
+from crosscheck.brought.behaviour import require_finite_weights
 from crosscheck.brought.bring import bring
 from crosscheck.brought.construct import Maker, seeded
 from crosscheck.brought.inputs import choose_input, read_input, with_input
@@ -23,6 +20,7 @@ from crosscheck.brought.load import OUR_FOLDER, Library, UserCodeError, user_lib
 from crosscheck.brought.ready import ready, runnable, shape_of_output
 from crosscheck.brought.reference import choose_reference
 from crosscheck.brought.sizes import Sizes
+from crosscheck.brought.surroundings import noticing, settings_kept
 from crosscheck.brought.target import Target
 from crosscheck.called_rightly import require_sides
 from crosscheck.maps.pairing import AUTO, NAME, VALUE
@@ -88,7 +86,12 @@ def prepared(request: Request, shared: Shared | None = None) -> Iterator[Prepare
     target = Target.of(request.mine)
     other = None if request.reference is None else Target.of(request.reference)
     given = None if request.input is None else read_input(request.input)
-    with user_library() as library, users_errors(library), noticing(target.module) as noticed:
+    with (
+        settings_kept(),
+        user_library() as library,
+        users_errors(library),
+        noticing(target.module) as noticed,
+    ):
         ready = _prepare(request, sizes, target, other, given, library, shared)
         yield ready
     ready.notes += noticed

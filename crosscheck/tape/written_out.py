@@ -16,10 +16,11 @@ def written_out(reference: Any) -> Any:
     attention = reference.self_attn
     if not attention.batch_first:
         return reference  # our block has no such form
-    block = torch_impl.TransformerBlock(
-        attention.embed_dim, attention.num_heads, reference.linear1.out_features, 0.0,
-        reference.activation, reference.norm1.eps,
-        norm_first=reference.norm_first, bias=reference.linear1.bias is not None,
-    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):  # its initial values are replaced
+        block = torch_impl.TransformerBlock(
+            attention.embed_dim, attention.num_heads, reference.linear1.out_features, 0.0,
+            reference.activation, reference.norm1.eps,
+            norm_first=reference.norm_first, bias=reference.linear1.bias is not None,
+        )  # fmt: skip
     block.load_state_dict(reference.state_dict())
     return adapted_like(reference, block.to(next(reference.parameters()).dtype))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -333,9 +334,22 @@ class Tied(Block):
 
 
 def test_python_is_left_as_it_was(tmp_path: Path) -> None:
-    before = list(sys.path), set(sys.modules), torch.get_rng_state()
-    assert compare(*pair(tmp_path, GOOD)).exit_code == 0
-    assert sys.path == before[0]
+    def settings() -> tuple[object, ...]:
+        modes = torch.get_default_dtype(), torch.is_grad_enabled()
+        return Path.cwd(), np.geterr(), [*warnings.filters], list(sys.path), *modes
+
+    before = settings(), set(sys.modules), torch.get_rng_state()
+    changes = """
+import os, warnings
+import numpy as np
+os.chdir("/")
+np.seterr(all="ignore")
+warnings.simplefilter("ignore")
+torch.set_default_dtype(torch.float64)
+torch.set_grad_enabled(False)
+"""
+    assert compare(f"{written(tmp_path, BLOCK + changes)}:Block").exit_code == 0
+    assert settings() == before[0]
     assert "block" not in sys.modules
     assert torch.equal(torch.get_rng_state(), before[2])
 

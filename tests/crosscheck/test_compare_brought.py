@@ -229,6 +229,17 @@ def test_gradients_are_compared_whatever_holds_where_compare_is_called() -> None
     assert names == {"input", "weight", "bias"}
 
 
+def test_the_search_for_a_line_draws_nothing_from_pytorchs_generator() -> None:
+    layers = [
+        nn.TransformerEncoderLayer(12, 3, 20, dropout=0.0, norm_first=first, batch_first=True)
+        for first in (False, True)
+    ]
+    before = torch.get_rng_state()
+    report = compare(*layers, np.random.default_rng(0).standard_normal((2, 5, 12)), weights="auto")
+    assert report.cuts is not None
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_a_file_that_is_loaded_again_is_read_again(tmp_path: Path) -> None:
     wrong = "def forward(x):\n    return x.relu() * 2\n"
 

@@ -18,7 +18,8 @@ from crosscheck.brought.adapted import (
     parts_of,
     require_one_tensor,
 )
-from crosscheck.brought.behaviour import examine, noticing, on_cpu, require_finite_weights
+from crosscheck.brought.behaviour import examine, on_cpu, require_finite_weights
+from crosscheck.brought.surroundings import noticing
 from crosscheck.runs import COTANGENT, Batch, run
 from crosscheck.weights import get_weights
 from tinygrad_tf import nn as our_nn
