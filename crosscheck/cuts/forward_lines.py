@@ -11,7 +11,6 @@ from crosscheck.cuts.sources_of_lines import cuts_off, lines_around, reads
 # How much it weighs that a line stands beside the slice for one of these reasons.
 CUT = 10.0  # it makes the value that the gradient belongs to anew, cut off from its gradient
 CUT_NEAR = 6.6  # it is near, and cuts off a gradient
-USES = 2.0  # it uses the value forward, whose gradient does not come back
 
 
 def add_forward_lines(segment: Segment, case: Case) -> None:
@@ -56,13 +55,6 @@ def add_forward_lines(segment: Segment, case: Case) -> None:
                         graph.place_of(child), CHANGES,
                         f"changes {case.values[parent].name} in place, which the way back reads",
                     )  # fmt: skip
-    if segment.counterpart is None and not segment.is_shown:
-        for record in sorted(holders | users):
-            segment.add(
-                graph.place_of(record),
-                USES,
-                f"uses {case.values[forward].name}, whose gradient is lost",
-            )
 
 
 def _stops_near(holders: set[int], graph: Graph) -> list[int]:
