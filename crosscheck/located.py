@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from crosscheck.brought.behaviour import is_coarse
 from crosscheck.cuts import find_cuts
 from crosscheck.excuses import excused, is_wrong_in_float32_only
 from crosscheck.judge import Verdict
@@ -42,8 +43,12 @@ def _by_tapes(report: Report, model: Any, reference: Any, batch: Batch) -> Repor
 def _by_cuts(report: Report, paired: Pairing, batch: Batch) -> Report:
     if all(row.verdict == Verdict.DTYPE for _, row in report.wrong):
         said = "no line is named: the numbers are right, and only their type is not"
-    elif _is_only_float32(report):
+    elif _is_only_float32(report) and report.dtype != "float32":
         said = "float64 agrees everywhere, so no line is wrong: float32 loses too many digits"
+    elif report.dtype == "float32" and is_coarse(paired.model, batch):
+        said = (
+            "no line is named: lines are told apart in float64, and the model computes in float32"
+        )
     elif side_of(paired.reference) is not TORCH:
         said = "no line is named: only a reference in PyTorch shows what its values are"
     else:

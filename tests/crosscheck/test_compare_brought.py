@@ -259,3 +259,38 @@ def test_a_file_that_is_loaded_again_is_read_again(tmp_path: Path) -> None:
     report = first_of(wrong, 2)
     assert report.first.place.line == 2
     assert "return x.relu() * 2" in report.annotated()
+
+
+class Masked(nn.Module):
+    """A large number takes digits away, and is no float32."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + ((x - 1e9) + 1e9)
+
+
+class Doubled(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + x
+
+
+class InFloat32(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return -(x.float() * 2).to(x.dtype)
+
+
+def test_digits_lost_to_a_large_number_are_not_taken_for_float32() -> None:
+    report = compare(Masked(), Doubled(), Batch(X))
+    assert report.disagrees
+    assert report.dtype == "both"
+    assert "float32" not in " ".join(report.notes)
+    assert report.first is not None
+
+
+def test_of_what_was_judged_in_float32_nobody_says_that_float64_agrees() -> None:
+    said = " ".join(compare(InFloat32(), Doubled(), Batch(X)).notes)
+    assert "the model computes in float32" in said
+    assert "float64 agrees" not in said
+    report = compare(nn.ReLU(), Doubled(), Batch(X), dtype="float32")
+    assert report.disagrees
+    assert "float64 agrees" not in str(report)
+    assert report.cuts is not None
