@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -161,3 +162,13 @@ def test_pictures_go_to_no_window(library: Library, tmp_path: Path) -> None:
         library, written(tmp_path, "import os\nbackend = os.environ['MPLBACKEND']\n"), "backend"
     )
     assert backend == "Agg"
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarms here")
+def test_the_alarm_of_somebody_else_is_set_again(library: Library, tmp_path: Path) -> None:
+    signal.setitimer(signal.ITIMER_REAL, 1000)
+    try:
+        load(library, written(tmp_path, "Block = 3\n"))
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 900
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
