@@ -63,14 +63,7 @@ def choose_reference(
     trials = _Trials(model, short, sizes.seed, dtype, name)
     score = None if shared is None else score_by(shared, short, sizes.seed)
     forms = list(candidates(model, short.inputs, sizes, mask))
-    for candidate in forms:  # under one map, which is quick; it may be the wrong one
-        if trials.fits(candidate, trials.known or weights):
-            break
-    else:
-        if trials.known is not None and weights == pairings.AUTO:
-            likely = [form for form in forms if form.is_likely]
-            trials.tried = [choice for choice in trials.tried if not choice.candidate.is_likely]
-            any(trials.fits(candidate, weights, score) for candidate in likely)
+    _try_each(trials, forms, weights, score)
     _try_other_epsilons(trials, sizes, mask, weights)
     if not trials.tried:
         raise ValueError(
@@ -89,6 +82,21 @@ def choose_reference(
         if choice.pairing.doubt:
             raise ValueError(choice.pairing.doubt)
     return replace(choice, reference=choice.candidate.make(batch.inputs.shape))
+
+
+def _try_each(trials: _Trials, forms: list[Candidate], weights: Any, score: Score | None) -> None:
+    """Try the forms until one has the model's outputs.
+
+    First under the one map that was found first, which is quick and may be wrong; then the likely
+    ones, each under a map of its own.
+    """
+    if any(trials.fits(form, trials.known or weights) for form in forms):
+        return
+    if trials.known is not None and weights == pairings.AUTO:
+        trials.tried = [choice for choice in trials.tried if not choice.candidate.is_likely]
+        for form in forms:
+            if form.is_likely and trials.fits(form, weights, score):
+                return
 
 
 def _try_other_epsilons(trials: _Trials, sizes: Sizes, mask: str | None, weights: Any) -> None:
