@@ -7,10 +7,10 @@ where a larger record contains it (queries, keys and values side by side).
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -100,7 +100,7 @@ def _note_more_blocks(pairing: Pairing, value: Value, finder: Finder) -> None:
     if value.is_trivial or value.size > LARGE or not pairing.is_found(value):
         return
     for array in value.arrays:
-        for blocks in itertools.chain(blocks_of(array), tiles_of(array)):
+        for blocks in cuttings(array, finder.of_size):
             unknown = [i for i in finder.of_size(blocks[0].size) if i not in pairing.right]
             if not unknown or blocks[0].size < 2:
                 continue
@@ -115,11 +115,20 @@ def _order(trace: Trace, record: int, value: Value) -> Order:
     return order_of(trace.arrays[record], value.arrays)
 
 
-def blocks_of(array: Array) -> Iterator[list[Array]]:
-    """All ways to cut an array along one axis, or along merged leading axes, into equal blocks."""
+def cuttings(array: Array, is_size: Callable[[int], Any]) -> Iterator[list[Array]]:
+    """All ways to cut an array into blocks or tiles whose first has a size that is looked for.
+
+    is_size: whether records of this many entries are there; an array is not cut for nothing.
+    """
+    yield from (blocks for blocks in blocks_of(array, is_size) if is_size(blocks[0].size))
+    yield from (tiles for tiles in tiles_of(array, is_size) if is_size(tiles[0].size))
+
+
+def blocks_of(array: Array, is_size: Callable[[int], Any] = bool) -> Iterator[list[Array]]:
+    """Cut an array along one axis, or along merged leading axes, into equal blocks."""
     for axis, size in enumerate(array.shape):
         for n in range(2, min(size, BLOCKS) + 1):
-            if size % n == 0:
+            if size % n == 0 and is_size(array.size // n):
                 yield np.split(array, n, axis=axis)
     count = 1
     for axes in range(1, array.ndim):
@@ -132,14 +141,14 @@ def blocks_of(array: Array) -> Iterator[list[Array]]:
             yield [array[b, :, h] for b in range(B) for h in range(H)]
 
 
-def tiles_of(array: Array) -> Iterator[list[Array]]:
+def tiles_of(array: Array, is_size: Callable[[int], Any] = bool) -> Iterator[list[Array]]:
     """Cut an array into tiles of one length, of which the last is shorter, along one axis.
 
     Then along both of its last axes, where the tiles may be of one length throughout.
     """
     for axis, size in enumerate(array.shape):
         for length in range(-(-size // BLOCKS), size):
-            if length > 1 and size % length:
+            if length > 1 and size % length and is_size(array.size // size * length):
                 yield np.split(array, range(length, size, length), axis=axis)
     if array.ndim > 1 and max(array.shape[-2:]) <= TILED:
         for length in range(2, max(array.shape[-2:])):
@@ -154,9 +163,7 @@ def in_blocks(arrangements: Sequence[Array], finder: Finder) -> dict[int, Array]
     Empty if there is no such cutting.
     """
     for array in arrangements:
-        for blocks in itertools.chain(blocks_of(array), tiles_of(array)):
-            if not finder.of_size(blocks[0].size):
-                continue
+        for blocks in cuttings(array, finder.of_size):
             found: dict[int, Array] = {}
             for block in blocks:
                 records = finder.equal(block)

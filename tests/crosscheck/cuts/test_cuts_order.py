@@ -34,7 +34,7 @@ def test_heads_that_are_merged_behind_their_entries_are_in_another_order():
     assert order_of(crossed, [VALUE, merged]) == Order.TRANSPOSED
 
 
-def testtiles_of_both_axes_of_which_the_last_are_smaller_are_a_cutting():
+def test_tiles_of_both_axes_of_which_the_last_are_smaller_are_a_cutting() -> None:
     scores = np.random.default_rng(3).standard_normal((B, H, 7, 7))
     (fours,) = [tiles for tiles in tiles_of(scores) if tiles[0].shape == (B, H, 4, 4)]
     assert [tile.shape[-2:] for tile in fours] == [(4, 4), (4, 3), (3, 4), (3, 3)]
