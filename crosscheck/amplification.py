@@ -27,6 +27,7 @@ from crosscheck.sides import TORCH, Array, in_precision
 from torch.utils._python_dispatch import TorchDispatchMode
 
 DRAWS = 4  # one draw may happen to change little; the largest effect counts
+SUMMED = 16  # units by which a sum of some hundred terms may be off, if they round by one each
 HOPELESS = 1e3  # draws do not differ from one another by more than this
 
 
@@ -60,9 +61,10 @@ class EveryNumberMoved(TorchDispatchMode):  # type: ignore[no-untyped-call]
     A dispatch mode sees the functions that others are made of, and those of the way back too.
     """
 
-    def __init__(self, draw: int) -> None:
+    def __init__(self, draw: int, units: int = 1) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._draw = draw
+        self._units = units  # in the last place, by which each number is moved
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -76,7 +78,7 @@ class EveryNumberMoved(TorchDispatchMode):  # type: ignore[no-untyped-call]
             is_new = isinstance(result, torch.Tensor) and returned.alias_info is None
             if is_new and result.is_floating_point() and func not in _COPIES:
                 array = TORCH.array(result)
-                array[...] = moved(array, self._draw)
+                array[...] = moved(array, self._draw, self._units)
         return made
 
 
@@ -86,8 +88,11 @@ _COPIES = (torch.ops.aten.clone.default, torch.ops.aten._to_copy.default)
 class Amplification:
     """Runs of the reference in one precision, nearby. None is made before it is asked for."""
 
-    def __init__(self, reference: Any, batch: Batch, *, dtype: str, loss: str, seed: int) -> None:
+    def __init__(
+        self, reference: Any, batch: Batch, *, dtype: str, loss: str, seed: int, units: int = 1
+    ) -> None:
         self._reference = reference
+        self._units = units  # in the last place, by which each number is moved
         self._batch = batch
         self._dtype = dtype  # "float32" or "float64"
         self._loss = loss
@@ -125,13 +130,15 @@ class Amplification:
     def _run(self, draw: int) -> Run:
         copied, weights = self._copy
         for name, memory in copied.weights.items():
-            memory[...] = moved(weights[name], draw)
-        inputs = moved(in_precision(self._batch.inputs, self._dtype), draw)
+            memory[...] = moved(weights[name], draw, self._units)
+        inputs = moved(in_precision(self._batch.inputs, self._dtype), draw, self._units)
         batch = dataclasses.replace(self._batch, inputs=inputs)
+
         # Only PyTorch shows each number on its way. Of other engines the inputs and weights move.
+        def watch(model: Any, inputs: Any) -> Any:
+            shows = isinstance(model, torch.nn.Module)
+            return EveryNumberMoved(draw, self._units) if shows else nullcontext()
+
         return run(
-            copied.model, batch, dtype=self._dtype, loss=self._loss, seed=self._seed,
-            watch=lambda model, inputs: (
-                EveryNumberMoved(draw) if isinstance(model, torch.nn.Module) else nullcontext()
-            ),
-        )  # fmt: skip
+            copied.model, batch, dtype=self._dtype, loss=self._loss, seed=self._seed, watch=watch
+        )

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.amplification import Amplification
+from crosscheck.amplification import SUMMED, Amplification
 from crosscheck.answers import is_wrong_call
 from crosscheck.brought.on_numpy import OnNumPy
 from crosscheck.distance import largest_difference, largest_gradient, norm
-from crosscheck.four_runs import Quartet, Rows, gradient_names
+from crosscheck.four_runs import SUMS, Quartet, Rows, gradient_names
 from crosscheck.judge import FLOOR, Verdict
 from crosscheck.maps.pairing import Pairing
 from crosscheck.row import Comparison, Row
@@ -57,11 +57,19 @@ class PairedRuns:
         runs = self._four(loss)
         theirs = runs.theirs64.by_part
         largest = largest_gradient(theirs.values())
+        draws = {"float64": ("float64", 1), "float32": ("float32", 1)}
+        if side_of(self.paired.model) is not NUMPY:  # the ops of our engine are asked one by one
+            draws[SUMS] = ("float32", SUMMED)
         nearby = {
-            precision: Amplification(
-                self.paired.reference, self.batch, dtype=precision, loss=loss, seed=self.seed
+            name: Amplification(
+                self.paired.reference,
+                self.batch,
+                dtype=precision,
+                loss=loss,
+                seed=self.seed,
+                units=units,
             )
-            for precision in ("float64", "float32")
+            for name, (precision, units) in draws.items()
         }
         zero = zeros.among(theirs, FLOOR * largest, loss)
         rows = Rows(runs, self.dtype, nearby, zero, largest)  # after the runs, which may change it
