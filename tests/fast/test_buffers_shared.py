@@ -77,6 +77,7 @@ def test_an_array_outlives_the_thread_that_made_it(pool: Any) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning")  # JAX's, where it has been loaded
 def test_a_process_forked_while_a_thread_holds_the_lock(pool: Any) -> None:
     held, forked = threading.Event(), threading.Event()
 

@@ -127,6 +127,7 @@ def test_kernels_called_from_many_threads() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning")  # JAX's, where it has been loaded
 def test_a_forked_process_makes_threads_of_its_own() -> None:
     together = threading.Barrier(3, timeout=SECONDS)
 
@@ -194,6 +195,7 @@ def test_pieces_of_a_batch_add_up_to_the_batch(dtype: str, tolerance: float) -> 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning")  # JAX's, where it has been loaded
 def test_a_process_forked_while_a_thread_adds_can_add() -> None:
     adding, leaf = threading.Event(), Slow(np.ones(1, "f4"))
 
