@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks.machine import describe_machine
 from benchmarks.results import FOLDER
-from crosscheck import comparison, parity
+from crosscheck import located, parity
 from crosscheck.amplification import Amplification
 from crosscheck.check import Check, run_check
 from crosscheck.corpus import Corpus, load_corpus
@@ -143,9 +143,9 @@ def _watch() -> Iterator[list[float]]:
 
     with (
         mock.patch.object(Amplification, "_run", timed(Amplification._run)),
-        mock.patch.object(comparison, "localise", timed(comparison.localise)),
-        mock.patch.object(comparison, "localise_rounding", timed(comparison.localise_rounding)),
-        mock.patch.object(comparison, "excused", timed(comparison.excused)),
+        mock.patch.object(located, "localise", timed(located.localise)),
+        mock.patch.object(located, "localise_rounding", timed(located.localise_rounding)),
+        mock.patch.object(located, "excused", timed(located.excused)),
         mock.patch.object(parity, "localise", timed(parity.localise)),
     ):
         yield spent
