@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -46,6 +48,15 @@ def everything_imported() -> None:
     assert compare(ours, theirs, Batch(np.ones((4, 3)))).agrees
     bent = torch.nn.Sequential(theirs, torch.nn.Tanh())
     assert compare(nn.Sequential(ours), bent, Batch(np.ones((4, 3)))).disagrees
+
+
+@pytest.fixture
+def no_other_tracer() -> Iterator[None]:
+    """No trace function is set within the test, coverage's neither: a trace has a note on it."""
+    before = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(before)
 
 
 @pytest.fixture

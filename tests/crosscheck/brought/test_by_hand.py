@@ -14,6 +14,8 @@ from crosscheck import Batch, ForeignModel
 from crosscheck.brought import as_model
 from crosscheck.runs import COTANGENT, run
 
+pytestmark = pytest.mark.usefixtures("no_other_tracer")
+
 B, I, H, O = 3, 4, 5, 2  # noqa: E741
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((B, I))

@@ -13,6 +13,8 @@ from crosscheck import ForeignModel
 from crosscheck.brought import as_model
 from crosscheck.runs import InnerProduct
 
+pytestmark = pytest.mark.usefixtures("no_other_tracer")
+
 RNG = np.random.default_rng(0)
 X, W, V = (RNG.standard_normal(shape) for shape in ((3, 4), (4, 5), (5, 2)))
 

@@ -14,6 +14,8 @@ from crosscheck.traces.book import Book
 from crosscheck.traces.lines import ANOTHER, FAILED, REPLACED, LineTracer
 from crosscheck.traces.trace import Record
 
+pytestmark = pytest.mark.usefixtures("no_other_tracer")
+
 RNG = np.random.default_rng(0)
 CONSTANT = RNG.standard_normal((2, 3))
 

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pytest
 
 import tinygrad_tf
 import torch_impl
@@ -17,6 +18,8 @@ from crosscheck.traces.trace import Place, Trace
 from crosscheck.weights import copy_weights
 from tinygrad_tf import Tensor, differentiable
 from tinygrad_tf.nn import functional
+
+pytestmark = pytest.mark.usefixtures("no_other_tracer")
 
 C = 6
 HOW: Any = {"loss": "random cotangent", "seed": 3}

@@ -23,6 +23,8 @@ from crosscheck.traces.of_torch import FORWARD_ONLY
 from crosscheck.traces.trace import Record, Trace
 from torch import nn
 
+pytestmark = pytest.mark.usefixtures("no_other_tracer")
+
 FILE = strange_blocks.__file__
 LINES = Path(FILE).read_text("utf-8").splitlines()
 HOW: Any = {"loss": "random cotangent", "seed": 3}
