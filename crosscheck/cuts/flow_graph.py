@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from crosscheck.cuts.pairing import Pairing
@@ -123,36 +123,15 @@ class Graph:
 
     def forward(self, starts: Iterable[int]) -> set[int]:
         """The unsettled records that are computed from these, through unsettled ones."""
-        found: set[int] = set()
-        todo = list(starts)
-        while todo:
-            for child in self.children[todo.pop()]:
-                if child not in found and not self.is_settled(child):
-                    found.add(child)
-                    todo.append(child)
-        return found
+        return _reached(starts, lambda i: (c for c in self.children[i] if not self.is_settled(c)))
 
-    def after(self, starts: Iterable[int]) -> set[int]:
+    def after(self, starts: Collection[int]) -> set[int]:
         """All records that are computed from these, and these."""
-        found = set(starts)
-        todo = list(found)
-        while todo:
-            for child in self.children[todo.pop()]:
-                if child not in found:
-                    found.add(child)
-                    todo.append(child)
-        return found
+        return {*starts, *_reached(starts, self.children.__getitem__)}
 
     def ancestors(self, index: int) -> set[int]:
         """All records that this one is computed from."""
-        found: set[int] = set()
-        todo = [index]
-        while todo:
-            for parent in self.parents[todo.pop()]:
-                if parent not in found:
-                    found.add(parent)
-                    todo.append(parent)
-        return found
+        return _reached([index], self.parents.__getitem__)
 
     def exonerated(self) -> set[int]:
         """The unsettled records from which something right is computed."""
@@ -172,6 +151,18 @@ class Graph:
             return False
         value = self.pairing.right[child]
         return all(self.pairing.right.get(p) != value for p in self.parents[child])
+
+
+def _reached(starts: Iterable[int], next_to: Callable[[int], Iterable[int]]) -> set[int]:
+    """Return what is reached from these by one step or more."""
+    found: set[int] = set()
+    todo = list(starts)
+    while todo:
+        for other in next_to(todo.pop()):
+            if other not in found:
+                found.add(other)
+                todo.append(other)
+    return found
 
 
 @dataclass(frozen=True)
