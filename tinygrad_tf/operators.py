@@ -6,16 +6,27 @@ There is no mathematics in this file. Where a method takes the arguments of an o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from tinygrad_tf.graph import Variable
-from tinygrad_tf.ops import arithmetic, elementwise, reductions, selection
+from tinygrad_tf.machinery.complaints import explain
+from tinygrad_tf.ops import arithmetic, elementwise, extreme, reductions, selection
 from tinygrad_tf.ops.matmul import matmul
 from tinygrad_tf.ops.reductions import Dim
 from tinygrad_tf.ops.relu import relu
+from tinygrad_tf.ops.softmax import log_softmax, softmax
 
 if TYPE_CHECKING:
     from tinygrad_tf.tensor import Tensor
+
+
+class Chosen(NamedTuple):
+    """The largest or smallest entries along an axis, and where along it they stand."""
+
+    values: Tensor
+    indices: Tensor
 
 
 class Operators(Variable):
@@ -56,6 +67,14 @@ class Operators(Variable):
         """Return whether any entry along dim is True."""
         return self.new_tensor(self.data.any(axis=dim, keepdims=keepdim))
 
+    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        """Return where along dim the largest entry stands; without dim, where in x.flatten()."""
+        return self.new_tensor(_indices("argmax", np.argmax, self, dim, keepdim))
+
+    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        """Return where along dim the smallest entry stands; without dim, where in x.flatten()."""
+        return self.new_tensor(_indices("argmin", np.argmin, self, dim, keepdim))
+
     # Arithmetic
 
     __add__ = arithmetic.add
@@ -88,6 +107,10 @@ class Operators(Variable):
     def __rpow__(self, base: Any) -> Tensor:
         return arithmetic.pow_tensor(base, self)
 
+    def pow(self, exponent: Any) -> Tensor:
+        """Return self ** exponent."""
+        return self.__pow__(exponent)
+
     __matmul__ = matmul
 
     def __rmatmul__(self, other: Any) -> Tensor:
@@ -106,6 +129,14 @@ class Operators(Variable):
     abs = elementwise.abs
     relu = relu
 
+    def softmax(self, dim: int) -> Tensor:
+        """Turn scores into probabilities. Each line along dim sums to 1."""
+        return softmax(self, dim=dim)
+
+    def log_softmax(self, dim: int) -> Tensor:
+        """Turn scores into log-probabilities along dim."""
+        return log_softmax(self, dim=dim)
+
     # Reductions
 
     def sum(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
@@ -120,9 +151,37 @@ class Operators(Variable):
         """Return the variance over dim. correction=0 gives the biased variance."""
         return reductions.var(self, dim=dim, correction=correction, keepdim=keepdim)
 
+    def std(self, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+        """Return the standard deviation over dim: the root of `var`."""
+        return reductions.std(self, dim=dim, correction=correction, keepdim=keepdim)
+
     def amax(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
         """Return the largest entry over dim. Equal largest entries share the gradient."""
         return reductions.amax(self, dim=dim, keepdim=keepdim)
+
+    def amin(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+        """Return the smallest entry over dim. Equal smallest entries share the gradient."""
+        return extreme.amin(self, dim=dim, keepdim=keepdim)
+
+    def max(self, dim: Any = None, keepdim: bool = False) -> Any:
+        """Return the largest entry; along dim, with its index; beside a tensor, `maximum`.
+
+        Along dim the gradient goes to the entry that the index names. Otherwise equal ones share.
+        """
+        if isinstance(dim, Variable):
+            return arithmetic.maximum(self, dim)
+        largest = extreme.max(self, dim=dim, keepdim=keepdim)
+        return largest if dim is None else Chosen(largest, self.argmax(dim, keepdim))
+
+    def min(self, dim: Any = None, keepdim: bool = False) -> Any:
+        """Return the smallest entry; along dim, with its index; beside a tensor, `minimum`.
+
+        Along dim the gradient goes to the entry that the index names. Otherwise equal ones share.
+        """
+        if isinstance(dim, Variable):
+            return arithmetic.minimum(self, dim)
+        smallest = extreme.min(self, dim=dim, keepdim=keepdim)
+        return smallest if dim is None else Chosen(smallest, self.argmin(dim, keepdim))
 
     # Selections
 
@@ -141,3 +200,10 @@ class Operators(Variable):
 
 def _array(value: Any) -> Any:
     return value.data if isinstance(value, Variable) else value
+
+
+def _indices(op: str, find: Any, x: Variable, dim: Any, keepdim: Any) -> Any:
+    try:
+        return np.asarray(find(x.data, axis=dim, keepdims=keepdim))
+    except (ValueError, TypeError) as error:
+        raise explain(op, [x.data], error) from error

@@ -84,6 +84,27 @@ def var(
 
 
 @differentiable
+def std(
+    x: Array, *, dim: Dim = None, correction: int = 1, keepdim: bool = False
+) -> tuple[Array, Backward]:
+    """out = the standard deviation over dim: the root of `var`, with the same correction.
+
+    Backward. The slope of the root is 1 / (2 * out), and the rest is the backward of `var`. Where
+    out = 0 all entries are equal, the root has no slope, and we take dx = 0, as PyTorch does.
+    Mirrors: torch.std.
+    """
+    variance, var_backward = var.rule(x, dim=dim, correction=correction, keepdim=keepdim)   # 1
+    out = np.sqrt(variance)                                                                 # 2
+
+    def backward(dout: Array) -> Gradients:
+        dvariance = np.zeros_like(dout)
+        np.divide(dout, 2.0 * out, out=dvariance, where=out != 0)                           # 2
+        return var_backward(dvariance)                                                      # 1
+
+    return out, backward
+
+
+@differentiable
 def amax(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Backward]:
     """out = the largest entry over dim.
 
