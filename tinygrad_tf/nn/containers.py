@@ -110,7 +110,8 @@ class ModuleDict(Module):
         vars(self)[name] = module
 
     def __getitem__(self, name: str) -> Module:
-        return dict(self.named_children())[name]
+        module: Module = dict(self.named_children())[name]
+        return module
 
     def __delitem__(self, name: str) -> None:
         self.pop(name)

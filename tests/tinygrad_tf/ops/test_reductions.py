@@ -10,7 +10,7 @@ from tinygrad_tf import Tensor
 from tinygrad_tf.ops import reductions
 
 Check = Callable[..., None]
-NAMES = ["sum", "mean", "var", "amax"]
+NAMES = ["sum", "mean", "var", "std", "amax"]
 
 
 def both(name: str, **options: Any) -> tuple[Any, Any]:
@@ -113,3 +113,9 @@ def test_a_long_sum_in_float32_is_as_accurate_as_pytorch() -> None:
     found = Tensor(x).sum()
     assert found.dtype == np.float32
     assert abs(found.item() / exact - 1) < 1e-6
+
+
+def test_equal_entries_have_a_deviation_of_zero_and_no_gradient(check_values: Check) -> None:
+    x = np.array([[2.0, 2.0, 2.0], [1.0, 2.0, 4.0]])
+    ours, theirs = both("std", dim=1)
+    check_values(ours, x, theirs=theirs)
