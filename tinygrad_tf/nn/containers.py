@@ -45,16 +45,16 @@ class Row(Module):
         return self.children()
 
     def __getitem__(self, index: Any) -> Any:
-        chosen = list(self.children())[index]
-        return self._of(chosen) if isinstance(index, slice) else chosen
+        chosen = list(self.named_children())[index]
+        return self._part(chosen) if isinstance(index, slice) else chosen[1]
 
     def __setitem__(self, index: int, module: Module) -> None:
         modules = list(self)
         modules[index] = module
         self._renumber(modules)
 
-    def _of(self, modules: list[Module]) -> Row:
-        return type(self)(modules)
+    def _part(self, chosen: list[tuple[str, Module]]) -> Row:
+        return type(self)(module for _, module in chosen)
 
 
 class ModuleList(Row):
@@ -73,10 +73,12 @@ class ModuleList(Row):
 
 
 class Sequential(Row):
-    """Modules that are applied one after the other."""
+    """Modules that are applied one after the other. A dictionary gives them names of their own."""
 
-    def __init__(self, *modules: Module) -> None:
-        super().__init__(modules)
+    def __init__(self, *modules: Any) -> None:
+        is_named = len(modules) == 1 and isinstance(modules[0], Mapping)
+        super().__init__(() if is_named else modules)
+        vars(self).update(modules[0] if is_named else {})
 
     def forward(self, input: Any) -> Any:
         """Apply each module to the output of the module before it."""
@@ -84,8 +86,8 @@ class Sequential(Row):
             input = module(input)
         return input
 
-    def _of(self, modules: list[Module]) -> Row:
-        return type(self)(*modules)
+    def _part(self, chosen: list[tuple[str, Module]]) -> Row:
+        return type(self)(dict(chosen))
 
 
 class ModuleDict(Module):

@@ -1,3 +1,4 @@
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,19 @@ def test_rows_grow_and_shrink_as_pytorchs_do(kind: str) -> None:
     assert written[0] == written[1]
     with pytest.raises(TypeError, match=f"^{kind}: expected a Module, got int"):
         getattr(nn, kind)().append(3)
+
+
+def test_a_sequence_may_have_names() -> None:
+    sides = (
+        side.Sequential(OrderedDict(a=side.Linear(3, 2), b=side.Tanh())) for side in (nn, torch.nn)
+    )
+    ours, theirs = sides
+    assert repr(ours) == repr(theirs)
+    assert repr(ours[1:]) == repr(theirs[1:])
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    assert (
+        ours(Tensor([1.0, 2.0, 3.0])).tolist() == ours.b(ours.a(Tensor([1.0, 2.0, 3.0]))).tolist()
+    )
 
 
 def build_dict(nn: Any) -> Any:
