@@ -45,9 +45,7 @@ def max(x: Array, *, dim: int | None = None, keepdim: bool = False) -> tuple[Arr
     out = np.take_along_axis(x, chosen, axis=dim)      # 2
 
     def backward(dout: Array) -> Gradients:
-        dx = np.zeros_like(x)
-        np.put_along_axis(dx, chosen, restore_axes(dout, x.shape, dim), axis=dim)   # 2
-        return (dx,)
+        return (_to_chosen(dout, chosen, x, dim),)     # 2
 
     return out if keepdim else out.squeeze(dim), backward
 
@@ -65,8 +63,13 @@ def min(x: Array, *, dim: int | None = None, keepdim: bool = False) -> tuple[Arr
     out = np.take_along_axis(x, chosen, axis=dim)      # 2
 
     def backward(dout: Array) -> Gradients:
-        dx = np.zeros_like(x)
-        np.put_along_axis(dx, chosen, restore_axes(dout, x.shape, dim), axis=dim)   # 2
-        return (dx,)
+        return (_to_chosen(dout, chosen, x, dim),)     # 2
 
     return out if keepdim else out.squeeze(dim), backward
+
+
+def _to_chosen(dout: Array, chosen: Array, x: Array, dim: int) -> Array:
+    """Return zeros in the shape of x, with dout at the entries that were chosen along dim."""
+    dx = np.zeros_like(x)
+    np.put_along_axis(dx, chosen, restore_axes(dout, x.shape, dim), axis=dim)
+    return dx

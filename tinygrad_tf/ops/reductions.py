@@ -97,8 +97,8 @@ def std(
     out = np.sqrt(variance)                                                                 # 2
 
     def backward(dout: Array) -> Gradients:
-        dvariance = np.zeros_like(dout)
-        np.divide(dout, 2.0 * out, out=dvariance, where=out != 0)                           # 2
+        has_slope = out != 0
+        dvariance = np.divide(dout, 2.0 * out, out=np.zeros_like(dout), where=has_slope)    # 2
         return var_backward(dvariance)                                                      # 1
 
     return out, backward

@@ -113,7 +113,7 @@ MUTANTS = (
         family="engine",
         what="zero_grad leaves the gradients of the last step",
         module=OPTIM,
-        old="                parameter.grad = None\n",
+        old="                clear_grad(parameter, set_to_none)\n",
         new="                pass\n",
         found=("zero_grad",),
     ),
