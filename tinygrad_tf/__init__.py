@@ -14,14 +14,15 @@ from tinygrad_tf import nn, optim
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.gradcheck import GradcheckError, gradcheck
 from tinygrad_tf.machinery.modes import is_grad_enabled, no_grad, observe
+from tinygrad_tf.operators import tril, triu
 from tinygrad_tf.ops.arithmetic import maximum, minimum
 from tinygrad_tf.ops.elementwise import abs, cos, erf, exp, log, sigmoid, sin, sqrt, tanh
 from tinygrad_tf.ops.matmul import matmul
 from tinygrad_tf.ops.relu import relu
-from tinygrad_tf.ops.selection import tril, triu, where
+from tinygrad_tf.ops.selection import where
 from tinygrad_tf.ops.sum_to import sum_to
 from tinygrad_tf.shaping import cat, stack
-from tinygrad_tf.tensor import Tensor, arange, empty, float32, float64, ones, zeros
+from tinygrad_tf.tensor import Tensor, arange, empty, float32, float64, ones, tensor, zeros
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 from tinygrad_tf.autograd import run_backward
 from tinygrad_tf.graph import Array, Edge, Variable
 from tinygrad_tf.machinery.hooks import Hooks, RemovableHandle
+from tinygrad_tf.machinery.inputs import plain_array, require_supported
 from tinygrad_tf.operators import Operators
 from tinygrad_tf.ops.elementwise import cast
 from tinygrad_tf.shaping import Shaping, sizes
@@ -38,9 +39,7 @@ class Tensor(Operators, Shaping):
             data = data.data
         if dtype is None and not isinstance(data, np.ndarray | np.generic):
             dtype = float32 if np.asarray(data).dtype == float64 else None
-        array = np.asarray(data, dtype=dtype)
-        _require_supported(array.dtype)
-        super().__init__(array, False)
+        super().__init__(plain_array("Tensor", data, dtype), False)
         if requires_grad:
             self.requires_grad_()
 
@@ -166,7 +165,7 @@ class Tensor(Operators, Shaping):
         dtype = like.dtype if isinstance(like, Tensor) else np.dtype(like)
         if dtype == self.dtype:
             return self
-        _require_supported(dtype)
+        require_supported("to", dtype)
         if self.dtype.kind == dtype.kind == "f":
             return cast(self, dtype=dtype)
         return Tensor(self.data.astype(dtype))
@@ -196,6 +195,11 @@ class Tensor(Operators, Shaping):
         return float(self.item())
 
 
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return a tensor that holds a copy of this data, as `Tensor` reads it."""
+    return Tensor(Tensor(data, dtype=dtype).data.copy(), requires_grad)
+
+
 def empty(*size: Any, dtype: Any = float32) -> Tensor:
     """Return a tensor of this size with arbitrary entries, for `nn.init` to fill."""
     return Tensor(np.empty(sizes(size), dtype=dtype))
@@ -223,11 +227,3 @@ def _hooks(place: Edge) -> Hooks:
     if place.hooks is None:
         place.hooks = Hooks()
     return place.hooks
-
-
-def _require_supported(dtype: np.dtype[Any]) -> None:
-    if dtype not in (float32, float64) and dtype.kind not in "iub":
-        raise TypeError(
-            f"Tensor: dtype {dtype} is not supported; use float32 or float64, "
-            "integers for indices, bool for masks"
-        )
