@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_tf.graph import Variable
 from tinygrad_tf.machinery.complaints import complaint, explain
-from tinygrad_tf.machinery.inputs import plain_array
+from tinygrad_tf.machinery.inputs import plain_array, promoted
 from tinygrad_tf.ops import arithmetic, elementwise, reductions, selection
 from tinygrad_tf.ops.matmul import matmul
 from tinygrad_tf.ops.reductions import Dim
@@ -36,31 +36,31 @@ class Operators(Variable):
     # Comparisons give masks, which have no gradients. & | ^ ~ join masks, and the bits of integers
 
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return _joined(operator.eq, self, other)
+        return _compared(operator.eq, self, other)
 
     def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return _joined(operator.ne, self, other)
+        return _compared(operator.ne, self, other)
 
     def __lt__(self, other: Any) -> Tensor:
-        return _joined(operator.lt, self, other)
+        return _compared(operator.lt, self, other)
 
     def __le__(self, other: Any) -> Tensor:
-        return _joined(operator.le, self, other)
+        return _compared(operator.le, self, other)
 
     def __gt__(self, other: Any) -> Tensor:
-        return _joined(operator.gt, self, other)
+        return _compared(operator.gt, self, other)
 
     def __ge__(self, other: Any) -> Tensor:
-        return _joined(operator.ge, self, other)
+        return _compared(operator.ge, self, other)
 
     def __and__(self, other: Any) -> Tensor:
-        return _joined(operator.and_, self, other)
+        return _bitwise(operator.and_, self, other)
 
     def __or__(self, other: Any) -> Tensor:
-        return _joined(operator.or_, self, other)
+        return _bitwise(operator.or_, self, other)
 
     def __xor__(self, other: Any) -> Tensor:
-        return _joined(operator.xor, self, other)
+        return _bitwise(operator.xor, self, other)
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__  # they commute
 
@@ -193,13 +193,13 @@ def all_if_none(dim: Dims) -> Dim:
     return None if axes == () else axes
 
 
-def _joined(join: Callable[[Any, Any], Any], x: Operators, other: Any) -> Tensor:
-    """Join the entries of x with a tensor, an array or a number.
+def _compared(compare: Callable[[Any, Any], Any], x: Operators, other: Any) -> Tensor:
+    """Compare the entries of x with a tensor, an array or a number.
 
     For anything else return NotImplemented, so that Python answers: `x == None` is False, and
     `x < None` is a TypeError.
     """
-    name = join.__name__.rstrip("_")
+    name = compare.__name__
     if isinstance(other, Variable):
         other = other.data
     elif isinstance(other, np.ndarray):
@@ -209,6 +209,18 @@ def _joined(join: Callable[[Any, Any], Any], x: Operators, other: Any) -> Tensor
     elif not isinstance(other, bool | int | float):
         return NotImplemented  # type: ignore[no-any-return]
     try:
-        return x.new_tensor(join(x.data, other))
+        return x.new_tensor(compare(x.data, other))
     except (TypeError, ValueError) as error:
         raise explain(name, [x.data, np.asarray(other)], error) from error
+
+
+def _bitwise(join: Callable[[Any, Any], Any], x: Operators, other: Any) -> Tensor:
+    """Join masks entry by entry, or integers bit by bit."""
+    name = join.__name__.rstrip("_")
+    arrays, dtype = promoted(name, (x, other))
+    if dtype.kind == "f" or other is None:
+        raise complaint(TypeError, name, f"& | ^ are for masks and integers, not {dtype}")
+    try:
+        return x.new_tensor(join(*arrays))
+    except ValueError as error:
+        raise explain(name, arrays, error) from error

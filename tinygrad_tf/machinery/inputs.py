@@ -27,6 +27,9 @@ class Promotion(NamedTuple):
     masks: bool  # whether masks are taken at all
 
 
+ALIKE = Promotion(first=0, to_float=False, masks=True)
+
+
 def promotes(
     first: int = 0, *, to_float: bool = False, masks: bool = True
 ) -> Callable[[Rule], Rule]:
@@ -60,10 +63,10 @@ def unwrap(rule: Rule, inputs: tuple[Any, ...]) -> tuple[Any, list[Any], list[Ed
             array = x.data
             arrays.append(array)
             if array.dtype is not dtype:
+                if dtype is not None:
+                    only_tensors_of_one_dtype = False
                 if dtype is None or (dtype.kind != "f" and array.dtype.kind == "f"):
                     like, dtype = x, array.dtype
-                else:
-                    only_tensors_of_one_dtype = False
             if x.requires_grad:
                 sources.append(x.node or x)
                 is_wanted = True
@@ -93,13 +96,21 @@ def _convert(
         if any(a is not None and a.dtype != dtype and a.dtype.kind == "f" for a in arrays):
             raise wrong_dtypes(name, arrays)
         return like, arrays
+    arrays, common = promoted(name, inputs, promotion)
+    return like if dtype == common else like.new_tensor(np.empty(0, common)), arrays
+
+
+def promoted(
+    name: str, inputs: tuple[Any, ...], promotion: Promotion = ALIKE
+) -> tuple[list[Array | None], np.dtype[Any]]:
+    """Return the inputs as arrays of one dtype, as PyTorch promotes them, and that dtype."""
     arrays = [x.data if isinstance(x, Variable) else _constant(name, x) for x in inputs]
     common = _common_dtype(name, inputs, arrays, promotion)
     for i in range(promotion.first, len(arrays)):
         array = arrays[i]
         if array is not None and array.dtype != common:
             arrays[i] = array.astype(common)
-    return like if dtype == common else like.new_tensor(np.empty(0, common)), arrays
+    return arrays, common
 
 
 def _common_dtype(
@@ -110,32 +121,33 @@ def _common_dtype(
     What has axes decides. A tensor without axes, and after it a number, changes the dtype only if
     its own has a higher rank.
     """
-    groups: tuple[set[np.dtype[Any]], ...] = (set(), set(), set())
+    with_axes: set[np.dtype[Any]] = set()
+    without_axes: set[np.dtype[Any]] = set()
+    rank = 0  # of the numbers
     for x, array in zip(inputs[promotion.first :], arrays[promotion.first :], strict=True):
-        if array is not None:
-            is_number = not isinstance(x, Variable) and array.ndim == 0
-            dtype = NUMBERS[RANKS[array.dtype.kind]] if is_number else array.dtype
-            groups[2 if is_number else int(array.ndim == 0)].add(dtype)
-    given = set().union(*groups)
-    if not promotion.masks and np.dtype(bool) in given:
-        raise complaint(
-            TypeError, name, "masks have no place here; use ~mask or x ^ mask, or convert them"
-        )
-    floats = {dtype for dtype in groups[0] | groups[1] if dtype.kind == "f"}
-    if len(floats) > 1:
-        raise wrong_dtypes(name, arrays)
-    if floats:
+        if array is None:
+            continue
+        if array.dtype.kind == "b" and not promotion.masks:
+            raise complaint(
+                TypeError, name, "a mask has no place here; use ~mask or x ^ mask, or convert it"
+            )
+        if array.ndim > 0:
+            with_axes.add(array.dtype)
+        elif isinstance(x, Variable):
+            without_axes.add(array.dtype)
+        else:
+            rank = max(rank, RANKS[array.dtype.kind])
+    floats = {dtype for dtype in with_axes | without_axes if dtype.kind == "f"}
+    if len(floats) == 1:
         return floats.pop()
     common = NUMBERS[0]
-    for group in groups:
-        dtype = np.result_type(*group) if group else common
+    for several in (with_axes, without_axes, {NUMBERS[rank]}):
+        dtype = np.result_type(*several) if several else common
         if RANKS[dtype.kind] > RANKS[common.kind]:
             common = dtype
-    if promotion.to_float and common.kind != "f":
-        return NUMBERS[2]
-    if common.itemsize == 8 and common.kind == "f":  # NumPy's answer to int64 beside uint64
+    if floats or common == FLOATS[1]:  # NumPy's answer to int64 beside uint64
         raise wrong_dtypes(name, arrays)
-    return common
+    return FLOATS[0] if promotion.to_float else common
 
 
 def plain_array(name: str, data: Any, dtype: Any = None) -> Array:

@@ -31,9 +31,10 @@ def scaled_dot_product_attention(
     """Look up by similarity. out = softmax(q @ k^T * scale + mask) @ v, scale = 1 / sqrt(K).
 
     q (..., T, K), k (..., S, K), v (..., S, Kv), mask (..., T, S) -> out (..., T, Kv).
-    A mask may have size 1 where all share it, and may lack the axes before. A float mask is added to the scores. In a bool mask True means *may attend*, as in PyTorch's
-    function of the same name; in the masks of the modules True means the opposite. With is_causal,
-    query t sees keys 0 to t. A query that may attend nowhere gets zeros and passes no gradient.
+    A float mask is added to the scores. In a bool mask True means *may attend*, as in PyTorch's
+    function of the same name; in the masks of the modules True means the opposite. A mask without
+    leading axes, or with axes of size 1, is stretched. With is_causal, query t sees keys 0 to t.
+    A query that may attend nowhere gets zeros and passes no gradient.
 
     Backward. Four known rules, applied in reverse. ^T transposes the last two axes.
     * out = dropped @ v:           ddropped = dout @ v^T,   dv = dropped^T @ dout.

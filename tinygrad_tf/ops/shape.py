@@ -28,7 +28,7 @@ def reshape(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
     unflatten, squeeze and unsqueeze.
     """
     if min(shape, default=0) < -1:
-        raise ValueError(f"reshape: shape {shape} has a negative size; only -1 may be left open")
+        raise ValueError(f"shape {shape} has a size below -1; only -1 stands for a size left open")
     try:
         out = x.reshape(shape)
     except ValueError as error:
