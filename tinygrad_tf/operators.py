@@ -159,13 +159,7 @@ class Operators(Variable):
         is_tensor = isinstance(value, Variable)
         if not is_tensor:
             return selection.masked_fill(self, mask, value=value)
-        kind, shape = getattr(mask, "dtype", np.dtype(bool)), value.data.shape
-        if kind != np.dtype(bool) or shape:
-            raise complaint(
-                ValueError,
-                "masked_fill",
-                f"mask is {kind}, expected bool; value has shape {shape}, expected no axes",
-            )
+        _check_fill(getattr(mask, "dtype", np.dtype(bool)), value.shape)
         return selection.where(mask, value.to(self), self)
 
     def tril(self, diagonal: int = 0) -> Tensor:
@@ -193,6 +187,16 @@ def all_if_none(dim: Dims) -> Dim:
     return None if axes == () else axes
 
 
+def _check_fill(kind: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Raise unless a tensor of this shape may fill what a mask of this dtype says."""
+    if kind != np.dtype(bool):
+        text = f"mask is {kind}, expected bool (True = fill)"
+        raise complaint(ValueError, "masked_fill", text)
+    if shape:
+        text = f"value has shape {shape}, expected a number or a tensor without axes"
+        raise complaint(ValueError, "masked_fill", text)
+
+
 def _compared(compare: Callable[[Any, Any], Any], x: Operators, other: Any) -> Tensor:
     """Compare the entries of x with a tensor, an array or a number.
 
@@ -218,9 +222,9 @@ def _bitwise(join: Callable[[Any, Any], Any], x: Operators, other: Any) -> Tenso
     """Join masks entry by entry, or integers bit by bit."""
     name = join.__name__.rstrip("_")
     arrays, dtype = promoted(name, (x, other))
-    if dtype.kind == "f" or other is None:
+    if dtype.kind == "f":
         raise complaint(TypeError, name, f"& | ^ are for masks and integers, not {dtype}")
     try:
         return x.new_tensor(join(*arrays))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise explain(name, arrays, error) from error

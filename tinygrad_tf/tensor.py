@@ -37,9 +37,11 @@ class Tensor(Operators, Shaping):
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None) -> None:
         if isinstance(data, Variable):
             data = data.data
-        if dtype is None and not isinstance(data, np.ndarray | np.generic):
-            dtype = float32 if np.asarray(data).dtype == float64 else None
-        super().__init__(plain_array("Tensor", data, dtype), False)
+        array = plain_array("Tensor", data, dtype)
+        has_dtype = dtype is not None or isinstance(data, np.ndarray | np.generic)
+        if array.dtype == float64 and not has_dtype:
+            array = array.astype(float32)
+        super().__init__(array, False)
         if requires_grad:
             self.requires_grad_()
 

@@ -162,7 +162,7 @@ Y = Tensor(X)
             lambda: Y.unflatten(1, (-3, -1)),
             r"unflatten: sizes \(-3, -1\): only one may be left open",
         ),
-        (lambda: Y.squeeze((0, -4)), r"squeeze: dims \(0, -4\) name an axis twice"),
+        (lambda: Y.squeeze((0, -3)), r"squeeze: dims \(0, -3\) name an axis twice"),
         (lambda: Y.squeeze(3), r"squeeze: dim 3 is out of range"),
         (lambda: Y.unsqueeze(4), r"unsqueeze: dim 4 is out of range for a tensor of 4 axes"),
         (lambda: Y.unsqueeze(-5), r"unsqueeze: dim -5 is out of range"),

@@ -164,7 +164,10 @@ def plain_array(name: str, data: Any, dtype: Any = None) -> Array:
             "a masked array would lose its mask here; give array.filled(value), and where it is "
             "wanted ~array.mask as a bool tensor",
         )
-    array = np.asarray(data, dtype=dtype)
+    try:
+        array = np.asarray(data, dtype=dtype)
+    except (TypeError, ValueError, OverflowError) as error:  # such as rows of unlike lengths
+        raise complaint(type(error), name, str(error)) from error
     require_supported(name, array.dtype)
     return array
 
