@@ -153,6 +153,6 @@ def test_each_file_is_listed() -> None:
     page = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
     files = {path.name for path in FOLDER.glob("*.py")}
     assert files == {f"{file}.py" for file, _, _ in MODELS.values()}
-    assert set(re.findall(r"`model_files/(\w+\.py)`", page)) == files
+    assert set(re.findall(r"\]\(model_files/(\w+\.py)\)", page)) == files
     for lines in IMPORTS.items():
         assert all(line in page for line in lines)

@@ -24,6 +24,7 @@ from tinygrad_tf.creation import (
     rand,
     randint,
     randn,
+    tensor,
     zeros,
     zeros_like,
 )
@@ -56,11 +57,12 @@ from tinygrad_tf.functions import (
 from tinygrad_tf.gradcheck import GradcheckError, gradcheck
 from tinygrad_tf.machinery.devices import device
 from tinygrad_tf.machinery.modes import is_grad_enabled, no_grad, observe
+from tinygrad_tf.operators import tril, triu
 from tinygrad_tf.ops.arithmetic import maximum, minimum
 from tinygrad_tf.ops.elementwise import abs, cos, erf, exp, log, sigmoid, sin, sqrt, tanh
 from tinygrad_tf.ops.matmul import matmul
 from tinygrad_tf.ops.relu import relu
-from tinygrad_tf.ops.selection import tril, triu, where
+from tinygrad_tf.ops.selection import where
 from tinygrad_tf.ops.sum_to import sum_to
 from tinygrad_tf.shaping import cat, stack
 from tinygrad_tf.tensor import Tensor

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tinygrad_tf import dtypes
 from tinygrad_tf.graph import Variable
 from tinygrad_tf.machinery.devices import device as _device
 from tinygrad_tf.machinery.devices import dtype_asked_for, require_cpu
+from tinygrad_tf.machinery.inputs import require_supported
 from tinygrad_tf.ops.elementwise import cast
 from tinygrad_tf.ops.shape import clone
 
@@ -42,7 +41,7 @@ class Conversions(Variable):
         wanted = dtype_asked_for("to", tuple(asked))
         if wanted is None or wanted == self.data.dtype:
             return self  # type: ignore[return-value]
-        require_supported(wanted)
+        require_supported("to", wanted)
         if self.data.dtype.kind == wanted.kind == "f":
             return cast(self, dtype=wanted)
         return self.new_tensor(self.data.astype(wanted))
@@ -80,12 +79,3 @@ class Conversions(Variable):
     def contiguous(self) -> Tensor:
         """Return self if it is contiguous, and else a copy that is. Differentiable."""
         return self.to(CPU) if self.is_contiguous() else clone(self)
-
-
-def require_supported(dtype: np.dtype[Any]) -> None:
-    """Raise TypeError for a dtype that no tensor can have."""
-    if dtype not in (dtypes.float32, dtypes.float64) and dtype.kind not in "iub":
-        raise TypeError(
-            f"Tensor: dtype {dtype} is not supported; use float32 or float64, "
-            "integers for indices, bool for masks"
-        )

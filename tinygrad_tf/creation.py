@@ -18,6 +18,13 @@ from tinygrad_tf.shaping import sizes
 from tinygrad_tf.tensor import Tensor
 
 
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Return a tensor that holds a copy of this data, as `Tensor` reads it."""
+    return _made("tensor", Tensor(data, dtype=dtype).data.copy(), device, requires_grad)
+
+
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Return a tensor of this size with arbitrary entries, for `nn.init` to fill."""
     return _made("empty", np.empty(sizes(size), dtype or float32), device, requires_grad)

@@ -6,12 +6,15 @@ There is no mathematics in this file. Where a method takes the arguments of an o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from tinygrad_tf.graph import Variable
-from tinygrad_tf.machinery.complaints import explain
+from tinygrad_tf.machinery.complaints import complaint, explain
+from tinygrad_tf.machinery.inputs import plain_array, promoted
 from tinygrad_tf.ops import arithmetic, elementwise, extreme, reductions, selection
 from tinygrad_tf.ops.matmul import matmul
 from tinygrad_tf.ops.reductions import Dim
@@ -20,6 +23,8 @@ from tinygrad_tf.ops.softmax import log_softmax, softmax
 
 if TYPE_CHECKING:
     from tinygrad_tf.tensor import Tensor
+
+Dims: TypeAlias = Dim | list[int]
 
 
 class Chosen(NamedTuple):
@@ -36,36 +41,53 @@ class Operators(Variable):
     __array_ufunc__ = None  # so that NumPy leaves `ndarray @ tensor` to Tensor
     __hash__ = object.__hash__  # by identity, because == compares entries
 
-    # Comparisons give boolean tensors, which have no gradients
+    # Comparisons give masks, which have no gradients. & | ^ ~ join masks, and the bits of integers
 
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return self.new_tensor(self.data == _array(other))
+        return _compared(operator.eq, self, other)
 
     def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return self.new_tensor(self.data != _array(other))
+        return _compared(operator.ne, self, other)
 
     def __lt__(self, other: Any) -> Tensor:
-        return self.new_tensor(self.data < _array(other))
+        return _compared(operator.lt, self, other)
 
     def __le__(self, other: Any) -> Tensor:
-        return self.new_tensor(self.data <= _array(other))
+        return _compared(operator.le, self, other)
 
     def __gt__(self, other: Any) -> Tensor:
-        return self.new_tensor(self.data > _array(other))
+        return _compared(operator.gt, self, other)
 
     def __ge__(self, other: Any) -> Tensor:
-        return self.new_tensor(self.data >= _array(other))
+        return _compared(operator.ge, self, other)
+
+    def __and__(self, other: Any) -> Tensor:
+        return _bitwise(operator.and_, self, other)
+
+    def __or__(self, other: Any) -> Tensor:
+        return _bitwise(operator.or_, self, other)
+
+    def __xor__(self, other: Any) -> Tensor:
+        return _bitwise(operator.xor, self, other)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__  # they commute
 
     def __invert__(self) -> Tensor:
+        if self.data.dtype.kind == "f":
+            raise complaint(
+                TypeError, "invert", f"~ is for masks and integers, not {self.data.dtype}"
+            )
         return self.new_tensor(~self.data)
 
-    def all(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
-        """Return whether all entries along dim are True."""
-        return self.new_tensor(self.data.all(axis=dim, keepdims=keepdim))
+    def all(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
+        """Return whether all entries along dim are True. dim=() joins none, as in PyTorch."""
+        axis = tuple(dim) if isinstance(dim, list) else dim
+        return self.new_tensor(self.data.all(axis=axis, keepdims=keepdim))
 
-    def any(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
-        """Return whether any entry along dim is True."""
-        return self.new_tensor(self.data.any(axis=dim, keepdims=keepdim))
+    def any(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
+        """Return whether any entry along dim is True. dim=() joins none, as in PyTorch."""
+        axis = tuple(dim) if isinstance(dim, list) else dim
+        return self.new_tensor(self.data.any(axis=axis, keepdims=keepdim))
 
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
         """Return where along dim the largest entry stands; without dim, where in x.flatten()."""
@@ -100,7 +122,7 @@ class Operators(Variable):
     __neg__ = arithmetic.neg
 
     def __pow__(self, exponent: Any) -> Tensor:
-        if isinstance(exponent, int | float):
+        if isinstance(exponent, int | float) and self.data.dtype.kind == "f":
             return arithmetic.pow(self, exponent=exponent)
         return arithmetic.pow_tensor(self, exponent)
 
@@ -137,31 +159,31 @@ class Operators(Variable):
         """Turn scores into log-probabilities along dim."""
         return log_softmax(self, dim=dim)
 
-    # Reductions
+    # Reductions: dim is an axis, or several in a tuple or a list; none of them means all axes
 
-    def sum(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    def sum(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Return the sum over dim."""
-        return reductions.sum(self, dim=dim, keepdim=keepdim)
+        return reductions.sum(self, dim=all_if_none(dim), keepdim=keepdim)
 
-    def mean(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    def mean(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Return the mean over dim."""
-        return reductions.mean(self, dim=dim, keepdim=keepdim)
+        return reductions.mean(self, dim=all_if_none(dim), keepdim=keepdim)
 
-    def var(self, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+    def var(self, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
         """Return the variance over dim. correction=0 gives the biased variance."""
-        return reductions.var(self, dim=dim, correction=correction, keepdim=keepdim)
+        return reductions.var(self, dim=all_if_none(dim), correction=correction, keepdim=keepdim)
 
-    def std(self, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+    def std(self, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
         """Return the standard deviation over dim: the root of `var`."""
-        return reductions.std(self, dim=dim, correction=correction, keepdim=keepdim)
+        return reductions.std(self, dim=all_if_none(dim), correction=correction, keepdim=keepdim)
 
-    def amax(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    def amax(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Return the largest entry over dim. Equal largest entries share the gradient."""
-        return reductions.amax(self, dim=dim, keepdim=keepdim)
+        return reductions.amax(self, dim=all_if_none(dim), keepdim=keepdim)
 
-    def amin(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    def amin(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Return the smallest entry over dim. Equal smallest entries share the gradient."""
-        return extreme.amin(self, dim=dim, keepdim=keepdim)
+        return extreme.amin(self, dim=all_if_none(dim), keepdim=keepdim)
 
     def max(self, dim: Any = None, keepdim: bool = False) -> Any:
         """Return the largest entry; along dim, with its index; beside a tensor, `maximum`.
@@ -185,9 +207,16 @@ class Operators(Variable):
 
     # Selections
 
-    def masked_fill(self, mask: Any, value: float) -> Tensor:
-        """Return value where the mask is True, and self elsewhere."""
-        return selection.masked_fill(self, mask, value=value)
+    def masked_fill(self, mask: Any, value: Any) -> Tensor:
+        """Return value where the mask is True, and self elsewhere.
+
+        value is a number, or a tensor without axes, which then gets a gradient.
+        """
+        is_tensor = isinstance(value, Variable)
+        if not is_tensor:
+            return selection.masked_fill(self, mask, value=value)
+        _check_fill(getattr(mask, "dtype", np.dtype(bool)), value.shape)
+        return selection.where(mask, value.to(self), self)
 
     def tril(self, diagonal: int = 0) -> Tensor:
         """Return the lower triangle of the last two axes, with zeros above it."""
@@ -198,8 +227,63 @@ class Operators(Variable):
         return selection.triu(self, diagonal=diagonal)
 
 
-def _array(value: Any) -> Any:
-    return value.data if isinstance(value, Variable) else value
+def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+    """Return the lower triangle of the last two axes, with zeros above it."""
+    return selection.tril(input, diagonal=diagonal)
+
+
+def triu(input: Tensor, diagonal: int = 0) -> Tensor:
+    """Return the upper triangle of the last two axes, with zeros below it."""
+    return selection.triu(input, diagonal=diagonal)
+
+
+def all_if_none(dim: Dims) -> Dim:
+    """Return the axes of a reduction as its rule takes them. In PyTorch dim=() means all axes."""
+    axes = tuple(dim) if isinstance(dim, list | tuple) else dim
+    return None if axes == () else axes
+
+
+def _check_fill(kind: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Raise unless a tensor of this shape may fill what a mask of this dtype says."""
+    if kind != np.dtype(bool):
+        text = f"mask is {kind}, expected bool (True = fill)"
+        raise complaint(ValueError, "masked_fill", text)
+    if shape:
+        text = f"value has shape {shape}, expected a number or a tensor without axes"
+        raise complaint(ValueError, "masked_fill", text)
+
+
+def _compared(compare: Callable[[Any, Any], Any], x: Operators, other: Any) -> Tensor:
+    """Compare the entries of x with a tensor, an array or a number.
+
+    For anything else return NotImplemented, so that Python answers: `x == None` is False, and
+    `x < None` is a TypeError.
+    """
+    name = compare.__name__
+    if isinstance(other, Variable):
+        other = other.data
+    elif isinstance(other, np.ndarray):
+        other = plain_array(name, other)
+    elif isinstance(other, np.generic):
+        other = other.item()  # a number, which takes the dtype of x
+    elif not isinstance(other, bool | int | float):
+        return NotImplemented  # type: ignore[no-any-return]
+    try:
+        return x.new_tensor(compare(x.data, other))
+    except (TypeError, ValueError) as error:
+        raise explain(name, [x.data, np.asarray(other)], error) from error
+
+
+def _bitwise(join: Callable[[Any, Any], Any], x: Operators, other: Any) -> Tensor:
+    """Join masks entry by entry, or integers bit by bit."""
+    name = join.__name__.rstrip("_")
+    arrays, dtype = promoted(name, (x, other))
+    if dtype.kind == "f":
+        raise complaint(TypeError, name, f"& | ^ are for masks and integers, not {dtype}")
+    try:
+        return x.new_tensor(join(*arrays))
+    except (TypeError, ValueError) as error:
+        raise explain(name, arrays, error) from error
 
 
 def _indices(op: str, find: Any, x: Variable, dim: Any, keepdim: Any) -> Any:

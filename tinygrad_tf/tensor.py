@@ -13,11 +13,12 @@ from typing import Any, Self
 import numpy as np
 
 from tinygrad_tf.autograd import run_backward
-from tinygrad_tf.conversions import Conversions, require_supported
+from tinygrad_tf.conversions import Conversions
 from tinygrad_tf.dtypes import float32 as float32
 from tinygrad_tf.dtypes import float64 as float64
 from tinygrad_tf.graph import Array, Edge, Variable
 from tinygrad_tf.machinery.hooks import Hooks, RemovableHandle
+from tinygrad_tf.machinery.inputs import plain_array
 from tinygrad_tf.operators import Operators
 from tinygrad_tf.shaping import Shaping, sizes
 
@@ -35,10 +36,10 @@ class Tensor(Operators, Shaping, Conversions):
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None) -> None:
         if isinstance(data, Variable):
             data = data.data
-        if dtype is None and not isinstance(data, np.ndarray | np.generic):
-            dtype = float32 if np.asarray(data).dtype == float64 else None
-        array = np.asarray(data, dtype=dtype)
-        require_supported(array.dtype)
+        array = plain_array("Tensor", data, dtype)
+        has_dtype = dtype is not None or isinstance(data, np.ndarray | np.generic)
+        if array.dtype == float64 and not has_dtype:
+            array = array.astype(float32)
         super().__init__(array, False)
         if requires_grad:
             self.requires_grad_()

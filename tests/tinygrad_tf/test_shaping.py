@@ -154,7 +154,15 @@ Y = Tensor(X)
         ),
         (lambda: Y.unflatten(1, (-1, 2)), r"unflatten: axis 1 .*does not split into \(-1, 2\)"),
         (lambda: Y.unflatten(1, (-1, 0)), r"unflatten: axis 1 .*does not split into \(-1, 0\)"),
-        (lambda: Y.unflatten(1, (-1, -1)), r"reshape: x \(2, 3, 4\) has 24 entries"),
+        (
+            lambda: Y.unflatten(1, (-1, -1)),
+            r"unflatten: sizes \(-1, -1\): only one may be left open",
+        ),
+        (
+            lambda: Y.unflatten(1, (-3, -1)),
+            r"unflatten: sizes \(-3, -1\): only one may be left open",
+        ),
+        (lambda: Y.squeeze((0, -3)), r"squeeze: dims \(0, -3\) name an axis twice"),
         (lambda: Y.squeeze(3), r"squeeze: dim 3 is out of range"),
         (lambda: Y.unsqueeze(4), r"unsqueeze: dim 4 is out of range for a tensor of 4 axes"),
         (lambda: Y.unsqueeze(-5), r"unsqueeze: dim -5 is out of range"),

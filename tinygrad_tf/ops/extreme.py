@@ -8,11 +8,13 @@ The Transformer block runs none of them.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
-from tinygrad_tf.ops.reductions import Dim, amax, restore_axes
+from tinygrad_tf.ops.reductions import Dim, restore_axes
 
 
 @differentiable
@@ -36,40 +38,46 @@ def max(x: Array, *, dim: int | None = None, keepdim: bool = False) -> tuple[Arr
     """out = the largest entry, over one axis or over all of them.
 
     Backward. Over one axis, all of dout goes to the entry that argmax names, which is the first of
-    equal ones. Over all axes equal ones share it: it is `amax`. Both are PyTorch's ways.
+    equal ones. Over all axes equal ones share it evenly. If any entry is NaN, it is the largest.
     Mirrors: torch.max.
     """
-    if dim is None:
-        return amax.rule(x, keepdim=keepdim)
-    chosen = np.expand_dims(x.argmax(axis=dim), dim)   # 1  where along dim
-    out = np.take_along_axis(x, chosen, axis=dim)      # 2
+    where = x.argmax(axis=dim)
+    out = x.max(axis=dim, keepdims=keepdim)
 
     def backward(dout: Array) -> Gradients:
-        return (_to_chosen(dout, chosen, x, dim),)     # 2
+        return (_shared(dout, _chosen(x, where, dim), dim),)
 
-    return out if keepdim else out.squeeze(dim), backward
+    return out, backward
 
 
 @differentiable
 def min(x: Array, *, dim: int | None = None, keepdim: bool = False) -> tuple[Array, Backward]:
     """out = the smallest entry, over one axis or over all of them.
 
-    Backward. As for `max`: over one axis, all of dout goes to the first of the smallest entries.
-    Mirrors: torch.min.
+    Backward. As for `max`. If any entry is NaN, it is the smallest too.   Mirrors: torch.min.
     """
-    if dim is None:
-        return amin.rule(x, keepdim=keepdim)
-    chosen = np.expand_dims(x.argmin(axis=dim), dim)   # 1  where along dim
-    out = np.take_along_axis(x, chosen, axis=dim)      # 2
+    where = x.argmin(axis=dim)
+    out = x.min(axis=dim, keepdims=keepdim)
 
     def backward(dout: Array) -> Gradients:
-        return (_to_chosen(dout, chosen, x, dim),)     # 2
+        return (_shared(dout, _chosen(x, where, dim), dim),)
 
-    return out if keepdim else out.squeeze(dim), backward
+    return out, backward
 
 
-def _to_chosen(dout: Array, chosen: Array, x: Array, dim: int) -> Array:
-    """Return zeros in the shape of x, with dout at the entries that were chosen along dim."""
-    dx = np.zeros_like(x)
-    np.put_along_axis(dx, chosen, restore_axes(dout, x.shape, dim), axis=dim)
-    return dx
+def _chosen(x: Array, where: Any, dim: int | None) -> Array:
+    """Return True at the entries that get a gradient: those at `where`, or all their equals."""
+    if dim is None or not x.ndim:
+        extreme = x.flat[where]
+        equals: Array = np.isnan(x) if np.isnan(extreme) else x == extreme
+        return equals
+    chosen = np.zeros(x.shape, bool)
+    np.put_along_axis(chosen, np.expand_dims(where, dim), True, axis=dim)
+    return chosen
+
+
+def _shared(dout: Array, chosen: Array, dim: Dim) -> Array:
+    """Share each entry of dout evenly among the entries along dim that were chosen."""
+    ties = chosen.sum(axis=dim, keepdims=True).astype(dout.dtype)
+    share = restore_axes(dout, chosen.shape, dim) / ties
+    return np.where(chosen, share, np.zeros((), dout.dtype))

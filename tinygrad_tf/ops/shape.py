@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.machinery.inputs import promotes
 from tinygrad_tf.ops.sum_to import sum_to
 
 READ_ONCE = frozenset((int, slice, type(None), type(...)))  # such an index reads no entry twice
@@ -26,6 +27,8 @@ def reshape(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
     Backward. dx is dout in the shape of x.   Mirrors: torch.reshape, and also view, flatten,
     unflatten, squeeze and unsqueeze.
     """
+    if min(shape, default=0) < -1:
+        raise ValueError(f"shape {shape} has a size below -1; only -1 stands for a size left open")
     try:
         out = x.reshape(shape)
     except ValueError as error:
@@ -113,6 +116,7 @@ def clone(x: Array) -> tuple[Array, Backward]:
 
 
 @differentiable
+@promotes()
 def cat(*arrays: Array, dim: int) -> tuple[Array, Backward]:
     """Join arrays along an axis they already have; the other sizes must agree.
 

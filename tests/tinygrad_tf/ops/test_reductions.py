@@ -95,9 +95,18 @@ def test_the_gradients_of_sum_and_amax_sum_to_dout() -> None:
         np.testing.assert_allclose(total, 5 * dout if op is reductions.sum else dout)
 
 
-def test_a_variance_without_degrees_of_freedom() -> None:
-    with pytest.raises(ValueError, match=r"^var: 1 values along dim 1 of x \(3, 1\), with corr"):
-        reductions.var(Tensor(np.ones((3, 1))), dim=1)
+@pytest.mark.filterwarnings("ignore:var.*degrees of freedom")
+@pytest.mark.parametrize(
+    ("shape", "correction"), [((3, 1), 1), ((3, 0), 1), ((3, 2), 2), ((3, 2), 3)]
+)
+def test_a_variance_without_degrees_of_freedom(shape: Any, correction: int) -> None:
+    x = np.random.default_rng(0).normal(size=shape)
+    ours, theirs = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    found, expected = (side.var(dim=1, correction=correction) for side in (ours, theirs))
+    found.backward(Tensor(np.array([1.0, -2.0, 3.0])))
+    expected.backward(torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64))
+    np.testing.assert_array_equal(found.data, expected.detach())
+    np.testing.assert_allclose(ours.grad.data, theirs.grad, rtol=1e-12)
 
 
 @pytest.mark.parametrize("dim", [2, -3, (0, 5)])

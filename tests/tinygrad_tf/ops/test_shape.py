@@ -117,6 +117,7 @@ X = Tensor(np.ones((2, 3)))
         (lambda: rules.reshape(X, shape=(4, -1)), r"^reshape: .*\(2, 3\) float64"),
         (lambda: rules.reshape(X, shape=(-1, -1)), r"^reshape: .*\(2, 3\) float64"),
         (lambda: rules.reshape(X, shape=(-2, -3)), r"^reshape: .*\(2, 3\) float64"),
+        (lambda: rules.reshape(X, shape=(-2, 3)), r"^reshape: shape \(-2, 3\) has a size below -1"),
         (
             lambda: rules.permute(X, dims=(0, 0)),
             r"^permute: dims \(0, 0\) do not name each axis of x \(2, 3\) once",
