@@ -183,6 +183,16 @@ def test_what_does_not_fit_is_named(call: Callable[[], Any], message: str) -> No
         call()
 
 
+@pytest.mark.parametrize("dim", [(), (0,), [0, 2], (0, 1), (-1, 1), None])
+def test_squeeze_of_several_axes(dim: Any) -> None:
+    options = {} if dim is None else {"dim": dim}
+    found, expected = (
+        x.squeeze(**options) for x in (Tensor(np.ones((1, 2, 1))), torch.ones(1, 2, 1))
+    )
+    assert found.shape == tuple(expected.shape)
+    assert Tensor(2.0).squeeze(0).shape == torch.tensor(2.0).squeeze(0).shape == ()
+
+
 def test_nothing_to_join() -> None:
     with pytest.raises(TypeError, match=r"^cat: expected a Tensor among its inputs, got \(\)"):
         tinygrad_tf.cat([])

@@ -90,10 +90,11 @@ def _convert(
     if like is None:
         raise no_tensor(name, inputs)
     dtype = like.data.dtype
+    arrays = [x.data if isinstance(x, Variable) else _constant(name, x, dtype) for x in inputs]
     promotion: Promotion | None = getattr(rule, "promotion", None)
-    if promotion is None:
-        arrays = [x.data if isinstance(x, Variable) else _constant(name, x, dtype) for x in inputs]
-        if any(a is not None and a.dtype != dtype and a.dtype.kind == "f" for a in arrays):
+    others = [a.dtype for a in arrays if a is not None and a.dtype != dtype]
+    if promotion is None or (dtype.kind == "f" and not others):
+        if any(other.kind == "f" for other in others):
             raise wrong_dtypes(name, arrays)
         return like, arrays
     arrays, common = promoted(name, inputs, promotion)
@@ -156,8 +157,8 @@ def plain_array(name: str, data: Any, dtype: Any = None) -> Array:
     Raises TypeError for a masked array, whose mask would be lost, and for a dtype of any other kind
     than floats in single or double precision, integers and bool.
     """
-    several = isinstance(data, list | tuple)
-    if any(isinstance(part, np.ma.MaskedArray) for part in (data if several else (data,))):
+    parts = data if isinstance(data, list | tuple) else (data,)
+    if any(isinstance(part, np.ma.MaskedArray) for part in parts):
         raise complaint(
             TypeError,
             name,
@@ -187,6 +188,8 @@ def _constant(name: str, value: Any, dtype: np.dtype[Any] | None = None) -> Arra
     """Return an array as it is; a number becomes 0-d, in the tensors' dtype: it never promotes."""
     if value is None:
         return None
+    if type(value) is float and dtype is not None and dtype.kind == "f":
+        return np.asarray(value, dtype)  # the usual number, and the shortest way
     if not isinstance(value, bool | int | float | np.generic | np.ndarray):
         raise complaint(
             TypeError,

@@ -64,6 +64,30 @@ def test_sums_of_masks_and_integers_count(data: list[Any]) -> None:
     assert found.dtype == np.int64
 
 
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("dim", [(), [], [0], [0, -1]])
+@pytest.mark.parametrize("name", NAMES)
+def test_dims_in_a_list_and_none_at_all(
+    name: str, dim: Any, keepdim: bool, check_op: Check
+) -> None:
+    # PyTorch's own gradient of var(dim=()) divides by the wrong number, and is infinite.
+    theirs = dim or None if name == "var" else dim
+    check_op(
+        lambda x: getattr(x, name)(dim=dim, keepdim=keepdim),
+        (3, 4),
+        theirs=lambda x: getattr(x, name)(dim=theirs, keepdim=keepdim),
+    )
+
+
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("dim", [(), [0], [0, -1]])
+@pytest.mark.parametrize("name", ["all", "any"])
+def test_dims_of_all_and_any(name: str, dim: Any, keepdim: bool) -> None:
+    x = np.array([[True, False, True], [True, False, False]])
+    found = getattr(Tensor(x), name)(dim=dim, keepdim=keepdim)
+    assert found.tolist() == getattr(torch.tensor(x), name)(dim=dim, keepdim=keepdim).tolist()
+
+
 def test_the_mean_of_nothing_is_nan_without_a_warning() -> None:
     assert np.isnan(Tensor(np.zeros((0, 3))).mean().item())
 
