@@ -8,34 +8,24 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinygrad_tf.graph import Variable
 from tinygrad_tf.machinery.complaints import complaint, explain
 from tinygrad_tf.machinery.inputs import plain_array, promoted
-from tinygrad_tf.ops import arithmetic, elementwise, extreme, reductions, selection
+from tinygrad_tf.ops import arithmetic, elementwise, selection
 from tinygrad_tf.ops.matmul import matmul
-from tinygrad_tf.ops.reductions import Dim
 from tinygrad_tf.ops.relu import relu
 from tinygrad_tf.ops.softmax import log_softmax, softmax
 
 if TYPE_CHECKING:
     from tinygrad_tf.tensor import Tensor
 
-Dims: TypeAlias = Dim | list[int]
-
-
-class Chosen(NamedTuple):
-    """The largest or smallest entries along an axis, and where along it they stand."""
-
-    values: Tensor
-    indices: Tensor
-
 
 class Operators(Variable):
-    """Arithmetic, comparisons, functions of one value, reductions and selections."""
+    """Arithmetic, comparisons, functions of one value and selections."""
 
     __slots__ = ()
     __array_ufunc__ = None  # so that NumPy leaves `ndarray @ tensor` to Tensor
@@ -78,24 +68,6 @@ class Operators(Variable):
                 TypeError, "invert", f"~ is for masks and integers, not {self.data.dtype}"
             )
         return self.new_tensor(~self.data)
-
-    def all(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
-        """Return whether all entries along dim are True. dim=() joins none, as in PyTorch."""
-        axis = tuple(dim) if isinstance(dim, list) else dim
-        return self.new_tensor(self.data.all(axis=axis, keepdims=keepdim))
-
-    def any(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
-        """Return whether any entry along dim is True. dim=() joins none, as in PyTorch."""
-        axis = tuple(dim) if isinstance(dim, list) else dim
-        return self.new_tensor(self.data.any(axis=axis, keepdims=keepdim))
-
-    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
-        """Return where along dim the largest entry stands; without dim, where in x.flatten()."""
-        return self.new_tensor(_indices("argmax", np.argmax, self, dim, keepdim))
-
-    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
-        """Return where along dim the smallest entry stands; without dim, where in x.flatten()."""
-        return self.new_tensor(_indices("argmin", np.argmin, self, dim, keepdim))
 
     # Arithmetic
 
@@ -159,52 +131,6 @@ class Operators(Variable):
         """Turn scores into log-probabilities along dim."""
         return log_softmax(self, dim=dim)
 
-    # Reductions: dim is an axis, or several in a tuple or a list; none of them means all axes
-
-    def sum(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
-        """Return the sum over dim."""
-        return reductions.sum(self, dim=all_if_none(dim), keepdim=keepdim)
-
-    def mean(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
-        """Return the mean over dim."""
-        return reductions.mean(self, dim=all_if_none(dim), keepdim=keepdim)
-
-    def var(self, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
-        """Return the variance over dim. correction=0 gives the biased variance."""
-        return reductions.var(self, dim=all_if_none(dim), correction=correction, keepdim=keepdim)
-
-    def std(self, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
-        """Return the standard deviation over dim: the root of `var`."""
-        return reductions.std(self, dim=all_if_none(dim), correction=correction, keepdim=keepdim)
-
-    def amax(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
-        """Return the largest entry over dim. Equal largest entries share the gradient."""
-        return reductions.amax(self, dim=all_if_none(dim), keepdim=keepdim)
-
-    def amin(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
-        """Return the smallest entry over dim. Equal smallest entries share the gradient."""
-        return extreme.amin(self, dim=all_if_none(dim), keepdim=keepdim)
-
-    def max(self, dim: Any = None, keepdim: bool = False) -> Any:
-        """Return the largest entry; along dim, with its index; beside a tensor, `maximum`.
-
-        Along dim the gradient goes to the entry that the index names. Otherwise equal ones share.
-        """
-        if isinstance(dim, Variable):
-            return arithmetic.maximum(self, dim)
-        largest = extreme.max(self, dim=dim, keepdim=keepdim)
-        return largest if dim is None else Chosen(largest, self.argmax(dim, keepdim))
-
-    def min(self, dim: Any = None, keepdim: bool = False) -> Any:
-        """Return the smallest entry; along dim, with its index; beside a tensor, `minimum`.
-
-        Along dim the gradient goes to the entry that the index names. Otherwise equal ones share.
-        """
-        if isinstance(dim, Variable):
-            return arithmetic.minimum(self, dim)
-        smallest = extreme.min(self, dim=dim, keepdim=keepdim)
-        return smallest if dim is None else Chosen(smallest, self.argmin(dim, keepdim))
-
     # Selections
 
     def masked_fill(self, mask: Any, value: Any) -> Tensor:
@@ -235,12 +161,6 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """Return the upper triangle of the last two axes, with zeros below it."""
     return selection.triu(input, diagonal=diagonal)
-
-
-def all_if_none(dim: Dims) -> Dim:
-    """Return the axes of a reduction as its rule takes them. In PyTorch dim=() means all axes."""
-    axes = tuple(dim) if isinstance(dim, list | tuple) else dim
-    return None if axes == () else axes
 
 
 def _check_fill(kind: np.dtype[Any], shape: tuple[int, ...]) -> None:
@@ -284,10 +204,3 @@ def _bitwise(join: Callable[[Any, Any], Any], x: Operators, other: Any) -> Tenso
         return x.new_tensor(join(*arrays))
     except (TypeError, ValueError) as error:
         raise explain(name, arrays, error) from error
-
-
-def _indices(op: str, find: Any, x: Variable, dim: Any, keepdim: Any) -> Any:
-    try:
-        return np.asarray(find(x.data, axis=dim, keepdims=keepdim))
-    except (ValueError, TypeError) as error:
-        raise explain(op, [x.data], error) from error

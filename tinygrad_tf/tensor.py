@@ -1,8 +1,9 @@
 """`Tensor`: an array that can be differentiated, in PyTorch's dialect.
 
-`graph.py` and `autograd.py` say how gradients flow. `operators.py`, `shaping.py` and
-`conversions.py`, from which Tensor inherits, say what `x + y`, `x.transpose(1, 2)` and `x.double()`
-mean. This file has the rest: how tensors are inspected and watched. `creation.py` makes them.
+`graph.py` and `autograd.py` say how gradients flow. `operators.py`, `reducing.py`, `shaping.py` and
+`conversions.py`, from which Tensor inherits, say what `x + y`, `x.sum(1)`, `x.transpose(1, 2)` and
+`x.double()` mean. This file has the rest: how tensors are inspected and watched. `creation.py`
+makes them.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from tinygrad_tf.graph import Array, Edge, Variable
 from tinygrad_tf.machinery.hooks import Hooks, RemovableHandle
 from tinygrad_tf.machinery.inputs import plain_array
 from tinygrad_tf.operators import Operators
+from tinygrad_tf.reducing import Reducing
 from tinygrad_tf.shaping import Shaping, sizes
 
 
-class Tensor(Operators, Shaping, Conversions):
+class Tensor(Operators, Reducing, Shaping, Conversions):
     """An n-dimensional array that can be differentiated.
 
     data is an array, which is shared and not copied, or nested lists. Python floats become float32,

@@ -22,7 +22,7 @@ LAYERS = [
     {"machinery"},
     {"autograd"},
     {"ops"},
-    {"operators", "shaping", "conversions"},
+    {"operators", "reducing", "shaping", "conversions"},
     {"tensor"},
     {"creation", "functions"},
     {"nn", "optim", "gradcheck"},
@@ -39,6 +39,7 @@ ONLY_TYPES = {
     ("autograd", "tensor"),
     ("operators", "tensor"),
     ("shaping", "tensor"),
+    ("reducing", "tensor"),
     ("conversions", "tensor"),
 }
 
