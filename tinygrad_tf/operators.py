@@ -190,7 +190,7 @@ def _compared(compare: Callable[[Any, Any], Any], x: Operators, other: Any) -> T
         return NotImplemented  # type: ignore[no-any-return]
     try:
         return x.new_tensor(compare(x.data, other))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise explain(name, [x.data, np.asarray(other)], error) from error
 
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from tinygrad_tf.machinery.forms import Rule
 
 RANKS = {"b": 0, "u": 1, "i": 1, "f": 2}  # a dtype of a higher rank takes in those below
-# What a Python number is, where no tensor beside it is of its rank.
 FLOATS = tuple(map(np.dtype, (np.float32, np.float64)))
+# What a Python number is, by its rank, where no tensor beside it has that rank.
 NUMBERS = tuple(map(np.dtype, (np.bool_, np.int64, np.float32)))
 
 
