@@ -178,7 +178,7 @@ def _misfit(name: str, value: Array, parameter: Tensor) -> str | None:
     """Return why value cannot be copied into the parameter without loss, or None if it can."""
     if value.shape != parameter.shape:
         return f"shape of {name}: got {value.shape}, expected {parameter.shape}"
-    if value.dtype.name.startswith(("int", "uint", "bool")):
+    if parameter.is_floating_point() and value.dtype.name.startswith(("int", "uint", "bool")):
         return (
             f"dtype of {name}: got {value.dtype}, expected {parameter.dtype}; "
             "integers are no weights until they are scaled to what they stand for"
