@@ -17,6 +17,7 @@ from tinygrad_tf.machinery.arrivals import add_to_grad, seen_by_hooks
 from tinygrad_tf.machinery.contract import initial_gradient, send_back
 from tinygrad_tf.machinery.forms import Op, Rule, compute
 from tinygrad_tf.machinery.inputs import unwrap
+from tinygrad_tf.machinery.memory import share_memory
 from tinygrad_tf.machinery.modes import grad_enabled, listeners
 
 if TYPE_CHECKING:
@@ -35,11 +36,13 @@ def differentiable(rule: Rule) -> Op:
     @functools.wraps(rule)
     def op(*inputs: Any, **options: Any) -> Tensor:
         like, arrays, sources = unwrap(rule, inputs)
-        out, backward = compute(rule, arrays, options, like.data.dtype)
+        out, backward = compute(rule, arrays, options, like._array.dtype)
         result: Tensor = like.new_tensor(out)
+        if result._array.base is not None:
+            share_memory(result, inputs)
         if sources and grad_enabled.get():
-            result.requires_grad = True
-            result.node = Node(name, sources, backward, result.data)
+            result._requires_grad = True
+            result.node = Node(name, sources, backward, result._array)
         for listener in listeners.get():
             listener(lifted, inputs, options, result)
         return result
@@ -63,8 +66,7 @@ def run_backward(root: Variable, gradient: Tensor | None, retain_graph: bool) ->
                 if source in arrived:  # several paths lead here: what comes along each is added up
                     held, is_ours = arrived[source]
                     total = np.add(held, dsource, out=held if is_ours else None)
-                    # np.add of two 0-d arrays returns a scalar.
-                    arrived[source] = np.asarray(total), True
+                    arrived[source] = np.asarray(total), True  # of 0-d arrays np.add is a scalar
                 else:
                     arrived[source] = dsource, is_fresh
             if not retain_graph:

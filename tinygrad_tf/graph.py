@@ -4,8 +4,7 @@ Three ideas make the whole engine:
 
 1. A *rule* is a NumPy function that returns its output and a function `backward`, which turns
    dL/d(output) into dL/d(each input). The rules are the pages in `ops/`: read those first.
-2. While tensors are computed, each result remembers its inputs and the `backward` it came with.
-   These memories are the graph, and this file describes them.
+2. Each result remembers its inputs and the `backward` it came with: the graph, and this file.
 3. `tensor.backward()` visits the graph from the result to the leaves and adds up what arrives at
    each place. That, and how a rule becomes an op on tensors, is in `autograd.py`.
 """
@@ -50,17 +49,20 @@ class Node:
 
 
 class Variable:
-    """An array that remembers how it was computed. `Tensor` is the class that people use."""
+    """An array that remembers how it was computed. `Tensor`, for people, checks what they set."""
 
-    __slots__ = ("data", "grad", "hooks", "node", "requires_grad")
+    __slots__ = ("__weakref__", "_array", "_grad", "_requires_grad", "hooks", "memory", "node")
+    data: Array  # the entries; the engine uses the slots themselves, which are faster
+    requires_grad: bool  # whether dL/d(data) is wanted
+    grad: Tensor | None  # dL/d(data), added up over all backward passes
+    node: Node | None  # how an op made it; None for a *leaf*
+    hooks: Hooks | None  # of a leaf; the hooks of a result are on its node
+    memory: Any  # a `Memory`, and None until another tensor shares the memory of the entries
 
     def __init__(self, data: Array, requires_grad: bool) -> None:
-        self.data = data  # the entries
-        self.requires_grad = requires_grad  # whether dL/d(data) is wanted
-        self.grad: Tensor | None = None  # dL/d(data), added up over all backward passes
-        self.node: Node | None = None  # how an op made it; None for a *leaf*
-        # The hooks of a leaf. The hooks of a result are on its node.
-        self.hooks: Hooks | None = None
+        self._array, self._requires_grad = data, requires_grad
+        self._grad: Any = None
+        self.node = self.hooks = self.memory = None
 
     def new_tensor(self, data: Any) -> Tensor:
         """Make a new leaf of this tensor's kind: how the engine makes results and gradients."""

@@ -28,7 +28,6 @@ class Operators(Variable):
     """Arithmetic, comparisons, functions of one value and selections."""
 
     __slots__ = ()
-    __array_ufunc__ = None  # so that NumPy leaves `ndarray @ tensor` to Tensor
     __hash__ = object.__hash__  # by identity, because == compares entries
 
     # Comparisons give masks, which have no gradients. & | ^ ~ join masks, and the bits of integers

@@ -8,6 +8,8 @@ makes them.
 
 from __future__ import annotations
 
+import copy
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
@@ -17,15 +19,18 @@ from tinygrad_tf.autograd import run_backward
 from tinygrad_tf.conversions import Conversions
 from tinygrad_tf.dtypes import float32 as float32
 from tinygrad_tf.dtypes import float64 as float64
+from tinygrad_tf.fields import Fields
 from tinygrad_tf.graph import Array, Edge, Variable
+from tinygrad_tf.in_place import InPlace
 from tinygrad_tf.machinery.hooks import Hooks, RemovableHandle
 from tinygrad_tf.machinery.inputs import plain_array
+from tinygrad_tf.machinery.memory import share_memory
 from tinygrad_tf.operators import Operators
 from tinygrad_tf.reducing import Reducing
 from tinygrad_tf.shaping import Shaping, sizes
 
 
-class Tensor(Operators, Reducing, Shaping, Conversions):
+class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
     """An n-dimensional array that can be differentiated.
 
     data is an array, which is shared and not copied, or nested lists. Python floats become float32,
@@ -36,22 +41,25 @@ class Tensor(Operators, Reducing, Shaping, Conversions):
     __slots__ = ()
 
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None) -> None:
-        if isinstance(data, Variable):
-            data = data.data
+        source = data if isinstance(data, Variable) else None
+        if source is not None:
+            data = source._array
         array = plain_array("Tensor", data, dtype)
         has_dtype = dtype is not None or isinstance(data, np.ndarray | np.generic)
         if array.dtype == float64 and not has_dtype:
             array = array.astype(float32)
         super().__init__(array, False)
+        if source is not None:
+            share_memory(self, (source,))
         if requires_grad:
             self.requires_grad_()
 
     def new_tensor(self, data: Any) -> Tensor:
         """Return a tensor of this data that requires no grad."""
         tensor = object.__new__(Tensor)  # without __init__: an op's result needs no checks
-        tensor.data = data if type(data) is np.ndarray else np.asarray(data)
-        tensor.requires_grad = False
-        tensor.grad = tensor.node = tensor.hooks = None
+        tensor._array = data if type(data) is np.ndarray else np.asarray(data)
+        tensor._requires_grad = False
+        tensor._grad = tensor.node = tensor.hooks = tensor.memory = None
         return tensor
 
     def new_zeros(self, *size: Any) -> Tensor:
@@ -67,12 +75,12 @@ class Tensor(Operators, Reducing, Shaping, Conversions):
     @property
     def shape(self) -> tuple[int, ...]:
         """The size of each axis."""
-        return self.data.shape
+        return self._array.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The NumPy dtype of the entries."""
-        return self.data.dtype
+        return self._array.dtype
 
     @property
     def is_leaf(self) -> bool:
@@ -107,15 +115,6 @@ class Tensor(Operators, Reducing, Shaping, Conversions):
 
     # Gradients
 
-    def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Ask for gradients, or stop asking. Raises for integers, and if an op made self."""
-        if requires_grad and self.data.dtype.kind != "f":
-            raise TypeError(f"requires_grad: only floats have gradients, not {self.dtype}")
-        if not self.is_leaf:
-            raise RuntimeError("requires_grad_: an op made this tensor; use detach() first")
-        self.requires_grad = requires_grad
-        return self
-
     def backward(self, gradient: Tensor | None = None, retain_graph: bool = False) -> None:
         """Add dL/d(leaf) to the `.grad` of every leaf this tensor was computed from.
 
@@ -136,13 +135,26 @@ class Tensor(Operators, Reducing, Shaping, Conversions):
         if not self.requires_grad:
             raise RuntimeError("retain_grad: the tensor does not require grad")
         if self.node is not None:
-            _hooks(self.node).keeper = self
+            _hooks(self.node).keeper = weakref.ref(self)
 
     # Out of the graph
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copy a leaf, with its `.grad`. Raises RuntimeError if an op made self."""
+        if self.node is not None:
+            raise RuntimeError(
+                f"deepcopy: an op ('{self.node.op}') made this tensor, and only leaves are copied; "
+                "use detach() or clone()"
+            )
+        twin = copy.copy(self)
+        memo[id(self)] = twin
+        twin._array, twin.memory = copy.deepcopy(self._array, memo), None
+        twin._grad, twin.hooks = copy.deepcopy(self._grad, memo), copy.deepcopy(self.hooks, memo)
+        return twin
+
     def detach(self) -> Tensor:
         """Return a tensor that shares the data, but has no graph."""
-        return Tensor(self.data)
+        return Tensor(self)
 
     def numpy(self) -> Array:
         """Return the array itself, not a copy. Raises RuntimeError if self requires grad."""

@@ -22,9 +22,11 @@ def seen_by_hooks(root: Variable, hooks: Hooks, gradient: Array, retain_graph: b
     """Return dL/d(result) of a node as its hooks leave it, and keep it where that is asked for."""
     gradient = replaced_by_hooks(root, hooks, gradient)
     if hooks.keeper is not None:
-        add_to_grad(hooks.keeper, gradient, is_fresh=False)
+        keeper = hooks.keeper()
+        if keeper is not None:
+            add_to_grad(keeper, gradient, is_fresh=False)
         if not retain_graph:
-            hooks.keeper = None  # the tensor holds the node, and the node holds the hooks
+            hooks.keeper = None
     return gradient
 
 
@@ -40,7 +42,7 @@ def add_to_grad(variable: Any, gradient: Array, is_fresh: bool) -> None:
             gradient = variable.grad.data + gradient
         elif not is_fresh:
             gradient = np.array(gradient)
-        variable.grad = variable.new_tensor(gradient)
+        variable._grad = variable.new_tensor(gradient)  # it fits: the walk has checked it
 
 
 def clear_grad(variable: Any, set_to_none: bool) -> None:

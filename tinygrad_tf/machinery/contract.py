@@ -78,7 +78,7 @@ def send_back(node: Node, dout: Array) -> list[tuple[Edge, Array, bool]]:
     for source, dsource in zip(node.inputs, dinputs):  # noqa: B905, they have been counted
         if source is None or dsource is None:
             continue
-        place: Any = source if type(source) is Node else source.data  # type: ignore[union-attr]
+        place: Any = source if type(source) is Node else source._array  # type: ignore[union-attr]
         try:
             fits = dsource.shape == place.shape and dsource.dtype is place.dtype
         except AttributeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,9 @@ _keys = itertools.count()
 class Hooks(dict[int, Callable[..., Any]]):
     """Hooks, in the order in which they were registered."""
 
-    keeper: Any = None  # the tensor whose `retain_grad()` asked for the gradient that they leave
+    # The tensor whose `retain_grad()` asked for the gradient that they leave. It holds the node,
+    # and the node holds the hooks, so the reference is weak.
+    keeper: weakref.ref[Any] | None = None
 
 
 class RemovableHandle:

@@ -60,14 +60,14 @@ def unwrap(rule: Rule, inputs: tuple[Any, ...]) -> tuple[Any, list[Any], list[Ed
     only_tensors_of_one_dtype, is_wanted = True, False
     for x in inputs:
         if isinstance(x, Variable):
-            array = x.data
+            array = x._array
             arrays.append(array)
             if array.dtype is not dtype:
                 if dtype is not None:
                     only_tensors_of_one_dtype = False
                 if dtype is None or (dtype.kind != "f" and array.dtype.kind == "f"):
                     like, dtype = x, array.dtype
-            if x.requires_grad:
+            if x._requires_grad:
                 sources.append(x.node or x)
                 is_wanted = True
             else:

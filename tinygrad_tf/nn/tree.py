@@ -41,6 +41,8 @@ class Tree:
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self._is_persistent and not isinstance(value, Tensor):
             _require_tensor(type(self).__name__, name, value)
+        if isinstance(vars(self).get(name), Parameter):
+            _require_parameter(type(self).__name__, name, value)
         super().__setattr__(name, value)
 
     # Modules
@@ -140,6 +142,15 @@ def _require_tensor(op: str, name: str, value: Any) -> None:
     if value is not None and not isinstance(value, Tensor):
         kind = type(value).__name__
         raise TypeError(f"{op}: {name!r} is a buffer, expected a Tensor or None, got {kind}")
+
+
+def _require_parameter(op: str, name: str, value: Any) -> None:
+    """Raise unless the value may take a parameter's place, from which training would lose it."""
+    if value is not None and not isinstance(value, Parameter):
+        kind = type(value).__name__
+        raise TypeError(
+            f"{op}: cannot assign {kind!r} as parameter {name!r} (nn.Parameter or None expected)"
+        )
 
 
 def _join(path: str, name: str) -> str:

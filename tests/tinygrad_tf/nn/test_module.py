@@ -106,7 +106,7 @@ def test_a_parameter_wants_its_gradient_and_says_what_it_is() -> None:
 
 
 def test_precision_of_the_whole_model(ours: Any) -> None:
-    ours.head.bias.grad = Tensor(np.ones(6))
+    ours.head.bias.grad = Tensor(np.ones(6, "f4"))
     assert ours.double() is ours
     assert {str(p.dtype) for p in ours.parameters()} == {"float64"}
     assert ours.head.bias.grad is None
@@ -117,7 +117,7 @@ def test_precision_of_the_whole_model(ours: Any) -> None:
 
 def test_zero_grad_and_requires_grad(ours: Any) -> None:
     for p in ours.parameters():
-        p.grad = Tensor(np.ones(1))
+        p.grad = p.new_ones(p.shape)
     ours.zero_grad()
     assert all(p.grad is None for p in ours.parameters())
     assert ours.requires_grad_(False) is ours
@@ -131,7 +131,7 @@ def test_zero_grad_visits_each_module_once_also_in_a_circle() -> None:
     parameters = list(model.parameters())
     model.child.parent = model
     for p in parameters:
-        p.grad = Tensor(np.ones(1))
+        p.grad = p.new_ones(p.shape)
     model.zero_grad()
     assert len(parameters) == 4
     assert all(p.grad is None for p in parameters)
