@@ -26,8 +26,7 @@ from tinygrad_tf.machinery.complaints import complaint
 from tinygrad_tf.machinery.inputs import RANKS
 from tinygrad_tf.machinery.memory import is_shared
 from tinygrad_tf.machinery.modes import grad_enabled
-from tinygrad_tf.ops import arithmetic
-from tinygrad_tf.ops.shape import expand
+from tinygrad_tf.ops import arithmetic, selection
 
 if TYPE_CHECKING:
     from tinygrad_tf.tensor import Tensor
@@ -186,13 +185,12 @@ def _require_changeable(name: str, x: Variable) -> None:
         raise complaint(
             RuntimeError, name, "the tensor's memory cannot be written; use clone() first"
         )
-    memory = x.memory
-    if memory is None or (x.node is None and memory.of_leaf and not gradients):
-        return
     if is_shared(x):
-        what = "a view of a leaf" if memory.of_leaf else "it, or another tensor, is a view"
+        what = "a view of a leaf" if x.memory.of_leaf else "one is a view of the other, or both are"
         advice = "use clone() first, or x = x + y"
-        if x.node is None and memory.of_leaf:
+        if x.node is None and x.memory.of_leaf:
+            if not gradients:
+                return
             advice += ", or no_grad(), under which a leaf's memory is written"
         raise complaint(
             RuntimeError,
@@ -225,11 +223,11 @@ def _scaled(other: Any, alpha: Any) -> Any:
 
 
 def _filled(x: Tensor, value: Any) -> Tensor:
-    """Return the value in the shape and dtype of x."""
+    """Return the value in the shape and dtype of x, which then gets no gradient but zeros."""
+    everywhere = np.ones(x.shape, bool)
     if not isinstance(value, Variable):
-        return x.new_tensor(np.full_like(x.data, value))
-    tensor: Any = value
-    return expand(tensor.to(x.dtype), shape=x.shape).clone()
+        return selection.masked_fill(x, everywhere, value=value)
+    return selection.where(everywhere, value.to(x.dtype), x)  # type: ignore[attr-defined]
 
 
 def _plain(name: str, x: Any) -> Any:
