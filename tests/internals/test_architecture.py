@@ -176,9 +176,9 @@ def test_the_core_is_read_in_minutes() -> None:
 # The same law for crosscheck: a file or folder imports only what stands in a row before its own.
 CROSSCHECK_LAYERS = [
     {"choices"},
-    {"answers", "draws", "files", "forms", "versions", "download", "text", "printing", "threads"},
-    {"arrays"},
-    {"foreign"},
+    {"answers", "draws", "files", "forms", "versions", "reception", "text", "printing", "threads"},
+    {"arrays", "download"},
+    {"foreign", "weight_files"},
     {"sides"},
     {"distance", "in_projection", "given", "corpus", "masks", "movable"},
     {"slope", "linearized"},

@@ -124,10 +124,11 @@ class Module:
     ) -> tuple[list[str], list[str]]:
         """Copy values (tensors or arrays, also PyTorch's on the CPU) into the parameters.
 
-        PyTorch's bfloat16 is widened, exactly.
+        PyTorch's bfloat16 and float8 are widened, exactly.
         Returns the names that were missing and the names that were unexpected. Raises RuntimeError
-        for a wrong shape, for a float64 value in a float32 model and, if strict, for a missing or
-        unexpected name. The message lists everything that is wrong, and nothing is copied.
+        for a wrong shape, for integers, for a float64 value in a float32 model and, if strict, for
+        a missing or unexpected name. The message lists everything that is wrong, and nothing is
+        copied.
         """
         own = dict(self._all_parameters())
         missing = [name for name in own if name not in state_dict]
@@ -210,8 +211,10 @@ def _join(path: str, name: str) -> str:
 
 
 def _array(value: Any) -> Array:
-    """Return a value as an array. NumPy has no bfloat16: float32 holds the same numbers."""
-    if str(getattr(value, "dtype", None)) == "torch.bfloat16":
+    """Return a value as an array. PyTorch's floats that NumPy lacks are widened to float32."""
+    if hasattr(value, "detach"):
+        value = value.detach()
+    if str(getattr(value, "dtype", None)).startswith(("torch.bfloat16", "torch.float8")):
         value = value.float()
     return np.asarray(value)
 
@@ -220,6 +223,11 @@ def _misfit(name: str, value: Array, parameter: Parameter) -> str | None:
     """Return why value cannot be copied into the parameter without loss, or None if it can."""
     if value.shape != parameter.shape:
         return f"shape of {name}: got {value.shape}, expected {parameter.shape}"
+    if value.dtype.name.startswith(("int", "uint", "bool")):
+        return (
+            f"dtype of {name}: got {value.dtype}, expected {parameter.dtype}; "
+            "integers are no weights until they are scaled to what they stand for"
+        )
     if not np.can_cast(value.dtype, parameter.dtype, casting="safe"):
         return (
             f"dtype of {name}: got {value.dtype}, expected {parameter.dtype}; "
