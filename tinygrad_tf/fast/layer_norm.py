@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tf.fast.buffers import like
-from tinygrad_tf.fast.vectors import constant, filled
+from tinygrad_tf.fast.vectors import constant, filled, sum_rows
 from tinygrad_tf.graph import Array, Backward
 from tinygrad_tf.machinery.contract import Fresh
 
@@ -53,11 +53,10 @@ def layer_norm(
 
     def backward(dout: Array) -> Fresh:
         dout = dout.reshape(x_hat.shape)
-        ones = filled(len(x_hat), 1.0)
-        dbias = None if bias is None else ones.dot(dout)
+        dbias = None if bias is None else sum_rows(dout)
         shares = average if weight is None else weight * share
         product = np.multiply(dout, x_hat, like(x_hat))
-        dweight = None if weight is None else ones.dot(product)
+        dweight = None if weight is None else sum_rows(product)
         along_x_hat = product.dot(shares)
         along_ones = dout.dot(shares)
         np.multiply(x_hat, along_x_hat[:, None], product)
