@@ -1,7 +1,7 @@
 """Layer norm in float32. BLAS sums rows and columns; everything else is done in place.
 
-A mean that BLAS has summed is off by some rounding of itself. Where it is much larger than the
-spread of its token, that would be seen, and the page computes.
+A mean that BLAS has summed is off by some rounding of itself. Where a token's mean is large beside
+its spread, that would be seen, and the page computes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tinygrad_tf.machinery.contract import Fresh
 # A 0-d x is an error, which the page explains. For matrices of five columns OpenBLAS (0.3.31, with
 # AVX-512) reads stale register lanes: the result is right, but NumPy may warn.
 _LEFT_TO_THE_PAGE = ((), (5,))
-FAR = 4.0  # a mean of so many standard deviations is large
+FAR = constant(16.0)  # a mean of more than four standard deviations is large
 
 
 def layer_norm(
@@ -38,14 +38,12 @@ def layer_norm(
     mean = rows.dot(average)
     x_hat = np.subtract(rows, mean[:, None], like(rows))
     inv_std = np.vecdot(x_hat, x_hat)
-    inv_std *= share
+    inv_std *= share  # the variance
+    if (mean * mean > FAR * inv_std).any():
+        return NotImplemented
     inv_std += smallest  # variance + eps
     np.sqrt(inv_std, inv_std)
-    np.reciprocal(inv_std, inv_std)
-    mean *= inv_std
-    if mean.dot(mean) > FAR * FAR and np.abs(mean).max() > FAR:  # the first is quick to compute
-        return NotImplemented
-    inv_std = inv_std[:, None]
+    inv_std = np.reciprocal(inv_std, inv_std)[:, None]
     x_hat *= inv_std
     out = x_hat.copy() if weight is None else np.multiply(x_hat, weight, like(rows))
     if bias is not None:

@@ -8,7 +8,6 @@ import numpy as np
 
 from tinygrad_tf.graph import Array
 
-
 FEW = 64  # rows that are summed in float32
 
 
