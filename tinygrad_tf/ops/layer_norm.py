@@ -70,7 +70,8 @@ def mean(array: Array) -> Array:
     The sum is in float64 and rounded once. So the mean of equal float32 numbers is that number, and
     their x_hat is 0; a float32 sum is off by more than all of the spread where a token has little.
     """
-    return array.mean(axis=-1, keepdims=True, dtype=np.float64).astype(array.dtype, copy=False)
+    average: Array = array.mean(axis=-1, keepdims=True, dtype=np.float64)
+    return average.astype(array.dtype, copy=False)
 
 
 def _check_shapes(x: Array, weight: Array | None, bias: Array | None) -> None:
