@@ -132,16 +132,13 @@ class Dialect:
 
         If the model refuses one of them nevertheless, it is put back as it was, and raises.
         """
-        own = self.parameters(model)
+        state = {n: x for n, x in model.state_dict().items() if isinstance(x, self.library.Tensor)}
+        own = {**state, **self.parameters(model)}
         tensors = {
             name: self.tensor(x.astype(self.array(own[name]).dtype) if name in own else x)
             for name, x in weights.items()
         }
-        before = [
-            (x, self.array(x).copy())
-            for x in model.state_dict().values()
-            if isinstance(x, self.library.Tensor)
-        ]
+        before = [(x, self.array(x).copy()) for x in state.values()]
         try:
             model.load_state_dict(tensors, strict=False)
         except Exception:

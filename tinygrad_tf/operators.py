@@ -8,26 +8,24 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinygrad_tf.graph import Variable
 from tinygrad_tf.machinery.complaints import complaint, explain
 from tinygrad_tf.machinery.inputs import plain_array, promoted
-from tinygrad_tf.ops import arithmetic, elementwise, reductions, selection
+from tinygrad_tf.ops import arithmetic, elementwise, selection
 from tinygrad_tf.ops.matmul import matmul
-from tinygrad_tf.ops.reductions import Dim
 from tinygrad_tf.ops.relu import relu
+from tinygrad_tf.ops.softmax import log_softmax, softmax
 
 if TYPE_CHECKING:
     from tinygrad_tf.tensor import Tensor
 
-Dims: TypeAlias = Dim | list[int]
-
 
 class Operators(Variable):
-    """Arithmetic, comparisons, functions of one value, reductions and selections."""
+    """Arithmetic, comparisons, functions of one value and selections."""
 
     __slots__ = ()
     __array_ufunc__ = None  # so that NumPy leaves `ndarray @ tensor` to Tensor
@@ -71,16 +69,6 @@ class Operators(Variable):
             )
         return self.new_tensor(~self.data)
 
-    def all(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
-        """Return whether all entries along dim are True. dim=() joins none, as in PyTorch."""
-        axis = tuple(dim) if isinstance(dim, list) else dim
-        return self.new_tensor(self.data.all(axis=axis, keepdims=keepdim))
-
-    def any(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
-        """Return whether any entry along dim is True. dim=() joins none, as in PyTorch."""
-        axis = tuple(dim) if isinstance(dim, list) else dim
-        return self.new_tensor(self.data.any(axis=axis, keepdims=keepdim))
-
     # Arithmetic
 
     __add__ = arithmetic.add
@@ -113,6 +101,10 @@ class Operators(Variable):
     def __rpow__(self, base: Any) -> Tensor:
         return arithmetic.pow_tensor(base, self)
 
+    def pow(self, exponent: Any) -> Tensor:
+        """Return self ** exponent."""
+        return self.__pow__(exponent)
+
     __matmul__ = matmul
 
     def __rmatmul__(self, other: Any) -> Tensor:
@@ -131,23 +123,13 @@ class Operators(Variable):
     abs = elementwise.abs
     relu = relu
 
-    # Reductions: dim is an axis, or several in a tuple or a list; none of them means all axes
+    def softmax(self, dim: int) -> Tensor:
+        """Turn scores into probabilities. Each line along dim sums to 1."""
+        return softmax(self, dim=dim)
 
-    def sum(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
-        """Return the sum over dim."""
-        return reductions.sum(self, dim=all_if_none(dim), keepdim=keepdim)
-
-    def mean(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
-        """Return the mean over dim."""
-        return reductions.mean(self, dim=all_if_none(dim), keepdim=keepdim)
-
-    def var(self, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
-        """Return the variance over dim. correction=0 gives the biased variance."""
-        return reductions.var(self, dim=all_if_none(dim), correction=correction, keepdim=keepdim)
-
-    def amax(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
-        """Return the largest entry over dim. Equal largest entries share the gradient."""
-        return reductions.amax(self, dim=all_if_none(dim), keepdim=keepdim)
+    def log_softmax(self, dim: int) -> Tensor:
+        """Turn scores into log-probabilities along dim."""
+        return log_softmax(self, dim=dim)
 
     # Selections
 
@@ -179,12 +161,6 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """Return the upper triangle of the last two axes, with zeros below it."""
     return selection.triu(input, diagonal=diagonal)
-
-
-def all_if_none(dim: Dims) -> Dim:
-    """Return the axes of a reduction as its rule takes them. In PyTorch dim=() means all axes."""
-    axes = tuple(dim) if isinstance(dim, list | tuple) else dim
-    return None if axes == () else axes
 
 
 def _check_fill(kind: np.dtype[Any], shape: tuple[int, ...]) -> None:

@@ -58,7 +58,13 @@ CASES: list[tuple[str, str, Call, tuple[np.ndarray, ...]]] = [
     ("minimum", "", lambda e, f, x, y: e.minimum(x, y), (X, Y)),
     ("gelu", "", lambda e, f, x: f.gelu(x), (SPECIAL,)),
     ("gelu_tanh", "", lambda e, f, x: f.gelu(x, approximate="tanh"), (SPECIAL,)),
-    *((name, "", method(name, dim=1), (ROWS,)) for name in ("sum", "mean", "var", "amax")),
+    *((name, "", method(name, dim=1), (ROWS,)) for name in ("sum", "mean", "var", "std", "amax")),
+    ("amin", "", method("amin", dim=1), (ROWS,)),
+    ("std", "one value", method("std", dim=1), (ROWS[:, :1],)),
+    ("max", "", lambda e, f, x: x.max(dim=1).values, (ROWS,)),
+    ("min", "", lambda e, f, x: x.min(dim=1).values, (ROWS,)),
+    ("max", "over everything", method("max"), (ROWS,)),
+    ("min", "over everything", method("min"), (SPECIAL[1:],)),
     ("var", "one value", method("var", dim=1), (ROWS[:, :1],)),
     ("var", "more than there are", method("var", dim=1, correction=4), (ROWS,)),
     ("softmax", "", lambda e, f, x: f.softmax(x, -1), (WITH_EMPTY_ROW,)),
@@ -103,6 +109,7 @@ CASES: list[tuple[str, str, Call, tuple[np.ndarray, ...]]] = [
     ),
     ("embedding", "", lambda e, f, x: f.embedding(on(e, np.array([0, 1, 1])), x), (ROWS[:3],)),
     ("cat", "", lambda e, f, x, y: e.cat([x, y]), (X, Y)),
+    ("clone", "", method("clone"), (SPECIAL,)),
     ("expand", "", method("expand", 3, N), (SPECIAL,)),
     ("reshape", "", method("reshape", N, 1), (SPECIAL,)),
     ("permute", "", method("permute", 1, 0), (ROWS,)),
@@ -129,7 +136,7 @@ def run(engine: Any, call: Call, inputs: tuple[np.ndarray, ...]) -> list[np.ndar
     return [out.detach().numpy(), *(tensor.grad.numpy() for tensor in tensors)]
 
 
-@pytest.mark.filterwarnings("ignore:var.*degrees of freedom")
+@pytest.mark.filterwarnings("ignore:(var|std).*degrees of freedom")
 @pytest.mark.parametrize(("dtype", "tolerance"), [("f8", 1e-12), ("f4", 1e-5)])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]} {case[1]}".strip())
 def test_what_is_special_passes_as_in_pytorch(case: Any, dtype: str, tolerance: float) -> None:

@@ -1,6 +1,6 @@
 """Rules that move entries without changing them. The backward moves the gradients back.
 
-Only `cat` copies; the result of any other rule here may share memory with its input.
+Only `cat` and `clone` copy; the result of any other rule here may share memory with its input.
 The Transformer block runs `reshape`, `transpose` and `getitem` as it comes, to split and merge the
 heads of attention. The language model runs `cat` once, when it makes its sinusoidal positions.
 """
@@ -97,6 +97,20 @@ def expand(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
 
     def backward(dout: Array) -> Gradients:
         return (sum_to(dout, x.shape),)
+
+    return out, backward
+
+
+@differentiable
+def clone(x: Array) -> tuple[Array, Backward]:
+    """out = a copy of x, whose entries lie in memory in their own order.
+
+    Backward. dx = dout.   Mirrors: torch.clone, and also contiguous where it has to copy.
+    """
+    out = x.copy(order="C")
+
+    def backward(dout: Array) -> Gradients:
+        return (dout,)
 
     return out, backward
 

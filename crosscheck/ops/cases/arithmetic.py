@@ -47,6 +47,7 @@ CASES = (
     OpCase("pow", "exponent 0.5", lambda e, x: x**0.5, prepare=positive),
     OpCase("pow", "exponent -1.5", lambda e, x: x**-1.5, prepare=positive),
     OpCase("pow", "exponent 0", lambda e, x: x**0, may_vanish=True),
+    OpCase("pow", "a function", lambda e, x: e.library.pow(x, 3.0)),
     *plain_cases("pow_tensor", lambda e, x: (x * x + 0.1) ** x, huge=30.0),
     OpCase("pow_tensor", "two inputs", lambda e, x, y: x**y, PAIR, prepare=positive),
     OpCase("pow_tensor", "stretched both ways", lambda e, x, y: x**y, TOKEN, prepare=positive),

@@ -10,7 +10,7 @@ from tinygrad_tf import Tensor
 from tinygrad_tf.ops import reductions
 
 Check = Callable[..., None]
-NAMES = ["sum", "mean", "var", "amax"]
+NAMES = ["sum", "mean", "var", "std", "amax"]
 
 
 def both(name: str, **options: Any) -> tuple[Any, Any]:
@@ -70,8 +70,8 @@ def test_sums_of_masks_and_integers_count(data: list[Any]) -> None:
 def test_dims_in_a_list_and_none_at_all(
     name: str, dim: Any, keepdim: bool, check_op: Check
 ) -> None:
-    # PyTorch's own gradient of var(dim=()) divides by the wrong number, and is infinite.
-    theirs = dim or None if name == "var" else dim
+    # PyTorch's own gradient of var(dim=()) and std divides by the wrong number, and is infinite.
+    theirs = dim or None if name in ("var", "std") else dim
     check_op(
         lambda x: getattr(x, name)(dim=dim, keepdim=keepdim),
         (3, 4),
@@ -146,3 +146,9 @@ def test_a_long_sum_in_float32_is_as_accurate_as_pytorch() -> None:
     found = Tensor(x).sum()
     assert found.dtype == np.float32
     assert abs(found.item() / exact - 1) < 1e-6
+
+
+def test_equal_entries_have_a_deviation_of_zero_and_no_gradient(check_values: Check) -> None:
+    x = np.array([[2.0, 2.0, 2.0], [1.0, 2.0, 4.0]])
+    ours, theirs = both("std", dim=1)
+    check_values(ours, x, theirs=theirs)

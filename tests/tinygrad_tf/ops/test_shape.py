@@ -139,3 +139,11 @@ X = Tensor(np.ones((2, 3)))
 def test_what_does_not_fit_is_named(call: Callable[[], Any], message: str) -> None:
     with pytest.raises((ValueError, IndexError), match=message):
         call()
+
+
+def test_clone_copies_and_lets_the_gradient_through(check_op: Check) -> None:
+    check_op(lambda x: x.transpose(0, 1).clone(), (3, 4))
+    x = np.ones((3, 4)).T
+    out, _ = rules.clone.rule(x)
+    assert not np.shares_memory(out, x)
+    assert out.flags.c_contiguous
