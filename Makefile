@@ -53,7 +53,8 @@ test-floors: $(READY)
 	  $(FLOORS)/bin/python -m pip install --quiet --no-deps --index-url $(TORCH_INDEX) torch
 	export PATH="$(CURDIR)/$(FLOORS)/bin:$$PATH" PIP_CONSTRAINT=$(CURDIR)/$(FLOORS)/oldest.txt PIP_QUIET=1 \
 	  PYTEST_ADDOPTS='--numprocesses 2 --dist loadfile' OMP_NUM_THREADS=1; \
-	python -m pip install -e '.[dev]' && python -m pip install -e '.[jax]' && \
+	unset CROSSCHECK_REQUIRE_JAX; \
+	python -m pip install -e '.[dev]' && \
 	crosscheck && python -m pytest
 
 check: lint types coverage

@@ -16,7 +16,7 @@ from pathlib import Path
 from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("test", "foreign", "jax")
+EXTRAS = ("test", "foreign")  # JAX asks for a newer SciPy, and is left out
 
 
 def floors() -> dict[str, Version]:
