@@ -26,7 +26,7 @@ def layer_norm(
         dbias = sum dout,   dweight = sum dout * x_hat,   dx_hat = dout * weight.
     Within one token x_hat[i] = centered[i] * inv_std, and x[j] reaches x_hat[i] in three ways:
     directly (i == j), through the mean, and through the variance.
-    * variance = mean(centered^2), so d inv_std / d centered[j] = -inv_std^3 * centered[j] / C.
+    * variance = _mean(centered^2), so d inv_std / d centered[j] = -inv_std^3 * centered[j] / C.
       inv_std is a factor of every x_hat[i], so its gradient is sum_i dx_hat[i] * centered[i]:
         dcentered[j] = dx_hat[j] * inv_std
                        - (sum_i dx_hat[i] * centered[i]) * inv_std^3 * centered[j] / C
@@ -41,8 +41,8 @@ def layer_norm(
     Mirrors: torch.nn.functional.layer_norm.
     """
     _check_shapes(x, weight, bias)
-    centered = x - mean(x)                                # 1  (..., C)
-    variance = mean(centered * centered)                  # 2  (..., 1)
+    centered = x - _mean(x)                               # 1  (..., C)
+    variance = _mean(centered * centered)                 # 2  (..., 1)
     inv_std = 1.0 / np.sqrt(variance + eps)               # 3  (..., 1)
     x_hat = centered * inv_std                            # 4  (..., C)
     scaled = x_hat if weight is None else x_hat * weight  # 5  (..., C)
@@ -54,17 +54,17 @@ def layer_norm(
         dweight = None if weight is None else sum_to(dout * x_hat, channels)   # 5  x_hat * weight
         dx_hat = dout if weight is None else dout * weight                     # 5  x_hat * weight
 
-        along_x_hat = mean(dx_hat * x_hat)                             # 4  centered * inv_std
+        along_x_hat = _mean(dx_hat * x_hat)                            # 4  centered * inv_std
                                                                        # 3  1 / sqrt(variance + eps)
                                                                        # 2  mean(centered^2)
-        along_ones = mean(dx_hat)                                      # 1  x - mean(x)
+        along_ones = _mean(dx_hat)                                     # 1  x - mean(x)
         dx = inv_std * (dx_hat - along_ones - x_hat * along_x_hat)     # 4 to 1  the three ways
         return dx, dweight, dbias
 
     return out, backward
 
 
-def mean(array: Array) -> Array:
+def _mean(array: Array) -> Array:
     """Return the mean over the channels, (..., C) -> (..., 1).
 
     The sum is in float64 and rounded once. So the mean of equal float32 numbers is that number, and
