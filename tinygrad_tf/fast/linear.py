@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_tf.fast.buffers import empty
 from tinygrad_tf.fast.threads import NUMBER, each, may_share
-from tinygrad_tf.fast.vectors import filled
+from tinygrad_tf.fast.vectors import sum_rows
 from tinygrad_tf.graph import Array, Backward
 from tinygrad_tf.machinery.contract import Fresh
 
@@ -36,7 +36,7 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, B
 
     def backward(dout: Array) -> Fresh:
         dout = dout.reshape(count, outputs)
-        dbias = None if bias is None else filled(count, 1.0).dot(dout)
+        dbias = None if bias is None else sum_rows(dout)
         dweight = _product(dout.T, rows)
         dx = _product(dout, weight)
         return Fresh((dx.reshape(x.shape), dweight, dbias))

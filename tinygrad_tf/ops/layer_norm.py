@@ -26,7 +26,7 @@ def layer_norm(
         dbias = sum dout,   dweight = sum dout * x_hat,   dx_hat = dout * weight.
     Within one token x_hat[i] = centered[i] * inv_std, and x[j] reaches x_hat[i] in three ways:
     directly (i == j), through the mean, and through the variance.
-    * variance = mean(centered^2), so d inv_std / d centered[j] = -inv_std^3 * centered[j] / C.
+    * variance = _mean(centered^2), so d inv_std / d centered[j] = -inv_std^3 * centered[j] / C.
       inv_std is a factor of every x_hat[i], so its gradient is sum_i dx_hat[i] * centered[i]:
         dcentered[j] = dx_hat[j] * inv_std
                        - (sum_i dx_hat[i] * centered[i]) * inv_std^3 * centered[j] / C
@@ -41,12 +41,12 @@ def layer_norm(
     Mirrors: torch.nn.functional.layer_norm.
     """
     _check_shapes(x, weight, bias)
-    centered = x - x.mean(axis=-1, keepdims=True)                  # 1  (..., C)
-    variance = (centered * centered).mean(axis=-1, keepdims=True)  # 2  (..., 1)
-    inv_std = 1.0 / np.sqrt(variance + eps)                        # 3  (..., 1)
-    x_hat = centered * inv_std                                     # 4  (..., C)
-    scaled = x_hat if weight is None else x_hat * weight           # 5  (..., C)
-    out = scaled if bias is None else scaled + bias                # 6  (..., C)
+    centered = x - _mean(x)                               # 1  (..., C)
+    variance = _mean(centered * centered)                 # 2  (..., 1)
+    inv_std = 1.0 / np.sqrt(variance + eps)               # 3  (..., 1)
+    x_hat = centered * inv_std                            # 4  (..., C)
+    scaled = x_hat if weight is None else x_hat * weight  # 5  (..., C)
+    out = scaled if bias is None else scaled + bias       # 6  (..., C)
 
     def backward(dout: Array) -> Gradients:
         channels = dout.shape[-1:]                                             #    (C,)
@@ -54,14 +54,24 @@ def layer_norm(
         dweight = None if weight is None else sum_to(dout * x_hat, channels)   # 5  x_hat * weight
         dx_hat = dout if weight is None else dout * weight                     # 5  x_hat * weight
 
-        along_x_hat = (dx_hat * x_hat).mean(axis=-1, keepdims=True)    # 4  centered * inv_std
+        along_x_hat = _mean(dx_hat * x_hat)                            # 4  centered * inv_std
                                                                        # 3  1 / sqrt(variance + eps)
                                                                        # 2  mean(centered^2)
-        along_ones = dx_hat.mean(axis=-1, keepdims=True)               # 1  x - mean(x)
+        along_ones = _mean(dx_hat)                                     # 1  x - mean(x)
         dx = inv_std * (dx_hat - along_ones - x_hat * along_x_hat)     # 4 to 1  the three ways
         return dx, dweight, dbias
 
     return out, backward
+
+
+def _mean(array: Array) -> Array:
+    """Return the mean over the channels, (..., C) -> (..., 1).
+
+    The sum is in float64 and rounded once. So the mean of equal float32 numbers is that number, and
+    their x_hat is 0; a float32 sum is off by more than all of the spread where a token has little.
+    """
+    average: Array = array.mean(axis=-1, keepdims=True, dtype=np.float64)
+    return average.astype(array.dtype, copy=False)
 
 
 def _check_shapes(x: Array, weight: Array | None, bias: Array | None) -> None:

@@ -30,7 +30,7 @@ def sum(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Bac
     Backward. Moving a summand moves the sum by as much, so dx = dout, repeated along dim.
     Mirrors: torch.sum.
     """
-    out = x.sum(axis=dim, keepdims=keepdim, dtype=x.dtype if x.dtype.kind == "f" else None)
+    out = _sum(x, dim, keepdim) if x.dtype.kind == "f" else x.sum(axis=dim, keepdims=keepdim)
 
     def backward(dout: Array) -> Gradients:
         return (np.broadcast_to(restore_axes(dout, x.shape, dim), x.shape),)
@@ -46,7 +46,7 @@ def mean(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Ba
     Mirrors: torch.mean.
     """
     with np.errstate(invalid="ignore", divide="ignore"):  # the mean of no entries is NaN
-        out = x.sum(axis=dim, keepdims=keepdim) / np.asarray(_count(x, dim), dtype=x.dtype)
+        out = _sum(x, dim, keepdim, over=_count(x, dim))
 
     def backward(dout: Array) -> Gradients:
         share = restore_axes(dout, x.shape, dim) / max(_count(x, dim), 1)
@@ -69,15 +69,15 @@ def var(
     Mirrors: torch.var.
     """
     freedom = _count(x, dim) - correction
-    with np.errstate(invalid="ignore", divide="ignore"):                         #    no warning
-        centered = x - x.sum(axis=dim, keepdims=True) / max(_count(x, dim), 1)   # 1
-        squares = centered * centered                                            # 2
-        out = squares.sum(axis=dim, keepdims=keepdim) / max(freedom, 0)          # 3
+    with np.errstate(invalid="ignore", divide="ignore"):              #    no warning
+        centered = x - _sum(x, dim, True, over=_count(x, dim))        # 1
+        squares = centered * centered                                 # 2
+        out = _sum(squares, dim, keepdim, over=max(freedom, 0))       # 3
 
     def backward(dout: Array) -> Gradients:
         with np.errstate(invalid="ignore", divide="ignore"):
-            dsquares = restore_axes(dout, x.shape, dim) / freedom                # 3
-            return (dsquares * 2.0 * centered,)                                  # 2, 1
+            dsquares = restore_axes(dout, x.shape, dim) / freedom     # 3
+            return (dsquares * 2.0 * centered,)                       # 2, 1
 
     return out, backward
 
@@ -118,6 +118,16 @@ def amax(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Ba
         return (largest * (restore_axes(dout, x.shape, dim) / ties),)
 
     return out, backward
+
+
+def _sum(x: Array, dim: Dim, keepdim: bool, over: int = 1) -> Array:
+    """Return the sum over dim, divided by `over`.
+
+    Floats are added up in float64 and rounded once: NumPy adds one row after the other, and over
+    many rows float32 loses digits.
+    """
+    total: Array = x.sum(axis=dim, keepdims=keepdim, dtype=np.float64) / over
+    return total.astype(x.dtype, copy=False)
 
 
 def _count(x: Array, dim: Dim) -> int:

@@ -91,7 +91,7 @@ MUTANTS = (
         family="layer norm",
         what="the variance is divided by C - 1",
         module=LAYER_NORM,
-        old="variance = (centered * centered).mean(axis=-1, keepdims=True)",
+        old="variance = _mean(centered * centered)",
         new="variance = (centered * centered).sum(axis=-1, keepdims=True) / (x.shape[-1] - 1)",
         found=("layer_norm",),
         hint="correction 1",
@@ -171,10 +171,8 @@ MUTANTS = (
         family="layer norm",
         what="mean and variance are taken over the tokens",
         module=LAYER_NORM,
-        old="    centered = x - x.mean(axis=-1, keepdims=True)                  # 1  "
-        "(..., C)\n"
-        "    variance = (centered * centered).mean(axis=-1, keepdims=True)  # 2  "
-        "(..., 1)\n",
+        old="    centered = x - _mean(x)                               # 1  (..., C)\n"
+        "    variance = _mean(centered * centered)                 # 2  (..., 1)\n",
         new="    centered = x - x.mean(axis=-2, keepdims=True)\n"
         "    variance = (centered * centered).mean(axis=-2, keepdims=True)\n",
         found=("layer_norm",),
@@ -185,7 +183,7 @@ MUTANTS = (
         family="layer norm",
         what="the variance is that of all tokens of a sequence together",
         module=LAYER_NORM,
-        old="variance = (centered * centered).mean(axis=-1, keepdims=True)",
+        old="variance = _mean(centered * centered)",
         new="variance = (centered * centered).mean(axis=(-2, -1), keepdims=True)",
         found=("layer_norm",),
         hint="the variance over axis (-2, -1)",
@@ -195,7 +193,7 @@ MUTANTS = (
         family="layer norm",
         what="the backward divides by C - 1 on the way through the variance",
         module=LAYER_NORM,
-        old="along_x_hat = (dx_hat * x_hat).mean(axis=-1, keepdims=True)",
+        old="along_x_hat = _mean(dx_hat * x_hat)",
         new="along_x_hat = (dx_hat * x_hat).sum(axis=-1, keepdims=True) / (len(dout[..., "
         ":].T) - 1)",
         found=("layer_norm",),

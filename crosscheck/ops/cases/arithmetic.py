@@ -97,7 +97,7 @@ CASES = (
         "masked_fill", "minus infinity", lambda e, x: x.masked_fill(e.tensor(CHOICE), -np.inf)
     ),
     OpCase(
-        "masked_fill", "a tensor fills", lambda e, x, y: x.masked_fill(e.tensor(CHOICE), y), (X, ())
+        "where", "a tensor fills", lambda e, x, y: x.masked_fill(e.tensor(CHOICE), y), (X, ())
     ),
     OpCase("masked_fill", "a mask of keys", lambda e, x: x.masked_fill(e.tensor(CHOICE[0]), -1.0)),
 )  # fmt: skip
