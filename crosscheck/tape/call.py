@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from crosscheck.sides import Array
 
@@ -40,6 +42,14 @@ class Call:
     dinputs: list[Array | None] = field(default_factory=list)
     # Makes the call again, on other inputs and another dout; None on our own tape.
     again: Callable[[Sequence[Array], Array | None], Made] | None = None
+
+    def keep_apart(self, written: Array) -> None:
+        """Copy the arrays of this call that may share memory with one that will be written to."""
+        for i, source in enumerate(self.inputs):
+            if source.array is not None and np.may_share_memory(source.array, written):
+                self.inputs[i] = replace(source, array=source.array.copy())
+        if self.output is not None and np.may_share_memory(self.output, written):
+            self.output = self.output.copy()
 
 
 class Made(NamedTuple):

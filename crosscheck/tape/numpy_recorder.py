@@ -74,10 +74,10 @@ class Recorder:
             self._uses, relative
         )  # what is sent back to each tensor, added up beside the engine
         self.places = Places()  # which module is running
-        self._origins: dict[int, str] = {}  # where each tensor comes from, by its identity
+        self._origins: dict[int, str] = {}  # where what has a node, or is a leaf, comes from
         self._reference = reference  # the reference's tape
         self._floor = floor  # what a gradient may differ by, whatever its size
-        self._alive: list[Tensor] = []  # so that no id is used twice
+        self._alive: list[Any] = []  # so that no id is used twice
 
     @contextmanager
     def watching(self, model: Any, inputs: Any) -> Iterator[None]:
@@ -93,8 +93,9 @@ class Recorder:
         self._alive += [x for x in (*inputs, output) if isinstance(x, Tensor)]
         if output.node is None:
             return
+        self._alive.append(output.node)
         if op.__name__ in SAME_VALUES:
-            self._origins[id(output)] = self._origins.get(id(inputs[0]), "a constant")
+            self._origins[id(output.node)] = self._origin(inputs[0])
             return
         key = self.places.key(op.__name__)
         indices = _tensor_indices(inputs)
@@ -105,20 +106,25 @@ class Recorder:
         partner = self._reference.get(key)
         pair = Pair(call, partner, op, arguments, options, indices)
         for i in pair.positions:
-            call.inputs.append(Source(self._origins.get(id(inputs[i]), "a constant"), None))
+            call.inputs.append(Source(self._origin(inputs[i]), None))
         self._uses.update(source.origin for source in call.inputs)
         self.pairs[key] = pair
-        self._origins[id(output)] = key
+        self._origins[id(output.node)] = key
         if partner is not None:
             pair.inputs = [
                 gap_between(arguments[i], source.array)
                 for i, source in zip(pair.positions, partner.inputs, strict=False)
             ]
             pair.output = gap_between(output.data, partner.output)
-        self._stand_between(pair, inputs, output)
+        self._stand_between(pair, output)
 
-    def _stand_between(self, pair: Pair, inputs: tuple[Any, ...], output: Tensor) -> None:
+    def _origin(self, x: Any) -> str:
+        return self._origins.get(id(_place(x)), "a constant")
+
+    def _stand_between(self, pair: Pair, output: Tensor) -> None:
         node: Any = output.node
+        # Whether a gradient is wanted. An input that is changed in place may want one later.
+        wanted = [source is not None for source in node.inputs]
         rule_backward = node.backward
         partner = pair.partner
         kept = Kept(rule_backward)
@@ -128,21 +134,21 @@ class Recorder:
             pair.changed = kept.changed()
             self.sums.taken(pair.call.key, dout)
             if partner is None:
-                return self._sent(pair, inputs, rule_backward(dout))
+                return self._sent(pair, wanted, rule_backward(dout))
             pair.dout = gap_between(dout, partner.dout, self._floor)
             if not pair.dout.agrees:
                 pair.dout_hint = self._one_of_several(pair.call.key, dout)
             held = {"dout": dout, "out": output.data}
             held |= {f"input {i}": pair.arguments[i] for i in pair.positions}
             before = {name: array.copy() for name, array in held.items()}
-            dinputs = self._sent(pair, inputs, rule_backward(dout))
+            dinputs = self._sent(pair, wanted, rule_backward(dout))
             changed = (
                 n for n, a in held.items() if not np.array_equal(a, before[n], equal_nan=True)
             )
             pair.overwritten = next(changed, "")
             ours = summed_gradients(pair, dinputs)
             pair.dinputs = [
-                gap_between(_wanted(inputs[i], dx), theirs, self._floor)
+                gap_between(dx if wanted[i] else None, theirs, self._floor)
                 for i, dx, theirs in zip(pair.positions, ours, partner.dinputs, strict=False)
             ]
             right_so_far = pair.dout.agrees and not pair.changed
@@ -152,11 +158,11 @@ class Recorder:
 
         node.backward = backward
 
-    def _sent(self, pair: Pair, inputs: tuple[Any, ...], dinputs: Any) -> Any:
+    def _sent(self, pair: Pair, wanted: list[bool], dinputs: Any) -> Any:
         """Note what an op sends back, and return it."""
         gradients = summed_gradients(pair, dinputs)
         for i, source, dx in zip(pair.positions, pair.call.inputs, gradients, strict=False):
-            if dx is not None and _wanted(inputs[i], dx) is not None:
+            if dx is not None and wanted[i]:
                 self.sums.add(source.origin, dx)
         return dinputs
 
@@ -212,8 +218,9 @@ def arrays_for_tensors(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: x.data if isinstance(x, Tensor) else x for name, x in options.items()}
 
 
-def _wanted(x: Any, gradient: Any) -> Any:
-    return gradient if isinstance(x, Tensor) and x.requires_grad else None
+def _place(x: Any) -> Any:
+    """Where gradients arrive: the node of a result. A tensor itself may have another one later."""
+    return x if getattr(x, "node", None) is None else x.node
 
 
 def _constants(inputs: tuple[Any, ...], options: Mapping[str, Any]) -> tuple[float, ...]:

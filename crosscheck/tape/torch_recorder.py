@@ -26,6 +26,7 @@ RULES = {
     "unflatten": "reshape", "unsqueeze": "reshape", "view": "reshape", "__rsub__": "sub",
     "__rdiv__": "div", "__rpow__": "pow_tensor", "to": "cast", "type_as": "cast", "T": "permute",
 }  # fmt: skip
+IN_PLACE = ("add_", "sub_", "mul_", "div_", "pow_")  # also what `x += y` calls
 # What asks something of the tensor itself. Asked of a view of it, PyTorch would refuse, or the
 # gradient that the tape sees would not be the run's.
 OF_THE_TENSOR_ITSELF = (
@@ -66,6 +67,8 @@ class _Recorder(TorchFunctionMode):
         is_attribute = func.__name__ == "__get__" and _name(func) != "T"
         if is_attribute or not self._carries_gradient(args, kwargs):
             return func(*args, **kwargs)
+        if func.__name__ in IN_PLACE:
+            return self._in_place(getattr(torch.Tensor, func.__name__[:-1]), args, kwargs)
         views = _Views()
         result = func(*views.of(args), **views.of(kwargs))
         if isinstance(result, torch.Tensor):
@@ -84,6 +87,32 @@ class _Recorder(TorchFunctionMode):
         call = self._made.get(id(tensor))
         if call is not None:
             _listen(tensor, functools.partial(setattr, call, "dout"))
+
+    def _in_place(self, func: Any, args: Any, kwargs: Any) -> torch.Tensor:
+        """Record what func makes of the first argument and others, and put that into the first.
+
+        A clone stands for what it was before. Arrays on the tape, which are not copies, become so
+        if they are about to be written to.
+        """
+        target: torch.Tensor = args[0]
+        before = target.clone()
+        self._origins[id(before)] = self._origins.get(id(target), "a constant")
+        self._alive += [before, target]
+        args, kwargs = tree_map_only(
+            torch.Tensor, lambda x: before if x is target else x, (args, kwargs)
+        )
+        views = _Views()
+        if before.requires_grad:
+            views.by_id[id(before)] = before
+        result = func(*views.of(args), **views.of(kwargs))
+        self._record(func, args, kwargs, views, result)
+        written = TORCH.array(target)
+        for call in self.calls.values():
+            call.keep_apart(written)
+        target.copy_(result)
+        self._origins[id(target)] = self._origins[id(result)]
+        self._made[id(target)] = self._made[id(result)]
+        return target
 
     def _pieces(self, func: Any, args: Any, kwargs: Any, count: int) -> Iterator[torch.Tensor]:
         """Record a call for each piece that a function cuts its input into: our engine's way."""

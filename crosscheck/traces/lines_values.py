@@ -10,6 +10,7 @@ from typing import Any
 
 from crosscheck.traces.book import View
 from crosscheck.traces.lines_source import Index, Path
+from tinygrad_tf import Tensor
 
 DEEPEST = 3  # how many attributes, lists, tuples and dictionaries may stand around an array
 MISSING: Any = object()
@@ -93,6 +94,8 @@ def attribute(value: Any, name: str) -> Any:
         return held[name]
     if name.startswith("__") and not name.endswith("__"):  # Python adds the class to its name
         return next((x for key, x in held.items() if key.endswith(name)), MISSING)
+    if isinstance(value, Tensor) and name in ("data", "grad"):  # properties, but not the user's
+        return getattr(value, name)
     static = inspect.getattr_static(type(value), name, MISSING)
     if isinstance(static, property) or static is MISSING:
         return MISSING

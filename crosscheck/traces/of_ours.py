@@ -92,7 +92,7 @@ class _Recorder:
             sources |= self.lines.numbers()
         made = Made(places, op.__name__, tuple(sorted(sources)))
         index = self._flow.add(made.op, output.data, made, made.sources)
-        self._flow.alive += [output, *inputs]
+        self._flow.alive += [output, output.node, *inputs]
         if output.node is not None:
             self._flow.values[_slot(output)] = index
             self._stand_between(output.node, made)

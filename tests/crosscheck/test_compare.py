@@ -169,7 +169,7 @@ def test_the_key_bias_must_be_zero(make_pair: Any) -> None:
         def forward(self, x: tg.Tensor) -> Any:
             inner = copy.copy(ours)
             inner.in_proj_weight, inner.out_proj = self.in_proj_weight, self.out_proj
-            inner.in_proj_bias = leak(self.in_proj_bias)
+            vars(inner)["in_proj_bias"] = leak(self.in_proj_bias)  # assigned, it would be refused
             return inner(x)
 
     assert verdicts(compare(Leaky(), theirs, Batch(X)))["in_proj_bias[k]"] == Verdict.DISAGREE
