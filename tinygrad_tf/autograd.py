@@ -38,7 +38,7 @@ def differentiable(rule: Rule) -> Op:
         like, arrays, sources = unwrap(rule, inputs)
         out, backward = compute(rule, arrays, options, like._array.dtype)
         result: Tensor = like.new_tensor(out)
-        if result._array.base is not None:
+        if result._array.base is not None or result._array is like._array:
             share_memory(result, inputs)
         if sources and grad_enabled.get():
             result._requires_grad = True

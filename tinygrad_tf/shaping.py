@@ -108,7 +108,7 @@ class Shaping(Variable):
         """Return the slices along dim, without that axis."""
         shape = self.data.shape
         before = (slice(None),) * _axis("unbind", dim, len(shape))
-        return tuple([rules.getitem(self, index=(*before, i)) for i in range(shape[dim])])
+        return tuple([rules.getitem(self, index=(*before, i, ...)) for i in range(shape[dim])])
 
     def __getitem__(self, index: Any) -> Tensor:
         parts = tuple(_as_index(part) for part in (index if isinstance(index, tuple) else (index,)))
@@ -116,6 +116,8 @@ class Shaping(Variable):
             # PyTorch uses the integers before the arrays; NumPy would treat them as arrays.
             picked, parts = _integers_first(parts)
             return rules.getitem(rules.getitem(self, index=picked), index=parts)
+        if len(parts) == self.data.ndim and all(map(_is_integer, parts)):
+            parts = (*parts, ...)  # without it, NumPy gives a copy of the entry, and no view
         return rules.getitem(self, index=parts)
 
 

@@ -37,6 +37,10 @@ def drawn(seed: int, shape: Any, dtype: Any) -> Array:
     return np.asarray(np.random.default_rng(seed).standard_normal(shape)).astype(dtype)
 
 
+def shares(x: Tensor, y: Tensor) -> bool:
+    return np.shares_memory(x.data, y.data)
+
+
 def check_gradients_share_memory_with_nothing(rung: str, dtype: str) -> None:
     """Neither with the data, nor the gradient= given, nor what the rules remember, nor each other.
 
@@ -75,10 +79,16 @@ def check_gradients_share_memory_with_nothing(rung: str, dtype: str) -> None:
 
 
 def check_backward_returns_dout_or_views_of_it_or_fresh_memory(rung: str, dtype: str) -> None:
-    """What a fast form calls fresh shares no memory with dout either: the engine writes into it."""
+    """What a fast form calls fresh shares no memory with dout either: the engine writes into it.
+
+    And the engine knows of each result which tensors it is a view of.
+    """
     seen: list[str] = []
 
     def examine(op: Any, inputs: Any, options: Any, result: Tensor) -> None:
+        sharing = [x for x in inputs if isinstance(x, Tensor) and shares(x, result)]
+        assert all(x.memory is result.memory is not None for x in sharing)
+        assert sharing or result.memory is None
         if result.node is None:
             return
         seen.append(op.__name__)

@@ -234,6 +234,9 @@ def test_a_leaf_that_requires_grad_is_refused_in_pytorchs_words(change: Any) -> 
 
 VIEWS: dict[str, Callable[[Any], Any]] = {
     "getitem": lambda x: x[0],
+    "entry": lambda x: x[1, 2],
+    "entry of a row": lambda x: list(x[1])[2],
+    "unbind": lambda x: x[1].unbind()[2],
     "slice": lambda x: x[:, 1:],
     "view": lambda x: x.view(4, 3),
     "transpose": lambda x: x.transpose(0, 1),
@@ -268,7 +271,7 @@ def test_x_of_an_index_is_refused_before_anything_is_written() -> None:
     with pytest.raises(TypeError, match=r"^setitem: a tensor's items cannot be set"):
         x[0] = 1.0
     np.testing.assert_array_equal(x.data, A)
-    w = Parameter(np.ones(2))
+    w = Parameter(np.ones((2, 2)))
     with pytest.raises(RuntimeError, match="a view of a leaf"):
         w[0] += 1.0
 
