@@ -39,12 +39,12 @@ class Conversions(Variable):
         require_cpu("to", device)
         asked = (x.data.dtype if isinstance(x, Variable) else x for x in (*like, dtype))
         wanted = dtype_asked_for("to", tuple(asked))
-        if wanted is None or wanted == self.data.dtype:
+        if wanted is None or wanted == self._array.dtype:
             return self  # type: ignore[return-value]
         require_supported("to", wanted)
-        if self.data.dtype.kind == wanted.kind == "f":
+        if self._array.dtype.kind == wanted.kind == "f":
             return cast(self, dtype=wanted)
-        return self.new_tensor(self.data.astype(wanted))
+        return self.new_tensor(self._array.astype(wanted))
 
     def cpu(self) -> Tensor:
         """Return self: it is on the CPU."""
@@ -74,7 +74,7 @@ class Conversions(Variable):
 
     def is_contiguous(self) -> Any:
         """Return whether the entries lie in memory in their own order, without gaps."""
-        return self.data.flags.c_contiguous
+        return self._array.flags.c_contiguous
 
     def contiguous(self) -> Tensor:
         """Return self if it is contiguous, and else a copy that is. Differentiable."""

@@ -62,11 +62,11 @@ class Operators(Variable):
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__  # they commute
 
     def __invert__(self) -> Tensor:
-        if self.data.dtype.kind == "f":
+        if self._array.dtype.kind == "f":
             raise complaint(
-                TypeError, "invert", f"~ is for masks and integers, not {self.data.dtype}"
+                TypeError, "invert", f"~ is for masks and integers, not {self._array.dtype}"
             )
-        return self.new_tensor(~self.data)
+        return self.new_tensor(~self._array)
 
     # Arithmetic
 
@@ -93,7 +93,7 @@ class Operators(Variable):
     __neg__ = arithmetic.neg
 
     def __pow__(self, exponent: Any) -> Tensor:
-        if isinstance(exponent, int | float) and self.data.dtype.kind == "f":
+        if isinstance(exponent, int | float) and self._array.dtype.kind == "f":
             return arithmetic.pow(self, exponent=exponent)
         return arithmetic.pow_tensor(self, exponent)
 

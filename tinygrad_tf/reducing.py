@@ -83,12 +83,12 @@ class Reducing(Variable):
     def all(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Return whether all entries along dim are True. dim=() joins none, as in PyTorch."""
         axis = tuple(dim) if isinstance(dim, list) else dim
-        return self.new_tensor(self.data.all(axis=axis, keepdims=keepdim))
+        return self.new_tensor(self._array.all(axis=axis, keepdims=keepdim))
 
     def any(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Return whether any entry along dim is True. dim=() joins none, as in PyTorch."""
         axis = tuple(dim) if isinstance(dim, list) else dim
-        return self.new_tensor(self.data.any(axis=axis, keepdims=keepdim))
+        return self.new_tensor(self._array.any(axis=axis, keepdims=keepdim))
 
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
         """Return where along dim the largest entry stands; without dim, where in x.flatten()."""

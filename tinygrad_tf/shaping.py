@@ -32,7 +32,7 @@ class Shaping(Variable):
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         """Join the axes from start_dim to end_dim into one."""
-        shape = self.data.shape or (1,)
+        shape = self._array.shape or (1,)
         start, end = _axis("flatten", start_dim, len(shape)), _axis("flatten", end_dim, len(shape))
         if start > end:
             raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
@@ -41,7 +41,7 @@ class Shaping(Variable):
 
     def unflatten(self, dim: int, into: Sequence[int]) -> Tensor:
         """Split axis dim into axes of the sizes `into`; one size may be -1."""
-        shape = self.data.shape
+        shape = self._array.shape
         axis = _axis("unflatten", dim, len(shape))
         if min(into, default=-2) < -1 or list(into).count(-1) > 1:
             raise ValueError(f"unflatten: sizes {tuple(into)}: only one may be left open, as -1")
@@ -56,7 +56,7 @@ class Shaping(Variable):
 
     def squeeze(self, dim: int | Sequence[int] | None = None) -> Tensor:
         """Drop axis dim if its size is 1, those of several axes, or every axis of size 1."""
-        shape = self.data.shape
+        shape = self._array.shape
         dims = range(len(shape)) if dim is None else dim if isinstance(dim, Sequence) else (dim,)
         dropped = {_axis("squeeze", d, max(len(shape), 1)) for d in dims}
         if len(dropped) < len(dims):
@@ -65,7 +65,7 @@ class Shaping(Variable):
 
     def unsqueeze(self, dim: int) -> Tensor:
         """Insert an axis of size 1 at dim."""
-        shape = self.data.shape
+        shape = self._array.shape
         axis = _axis("unsqueeze", dim, len(shape) + 1)
         return self.reshape(*shape[:axis], 1, *shape[axis:])
 
@@ -83,7 +83,7 @@ class Shaping(Variable):
 
     def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
         """Cut along dim into pieces of this size (the last may be smaller), or of these sizes."""
-        total = self.data.shape[_axis("split", dim, self.data.ndim)]
+        total = self._array.shape[_axis("split", dim, self._array.ndim)]
         if isinstance(split_size, int):
             if split_size < 1:
                 raise ValueError(f"split: split_size is {split_size}, expected 1 at least")
@@ -92,7 +92,7 @@ class Shaping(Variable):
             raise ValueError(
                 f"split: sizes {tuple(split_size)} do not add up to {total}, the size of axis {dim}"
             )
-        axis = dim % self.data.ndim
+        axis = dim % self._array.ndim
         ends = np.cumsum(split_size).tolist()
         cuts = [slice(end - size, end) for end, size in zip(ends, split_size, strict=True)]
         return tuple(self[(slice(None),) * axis + (cut,)] for cut in cuts)
@@ -101,12 +101,12 @@ class Shaping(Variable):
         """Cut along dim into at most this many pieces of one size; the last may be smaller."""
         if chunks < 1:
             raise ValueError(f"chunk: chunks is {chunks}, expected 1 at least")
-        total = self.data.shape[_axis("chunk", dim, self.data.ndim)]
+        total = self._array.shape[_axis("chunk", dim, self._array.ndim)]
         return self.split(max(math.ceil(total / chunks), 1), dim)
 
     def unbind(self, dim: int = 0) -> tuple[Tensor, ...]:
         """Return the slices along dim, without that axis."""
-        shape = self.data.shape
+        shape = self._array.shape
         before = (slice(None),) * _axis("unbind", dim, len(shape))
         return tuple([rules.getitem(self, index=(*before, i, ...)) for i in range(shape[dim])])
 
@@ -116,7 +116,7 @@ class Shaping(Variable):
             # PyTorch uses the integers before the arrays; NumPy would treat them as arrays.
             picked, parts = _integers_first(parts)
             return rules.getitem(rules.getitem(self, index=picked), index=parts)
-        if len(parts) == self.data.ndim and all(map(_is_integer, parts)):
+        if len(parts) == self._array.ndim and all(map(_is_integer, parts)):
             parts = (*parts, ...)  # without it, NumPy gives a copy of the entry, and no view
         return rules.getitem(self, index=parts)
 

@@ -90,7 +90,7 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self.data.ndim
+        return self._array.ndim
 
     @property
     def T(self) -> Tensor:  # noqa: N802, PyTorch's name
@@ -99,7 +99,7 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
 
     def dim(self) -> int:
         """Return the number of axes."""
-        return self.data.ndim
+        return self._array.ndim
 
     def size(self, dim: int | None = None) -> Any:
         """Return the shape, or the size of axis dim."""
@@ -107,11 +107,11 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
 
     def is_floating_point(self) -> bool:
         """Return whether the entries are float32 or float64."""
-        return self.data.dtype.kind == "f"
+        return self._array.dtype.kind == "f"
 
     def numel(self) -> int:
         """Return the number of entries."""
-        return self.data.size
+        return self._array.size
 
     # Gradients
 
@@ -160,23 +160,23 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
         """Return the array itself, not a copy. Raises RuntimeError if self requires grad."""
         if self.requires_grad:
             raise RuntimeError("numpy: the tensor requires grad; call tensor.detach().numpy()")
-        return self.data
+        return self._array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def item(self) -> Any:
         """Return the only entry as a Python number. Raises ValueError unless there is one entry."""
-        if self.data.size != 1:
+        if self._array.size != 1:
             raise ValueError(f"item: the tensor has shape {self.shape}, not one entry")
-        return self.data.item()
+        return self._array.item()
 
     def tolist(self) -> Any:
         """Return the entries as nested lists."""
-        return self.data.tolist()
+        return self._array.tolist()
 
     def __repr__(self) -> str:
-        text = np.array2string(self.data, separator=", ", precision=4, prefix="tensor(")
+        text = np.array2string(self._array, separator=", ", precision=4, prefix="tensor(")
         dtype = "" if self.dtype in (float32, np.int64, np.bool_) else f", dtype={self.dtype}"
         history = f", op={self.node.op}" if self.node else ", requires_grad=True"
         return f"tensor({text}{dtype}{history if self.requires_grad else ''})"

@@ -38,8 +38,8 @@ def add_to_grad(variable: Any, gradient: Array, is_fresh: bool) -> None:
     if variable.hooks is not None:
         gradient, is_fresh = replaced_by_hooks(variable, variable.hooks, gradient), False
     with _adding:
-        if variable.grad is not None:
-            gradient = variable.grad.data + gradient
+        if variable._grad is not None:
+            gradient = variable._grad._array + gradient
         elif not is_fresh:
             gradient = np.array(gradient)
         variable._grad = variable.new_tensor(gradient)  # it fits: the walk has checked it
@@ -47,7 +47,7 @@ def add_to_grad(variable: Any, gradient: Array, is_fresh: bool) -> None:
 
 def clear_grad(variable: Any, set_to_none: bool) -> None:
     """Forget the `.grad` of a leaf, or fill it with zeros."""
-    if set_to_none or variable.grad is None:
-        variable.grad = None
+    if set_to_none or variable._grad is None:
+        variable._grad = None
     else:
-        variable.grad.data[...] = 0.0
+        variable._grad._array[...] = 0.0

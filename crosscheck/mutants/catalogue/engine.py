@@ -104,7 +104,7 @@ MUTANTS = (
         family="engine",
         what="a second backward replaces .grad instead of adding to it",
         module=ARRIVALS,
-        old="gradient = variable.grad.data + gradient",
+        old="gradient = variable._grad._array + gradient",
         new="gradient = np.array(gradient)",
         found=("backward",),
     ),
