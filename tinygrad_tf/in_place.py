@@ -23,9 +23,10 @@ import numpy as np
 
 from tinygrad_tf.graph import Array, Variable
 from tinygrad_tf.machinery.complaints import complaint
-from tinygrad_tf.machinery.inputs import RANKS
+from tinygrad_tf.machinery.inputs import RANKS, plain_array
 from tinygrad_tf.machinery.memory import is_shared
 from tinygrad_tf.machinery.modes import grad_enabled
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.ops import arithmetic
 from tinygrad_tf.ops.shape import expand
 
@@ -53,6 +54,7 @@ OPERATORS = {
 }
 
 
+@named
 class InPlace(Variable):
     """The operators and methods of a tensor that change it in place."""
 
@@ -227,7 +229,7 @@ def _scaled(other: Any, alpha: Any) -> Any:
 def _filled(x: Tensor, value: Any) -> Tensor:
     """Return the value in the shape and dtype of x."""
     if not isinstance(value, Variable):
-        return x.new_tensor(np.full_like(x.data, value))
+        return x.new_tensor(np.full_like(x.data, plain_array("fill_", value)))
     tensor: Any = value
     return expand(tensor.to(x.dtype), shape=x.shape).clone()
 

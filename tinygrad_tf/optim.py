@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_tf.graph import Array
 from tinygrad_tf.machinery.arrivals import clear_grad
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.tensor import Tensor
 
 Group = dict[str, Any]
@@ -28,6 +29,7 @@ class Optimizer:
     and for unknown options.
     """
 
+    @named
     def __init__(
         self, parameters: Iterable[Tensor] | Iterable[Mapping[str, Any]], defaults: Group
     ) -> None:
@@ -94,6 +96,7 @@ class SGD(Optimizer):
     Mirrors: torch.optim.SGD.
     """
 
+    @named
     def __init__(
         self,
         parameters: Iterable[Any],
@@ -140,6 +143,7 @@ class Adam(Optimizer):
     Source: Kingma, Ba (2015), arXiv:1412.6980, algorithm 1.   Mirrors: torch.optim.Adam.
     """
 
+    @named
     def __init__(
         self,
         parameters: Iterable[Any],
@@ -187,6 +191,7 @@ class AdamW(Adam):
     Source: Loshchilov, Hutter (2019), arXiv:1711.05101, algorithm 2.   Mirrors: torch.optim.AdamW.
     """
 
+    @named
     def __init__(
         self,
         parameters: Iterable[Any],
@@ -203,6 +208,7 @@ class AdamW(Adam):
         return gradient
 
 
+@named
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> float:
     """Scale all gradients down together, in place, so that their joint norm is at most max_norm.
 

@@ -13,12 +13,14 @@ import numpy as np
 
 from tinygrad_tf.graph import Variable
 from tinygrad_tf.machinery.inputs import plain_array
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.ops import shape as rules
 
 if TYPE_CHECKING:
     from tinygrad_tf.tensor import Tensor
 
 
+@named
 class Shaping(Variable):
     """The methods of a tensor that move its entries without changing them."""
 
@@ -119,11 +121,13 @@ class Shaping(Variable):
         return rules.getitem(self, index=parts)
 
 
+@named
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors along an axis that they have."""
     return rules.cat(*tensors, dim=dim)
 
 
+@named
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis."""
     return cat([tensor.unsqueeze(dim) for tensor in tensors], dim)

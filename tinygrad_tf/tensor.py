@@ -25,6 +25,7 @@ from tinygrad_tf.in_place import InPlace
 from tinygrad_tf.machinery.hooks import Hooks, RemovableHandle
 from tinygrad_tf.machinery.inputs import plain_array
 from tinygrad_tf.machinery.memory import share_memory
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.operators import Operators
 from tinygrad_tf.reducing import Reducing
 from tinygrad_tf.shaping import Shaping, sizes
@@ -40,6 +41,7 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
 
     __slots__ = ()
 
+    @named
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None) -> None:
         source = data if isinstance(data, Variable) else None
         if source is not None:
@@ -62,10 +64,12 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
         tensor._grad = tensor.node = tensor.hooks = tensor.memory = None
         return tensor
 
+    @named
     def new_zeros(self, *size: Any) -> Tensor:
         """Return zeros of this size in self's dtype."""
         return Tensor(np.zeros(sizes(size), self.dtype))
 
+    @named
     def new_ones(self, *size: Any) -> Tensor:
         """Return ones of this size in self's dtype."""
         return Tensor(np.ones(sizes(size), self.dtype))
@@ -101,6 +105,7 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
         """Return the number of axes."""
         return self.data.ndim
 
+    @named
     def size(self, dim: int | None = None) -> Any:
         """Return the shape, or the size of axis dim."""
         return self.shape if dim is None else self.shape[dim]
@@ -124,6 +129,7 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
         """
         run_backward(self, gradient, retain_graph)
 
+    @named
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call `hook(dL/d(self))` once in each backward pass. It may return another gradient."""
         if not self.requires_grad:

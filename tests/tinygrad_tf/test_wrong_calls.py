@@ -1,0 +1,78 @@
+"""Everything public is called wrongly, again and again: every error says whose it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from support.wrong_calls import is_named, wrong_calls
+
+import tinygrad_tf
+from tinygrad_tf import Tensor, nn, optim
+
+X = Tensor(np.ones((2, 3)))
+Y = Tensor(np.ones((4, 5)))
+
+
+def refused_and_nameless(seed: int, count: int) -> tuple[int, list[str]]:
+    """Return how many calls were refused, and those of them whose error names nobody."""
+    refused, nameless = 0, []
+    with np.errstate(all="ignore"):  # a warning about a value is no error of a call
+        for call in wrong_calls(seed, count):
+            try:
+                call.run()
+            except Exception as error:
+                refused += 1
+                if not is_named(error, call.target.names):
+                    nameless.append(f"{call}: {type(error).__name__}: {error}")
+    return refused, nameless
+
+
+def test_wrong_calls_are_refused_by_name() -> None:
+    refused, nameless = refused_and_nameless(seed=0, count=8)
+    assert nameless == []
+    assert refused > 1000
+
+
+@pytest.mark.honest
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_five_thousand_wrong_calls_are_refused_by_name(seed: int) -> None:
+    refused, nameless = refused_and_nameless(seed, count=28)
+    assert nameless == []
+    assert refused > 5000
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda: X < Y, ValueError, r"^lt: .*\(2, 3\).*\(4, 5\)"),
+        (lambda: X.all(7), IndexError, r"^all: .*7"),
+        (lambda: X.any("a"), TypeError, r"^any: "),
+        (lambda: X.size(5), IndexError, r"^size: "),
+        (lambda: X.new_zeros("a"), TypeError, r"^new_zeros: "),
+        (lambda: X.sum(2**70), OverflowError, r"^sum: .*\(2, 3\)"),
+        (lambda: X.view(5), ValueError, r"^view: x \(2, 3\) has 6 entries"),
+        (lambda: tinygrad_tf.softmax(None, 0), TypeError, r"^softmax: .*NoneType"),
+        (lambda: tinygrad_tf.stack([X, Y]), ValueError, r"^stack: .*\(1, 2, 3\)"),
+        (lambda: tinygrad_tf.zeros(-1), ValueError, r"^zeros: "),
+        (lambda: nn.Linear("a", 2), TypeError, r"^Linear: "),
+        (lambda: nn.functional.mse_loss(X, None), TypeError, r"^mse_loss: .*NoneType"),
+        (lambda: optim.SGD(None), TypeError, r"^SGD: .*NoneType"),
+    ],
+)
+def test_errors_of_other_names_and_of_what_is_no_op(call: Any, kind: Any, message: str) -> None:
+    with pytest.raises(kind, match=message):
+        call()
+
+
+def test_what_a_callback_raises_stays_as_it_is() -> None:
+    class OwnError(ValueError):
+        pass
+
+    def modules() -> Any:
+        raise OwnError("mine")
+        yield
+
+    with pytest.raises(OwnError, match=r"^mine$"):
+        nn.ModuleList(modules())
