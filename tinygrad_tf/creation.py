@@ -56,9 +56,8 @@ def full(
     requires_grad: bool = False,
 ) -> Tensor:
     """Return a tensor of one number. Its dtype is that of `Tensor(fill_value)`."""
-    array = np.full(
-        sizes((size,)), plain_array("full", fill_value), dtype or Tensor(fill_value).dtype
-    )
+    value = Tensor(fill_value)
+    array = np.full(sizes((size,)), value.data, dtype or value.dtype)
     return _made("full", array, device, requires_grad)
 
 

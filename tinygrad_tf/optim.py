@@ -7,6 +7,7 @@ and its backward pass: rules remember the arrays that they were given, and use t
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.tensor import Tensor
 
 Group = dict[str, Any]
+NOT_NEGATIVE = {"lr", "momentum", "weight_decay", "eps"}
 
 
 class Optimizer:
@@ -44,6 +46,11 @@ class Optimizer:
             if unknown:
                 raise ValueError(f"{type(self).__name__}: unknown options {sorted(unknown)}")
             self.param_groups.append({**defaults, **group, "params": list(group["params"])})
+            for option in NOT_NEGATIVE & set(defaults):
+                value: Any = self.param_groups[-1][option]
+                if not isinstance(value, numbers.Real) or not float(value) >= 0:
+                    name = type(self).__name__
+                    raise ValueError(f"{name}: {option} is {value!r}, expected a number from 0 on")
         everything = [p for group in self.param_groups for p in group["params"]]
         if not everything:
             raise ValueError(f"{type(self).__name__}: got no parameters")

@@ -6,6 +6,7 @@ A view, a flatten and a squeeze are all reshapes; a chunk is a slice.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,7 @@ class Shaping(Variable):
             if split_size < 1:
                 raise ValueError(f"split: split_size is {split_size}, expected 1 at least")
             split_size = [min(split_size, total - i) for i in range(0, max(total, 1), split_size)]
+        split_size = [operator.index(size) for size in split_size]
         if sum(split_size) != total or any(size < 0 for size in split_size):
             raise ValueError(
                 f"split: sizes {tuple(split_size)} do not add up to {total}, the size of axis {dim}"
@@ -136,6 +138,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 def sizes(arguments: tuple[Any, ...]) -> tuple[int, ...]:
     """Return (2, 3) for the arguments of `f(2, 3)` and of `f((2, 3))`."""
     if len(arguments) == 1 and not isinstance(arguments[0], int | np.integer):
+        if isinstance(arguments[0], Variable):
+            raise TypeError(f"expected whole numbers, got a Tensor {arguments[0].data.shape}")
         return tuple(arguments[0])
     return arguments
 
@@ -154,7 +158,7 @@ def _as_index(part: Any) -> Any:
     elif isinstance(part, np.ndarray):
         part = plain_array("getitem", part)
     if isinstance(part, list):
-        return np.asarray(part, dtype=None if part else int)
+        return plain_array("getitem", part, None if part else int)
     is_number = isinstance(part, np.ndarray) and part.ndim == 0 and part.dtype.kind in "iu"
     return int(part) if is_number else part
 

@@ -53,8 +53,8 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
         super().__init__(array, False)
         if source is not None:
             share_memory(self, (source,))
-        if requires_grad:
-            self.requires_grad_()
+        if requires_grad is not False:
+            self.requires_grad_(requires_grad)
 
     def new_tensor(self, data: Any) -> Tensor:
         """Return a tensor of this data that requires no grad."""

@@ -146,6 +146,7 @@ def _target(place: str, name: str, function: Any, receivers: Any = None, *also: 
         parameters = list(inspect.signature(function).parameters.values())
     except ValueError:
         parameters = []
+    parameters = [p for p in parameters if p.name != "self"] if receivers is None else parameters
     parameters = parameters[1:] if receivers is not None else parameters
     named = tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
     most = 4 if any(p.kind == p.VAR_POSITIONAL for p in parameters) else len(parameters)

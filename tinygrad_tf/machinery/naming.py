@@ -11,7 +11,7 @@ import re
 from types import FunctionType
 from typing import Any, TypeVar
 
-from tinygrad_tf.machinery.complaints import complaint, describe, plain_kind
+from tinygrad_tf.machinery.complaints import complaint, describe, no_tensor, plain_kind
 
 Named = TypeVar("Named")
 NAME = re.compile(r"(\w+): ")
@@ -28,14 +28,18 @@ def named(thing: Named) -> Named:
     for name, method in list(vars(thing).items()):
         is_method = isinstance(method, FunctionType) and not name.startswith("_")
         if is_method and not hasattr(method, "rule"):
-            setattr(thing, name, _named(name, method))
+            setattr(thing, name, _named(name, method, thing))
     return thing
 
 
-def _named(name: str, function: Any) -> Any:
+def _named(name: str, function: Any, kind: type = object) -> Any:
+    """Return a function whose errors begin with the name, and whose first argument is of a kind."""
+
     @functools.wraps(function)
     def call(*inputs: Any, **options: Any) -> Any:
         try:
+            if inputs and not isinstance(inputs[0], kind):
+                raise no_tensor(name, inputs)
             return function(*inputs, **options)
         except Exception as error:
             op = type(inputs[0]).__name__ if name == "__init__" else name
@@ -51,7 +55,9 @@ def _said_by(op: str, inputs: tuple[Any, ...], error: Exception) -> Exception:
     """Return the error with the name of what was called in the place of the op's."""
     foreign = type(error).__module__.partition(".")[0] not in ("builtins", "numpy")
     text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
-    own = {op, type(inputs[0]).__name__} if inputs else {op}  # a module's errors may name its class
+    own = {op}
+    if inputs and hasattr(type(inputs[0]), op):  # a method: its errors may name the class
+        own.add(type(inputs[0]).__name__)
     inner = NAME.match(text)
     if foreign or isinstance(error, Warning | StopIteration) or (inner and inner[1] in own):
         return error

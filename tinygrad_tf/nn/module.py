@@ -148,6 +148,8 @@ class Module(Tree):
     @named
     def train(self, mode: bool = True) -> Self:
         """Switch this module and all below it to training mode, in which dropout drops, or back."""
+        if not isinstance(mode, bool):
+            raise ValueError(f"train: mode is {type(mode).__name__}, expected a bool")
         for module in self.modules():
             module.training = mode
         return self
