@@ -111,7 +111,7 @@ def arange(
         raise complaint(TypeError, "arange", "expected numbers, got something with axes")
     if len(limits) == 3 and limits[2] == 0:
         raise complaint(ValueError, "arange", "step is 0")
-    numbers = np.arange(*limits)
+    numbers = plain_array("arange", np.arange(*limits))
     if dtype is None and numbers.dtype == float64:
         dtype = float32  # Python floats, as in Tensor([0.5])
     return _made("arange", np.asarray(numbers, dtype), device, requires_grad)

@@ -30,12 +30,12 @@ LEFT_OUT = {
 }
 # By operator, what its errors may begin with.
 OPERATORS: dict[Any, tuple[str, ...]] = {
-    **{getattr(operator, name): (name, "pow_tensor") for name in ("add", "sub", "mul", "pow")},
+    **{getattr(operator, name): (name,) for name in ("add", "sub", "mul")},
     **{getattr(operator, name): (name,) for name in ("matmul", "eq", "ne")},
     **{getattr(operator, name): (name.rstrip("_"),) for name in ("and_", "or_", "xor")},
     operator.lt: ("lt", "gt"), operator.gt: ("gt", "lt"),  # Python may turn them round
     operator.le: ("le", "ge"), operator.ge: ("ge", "le"),
-    operator.truediv: ("div",), operator.getitem: ("getitem",),
+    operator.pow: ("pow", "pow_tensor"), operator.truediv: ("div",), operator.getitem: ("getitem",),
     operator.iadd: ("+=", "add"), operator.isub: ("-=", "sub"), operator.imul: ("*=", "mul"),
     operator.itruediv: ("/=", "div"), operator.ipow: ("**=", "pow", "pow_tensor"),
     operator.iand: ("&=", "and"), operator.ior: ("|=", "or"), operator.ixor: ("^=", "xor"),
