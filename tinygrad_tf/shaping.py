@@ -126,13 +126,19 @@ class Shaping(Variable):
 @named
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors along an axis that they have."""
-    return rules.cat(*tensors, dim=dim)
+    return rules.cat(*_several(tensors), dim=dim)
 
 
 @named
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis."""
-    return cat([tensor.unsqueeze(dim) for tensor in tensors], dim)
+    return cat([tensor.unsqueeze(dim) for tensor in _several(tensors)], dim)
+
+
+def _several(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+    if isinstance(tensors, Variable):  # iterating would join its rows
+        raise TypeError(f"expected a list of tensors, got one Tensor {tensors.data.shape}")
+    return tensors
 
 
 def sizes(arguments: tuple[Any, ...]) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ makes them.
 from __future__ import annotations
 
 import copy
+import operator
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Self
@@ -108,7 +109,7 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
     @named
     def size(self, dim: int | None = None) -> Any:
         """Return the shape, or the size of axis dim."""
-        return self.shape if dim is None else self.shape[dim]
+        return self.shape if dim is None else self.shape[operator.index(dim)]
 
     def is_floating_point(self) -> bool:
         """Return whether the entries are float32 or float64."""

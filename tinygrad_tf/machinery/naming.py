@@ -59,7 +59,11 @@ def _said_by(op: str, inputs: tuple[Any, ...], error: Exception) -> Exception:
     if inputs and hasattr(type(inputs[0]), op):  # a method: its errors may name the class
         own.add(type(inputs[0]).__name__)
     inner = NAME.match(text)
-    if foreign or isinstance(error, Warning | StopIteration) or (inner and inner[1] in own):
+    if (
+        foreign
+        or isinstance(error, Warning | StopIteration | NameError)
+        or (inner and inner[1] in own)
+    ):
         return error
     text = text[inner.end() :] if inner else f"{text} (arguments: {describe(inputs)})"
     # An attribute is missing where something of the wrong type was given.

@@ -22,7 +22,7 @@ Generator = np.random.Generator | None
 @named
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator = None) -> Tensor:
     """Fill with draws from the uniform distribution on [a, b)."""
-    return _fill(tensor, np.random.default_rng(generator).uniform(a, b, tensor.shape))
+    return _fill_floats(tensor, np.random.default_rng(generator).uniform(a, b, tensor.shape))
 
 
 @named
@@ -30,7 +30,7 @@ def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator = None
 ) -> Tensor:
     """Fill with draws from the normal distribution."""
-    return _fill(tensor, np.random.default_rng(generator).normal(mean, std, tensor.shape))
+    return _fill_floats(tensor, np.random.default_rng(generator).normal(mean, std, tensor.shape))
 
 
 @named
@@ -141,6 +141,12 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
     if tensor.ndim != 2:
         raise ValueError(f"init: expected a weight of shape (out, in), got {tensor.shape}")
     return tensor.shape[1], tensor.shape[0]
+
+
+def _fill_floats(tensor: Tensor, values: Array) -> Tensor:
+    if not tensor.is_floating_point():
+        raise TypeError(f"expected a tensor of floats, got {tensor.dtype}")
+    return _fill(tensor, values)
 
 
 def _fill(tensor: Tensor, values: Array) -> Tensor:
