@@ -51,7 +51,7 @@ class Optimizer:
                 if not isinstance(value, numbers.Real) or not float(value) >= 0:
                     name = type(self).__name__
                     raise ValueError(f"{name}: {option} is {value!r}, expected a number from 0 on")
-        everything: list[Any] = [p for group in self.param_groups for p in group["params"]]
+        everything = [p for group in self.param_groups for p in group["params"]]
         if not everything:
             raise ValueError(f"{type(self).__name__}: got no parameters")
         if len({id(p) for p in everything}) < len(everything):
@@ -61,7 +61,7 @@ class Optimizer:
                 kind = type(p)
                 text = f"a parameter is {kind.__module__}.{kind.__name__}, expected a Tensor"
                 raise TypeError(f"{type(self).__name__}: {text}")
-            if not p.is_leaf:
+            if p.node is not None:
                 raise ValueError(
                     f"{type(self).__name__}: an op ('{p.node.op}') made a parameter {p.shape}; "
                     "only leaves collect gradients"
