@@ -12,6 +12,7 @@ from tinygrad_tf.graph import Variable
 from tinygrad_tf.machinery.devices import device as _device
 from tinygrad_tf.machinery.devices import dtype_asked_for, require_cpu
 from tinygrad_tf.machinery.inputs import require_supported
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.ops.elementwise import cast
 from tinygrad_tf.ops.shape import clone
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 CPU = _device()
 
 
+@named
 class Conversions(Variable):
     """The methods of a tensor that give the same entries in another form."""
 

@@ -14,10 +14,13 @@ from tinygrad_tf.dtypes import float32, float64, int64
 from tinygrad_tf.graph import Array, Variable
 from tinygrad_tf.machinery.complaints import complaint
 from tinygrad_tf.machinery.devices import require_cpu
+from tinygrad_tf.machinery.inputs import plain_array
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.shaping import sizes
 from tinygrad_tf.tensor import Tensor
 
 
+@named
 def tensor(
     data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -25,21 +28,25 @@ def tensor(
     return _made("tensor", Tensor(data, dtype=dtype).data.copy(), device, requires_grad)
 
 
+@named
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Return a tensor of this size with arbitrary entries, for `nn.init` to fill."""
     return _made("empty", np.empty(sizes(size), dtype or float32), device, requires_grad)
 
 
+@named
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Return a tensor of zeros."""
     return _made("zeros", np.zeros(sizes(size), dtype or float32), device, requires_grad)
 
 
+@named
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Return a tensor of ones."""
     return _made("ones", np.ones(sizes(size), dtype or float32), device, requires_grad)
 
 
+@named
 def full(
     size: Any,
     fill_value: Any,
@@ -49,10 +56,12 @@ def full(
     requires_grad: bool = False,
 ) -> Tensor:
     """Return a tensor of one number. Its dtype is that of `Tensor(fill_value)`."""
-    array = np.full(sizes((size,)), fill_value, dtype or Tensor(fill_value).dtype)
+    value = Tensor(fill_value)
+    array = np.full(sizes((size,)), value.data, dtype or value.dtype)
     return _made("full", array, device, requires_grad)
 
 
+@named
 def zeros_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -60,6 +69,7 @@ def zeros_like(
     return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
+@named
 def ones_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -67,6 +77,7 @@ def ones_like(
     return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
+@named
 def full_like(
     input: Tensor,
     fill_value: Any,
@@ -78,10 +89,11 @@ def full_like(
     """Return one number in the shape and the dtype of a tensor."""
     if not isinstance(input, Variable):
         raise complaint(TypeError, "full_like", f"expected a Tensor, got {type(input).__name__}")
-    array = np.full(input.shape, fill_value, dtype or input.dtype)
+    array = np.full(input.shape, plain_array("full_like", fill_value), dtype or input.dtype)
     return _made("full_like", array, device, requires_grad)
 
 
+@named
 def eye(
     n: int, m: int | None = None, *,
     dtype: Any = None, device: Any = None, requires_grad: bool = False
@@ -90,27 +102,32 @@ def eye(
     return _made("eye", np.eye(n, m, dtype=dtype or float32), device, requires_grad)
 
 
+@named
 def arange(
     *limits: float, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Return the numbers from start to end, without end. arange(end) or (start, end[, step])."""
+    if any(np.ndim(limit) for limit in limits):
+        raise complaint(TypeError, "arange", "expected numbers, got something with axes")
     if len(limits) == 3 and limits[2] == 0:
         raise complaint(ValueError, "arange", "step is 0")
-    numbers = np.arange(*limits)
+    numbers = plain_array("arange", np.arange(*limits))
     if dtype is None and numbers.dtype == float64:
         dtype = float32  # Python floats, as in Tensor([0.5])
     return _made("arange", np.asarray(numbers, dtype), device, requires_grad)
 
 
+@named
 def linspace(
     start: float, end: float, steps: int, *,
     dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:  # fmt: skip
     """Return so many numbers at equal distances, from start to end, both included."""
-    array = np.linspace(start, end, steps).astype(dtype or float32)
+    array = plain_array("linspace", np.linspace(start, end, steps)).astype(dtype or float32)
     return _made("linspace", array, device, requires_grad)
 
 
+@named
 def randn(
     *size: Any, generator: np.random.Generator | None = None,
     dtype: Any = None, device: Any = None, requires_grad: bool = False
@@ -120,6 +137,7 @@ def randn(
     return _made("randn", np.asarray(drawn, dtype or float32), device, requires_grad)
 
 
+@named
 def rand(
     *size: Any, generator: np.random.Generator | None = None,
     dtype: Any = None, device: Any = None, requires_grad: bool = False
@@ -130,6 +148,7 @@ def rand(
     return _made("rand", np.asarray(drawn, kind), device, requires_grad)
 
 
+@named
 def randint(
     *limits_and_size: Any, generator: np.random.Generator | None = None,
     dtype: Any = None, device: Any = None

@@ -13,11 +13,13 @@ from tinygrad_tf.graph import Array, Variable
 from tinygrad_tf.machinery.complaints import complaint
 from tinygrad_tf.machinery.inputs import plain_array
 from tinygrad_tf.machinery.memory import share_memory
+from tinygrad_tf.machinery.naming import named
 
 if TYPE_CHECKING:
     from tinygrad_tf.tensor import Tensor
 
 
+@named
 class Fields(Variable):
     """The fields of a tensor that people may set."""
 

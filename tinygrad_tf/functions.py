@@ -6,6 +6,7 @@ from typing import Any
 
 from tinygrad_tf.graph import Variable
 from tinygrad_tf.machinery.complaints import no_tensor
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.tensor import Tensor
 
 amax, amin, argmax, argmin = Tensor.amax, Tensor.amin, Tensor.argmax, Tensor.argmin
@@ -20,6 +21,7 @@ split, squeeze, transpose, unsqueeze = (
 )  # fmt: skip
 
 
+@named
 def pow(input: Any, exponent: Any) -> Tensor:
     """Return input ** exponent. One of the two may be a number."""
     if not isinstance(input, Variable) and not isinstance(exponent, Variable):

@@ -26,6 +26,7 @@ from tinygrad_tf.machinery.complaints import complaint
 from tinygrad_tf.machinery.inputs import RANKS
 from tinygrad_tf.machinery.memory import is_shared
 from tinygrad_tf.machinery.modes import grad_enabled
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.ops import arithmetic, selection
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ OPERATORS = {
 }
 
 
+@named
 class InPlace(Variable):
     """The operators and methods of a tensor that change it in place."""
 

@@ -15,6 +15,7 @@ import numpy as np
 from tinygrad_tf.graph import Variable
 from tinygrad_tf.machinery.complaints import complaint, explain
 from tinygrad_tf.machinery.inputs import plain_array, promoted
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.ops import arithmetic, elementwise, selection
 from tinygrad_tf.ops.matmul import matmul
 from tinygrad_tf.ops.relu import relu
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tinygrad_tf.tensor import Tensor
 
 
+@named
 class Operators(Variable):
     """Arithmetic, comparisons, functions of one value and selections."""
 
@@ -152,11 +154,13 @@ class Operators(Variable):
         return selection.triu(self, diagonal=diagonal)
 
 
+@named
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """Return the lower triangle of the last two axes, with zeros above it."""
     return selection.tril(input, diagonal=diagonal)
 
 
+@named
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """Return the upper triangle of the last two axes, with zeros below it."""
     return selection.triu(input, diagonal=diagonal)

@@ -7,6 +7,7 @@ and its backward pass: rules remember the arrays that they were given, and use t
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,9 +15,11 @@ import numpy as np
 
 from tinygrad_tf.graph import Array
 from tinygrad_tf.machinery.arrivals import clear_grad
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.tensor import Tensor
 
 Group = dict[str, Any]
+NOT_NEGATIVE = {"lr", "momentum", "weight_decay", "eps"}
 
 
 class Optimizer:
@@ -28,6 +31,7 @@ class Optimizer:
     and for unknown options.
     """
 
+    @named
     def __init__(
         self, parameters: Iterable[Tensor] | Iterable[Mapping[str, Any]], defaults: Group
     ) -> None:
@@ -42,13 +46,22 @@ class Optimizer:
             if unknown:
                 raise ValueError(f"{type(self).__name__}: unknown options {sorted(unknown)}")
             self.param_groups.append({**defaults, **group, "params": list(group["params"])})
+            for option in NOT_NEGATIVE & set(defaults):
+                value: Any = self.param_groups[-1][option]
+                if not isinstance(value, numbers.Real) or not float(value) >= 0:
+                    name = type(self).__name__
+                    raise ValueError(f"{name}: {option} is {value!r}, expected a number from 0 on")
         everything = [p for group in self.param_groups for p in group["params"]]
         if not everything:
             raise ValueError(f"{type(self).__name__}: got no parameters")
         if len({id(p) for p in everything}) < len(everything):
             raise ValueError(f"{type(self).__name__}: a parameter is given twice")
         for p in everything:
-            if not p.is_leaf:
+            if not isinstance(p, Tensor):
+                kind = type(p)
+                text = f"a parameter is {kind.__module__}.{kind.__name__}, expected a Tensor"
+                raise TypeError(f"{type(self).__name__}: {text}")
+            if p.node is not None:
                 raise ValueError(
                     f"{type(self).__name__}: an op ('{p.node.op}') made a parameter {p.shape}; "
                     "only leaves collect gradients"
@@ -94,6 +107,7 @@ class SGD(Optimizer):
     Mirrors: torch.optim.SGD.
     """
 
+    @named
     def __init__(
         self,
         parameters: Iterable[Any],
@@ -140,6 +154,7 @@ class Adam(Optimizer):
     Source: Kingma, Ba (2015), arXiv:1412.6980, algorithm 1.   Mirrors: torch.optim.Adam.
     """
 
+    @named
     def __init__(
         self,
         parameters: Iterable[Any],
@@ -187,6 +202,7 @@ class AdamW(Adam):
     Source: Loshchilov, Hutter (2019), arXiv:1711.05101, algorithm 2.   Mirrors: torch.optim.AdamW.
     """
 
+    @named
     def __init__(
         self,
         parameters: Iterable[Any],
@@ -203,6 +219,7 @@ class AdamW(Adam):
         return gradient
 
 
+@named
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> float:
     """Scale all gradients down together, in place, so that their joint norm is at most max_norm.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from tinygrad_tf.graph import Variable
 from tinygrad_tf.machinery.complaints import explain
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.ops import arithmetic, extreme, reductions
 from tinygrad_tf.ops.reductions import Dim
 
@@ -27,6 +28,7 @@ class Chosen(NamedTuple):
     indices: Tensor
 
 
+@named
 class Reducing(Variable):
     """Reductions over an axis, over several, or over all axes."""
 

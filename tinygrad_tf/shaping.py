@@ -6,6 +6,7 @@ A view, a flatten and a squeeze are all reshapes; a chunk is a slice.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,14 @@ import numpy as np
 
 from tinygrad_tf.graph import Variable
 from tinygrad_tf.machinery.inputs import plain_array
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.ops import shape as rules
 
 if TYPE_CHECKING:
     from tinygrad_tf.tensor import Tensor
 
 
+@named
 class Shaping(Variable):
     """The methods of a tensor that move its entries without changing them."""
 
@@ -88,6 +91,7 @@ class Shaping(Variable):
             if split_size < 1:
                 raise ValueError(f"split: split_size is {split_size}, expected 1 at least")
             split_size = [min(split_size, total - i) for i in range(0, max(total, 1), split_size)]
+        split_size = [operator.index(size) for size in split_size]
         if sum(split_size) != total or any(size < 0 for size in split_size):
             raise ValueError(
                 f"split: sizes {tuple(split_size)} do not add up to {total}, the size of axis {dim}"
@@ -121,19 +125,29 @@ class Shaping(Variable):
         return rules.getitem(self, index=parts)
 
 
+@named
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors along an axis that they have."""
-    return rules.cat(*tensors, dim=dim)
+    return rules.cat(*_several(tensors), dim=dim)
 
 
+@named
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis."""
-    return cat([tensor.unsqueeze(dim) for tensor in tensors], dim)
+    return cat([tensor.unsqueeze(dim) for tensor in _several(tensors)], dim)
+
+
+def _several(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+    if isinstance(tensors, Variable):  # iterating would join its rows
+        raise TypeError(f"expected a list of tensors, got one Tensor {tensors.data.shape}")
+    return tensors
 
 
 def sizes(arguments: tuple[Any, ...]) -> tuple[int, ...]:
     """Return (2, 3) for the arguments of `f(2, 3)` and of `f((2, 3))`."""
     if len(arguments) == 1 and not isinstance(arguments[0], int | np.integer):
+        if isinstance(arguments[0], Variable):
+            raise TypeError(f"expected whole numbers, got a Tensor {arguments[0].data.shape}")
         return tuple(arguments[0])
     return arguments
 
@@ -152,7 +166,7 @@ def _as_index(part: Any) -> Any:
     elif isinstance(part, np.ndarray):
         part = plain_array("getitem", part)
     if isinstance(part, list):
-        return np.asarray(part, dtype=None if part else int)
+        return plain_array("getitem", part, None if part else int)
     is_number = isinstance(part, np.ndarray) and part.ndim == 0 and part.dtype.kind in "iu"
     return int(part) if is_number else part
 

@@ -9,6 +9,7 @@ makes them.
 from __future__ import annotations
 
 import copy
+import operator
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Self
@@ -25,6 +26,7 @@ from tinygrad_tf.in_place import InPlace
 from tinygrad_tf.machinery.hooks import Hooks, RemovableHandle
 from tinygrad_tf.machinery.inputs import plain_array
 from tinygrad_tf.machinery.memory import share_memory
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.operators import Operators
 from tinygrad_tf.reducing import Reducing
 from tinygrad_tf.shaping import Shaping, sizes
@@ -40,6 +42,7 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
 
     __slots__ = ()
 
+    @named
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None) -> None:
         source = data if isinstance(data, Variable) else None
         if source is not None:
@@ -51,8 +54,8 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
         super().__init__(array, False)
         if source is not None:
             share_memory(self, (source,))
-        if requires_grad:
-            self.requires_grad_()
+        if requires_grad is not False:
+            self.requires_grad_(requires_grad)
 
     def new_tensor(self, data: Any) -> Tensor:
         """Return a tensor of this data that requires no grad."""
@@ -62,10 +65,12 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
         tensor._grad = tensor.node = tensor.hooks = tensor.memory = None
         return tensor
 
+    @named
     def new_zeros(self, *size: Any) -> Tensor:
         """Return zeros of this size in self's dtype."""
         return Tensor(np.zeros(sizes(size), self.dtype))
 
+    @named
     def new_ones(self, *size: Any) -> Tensor:
         """Return ones of this size in self's dtype."""
         return Tensor(np.ones(sizes(size), self.dtype))
@@ -101,9 +106,10 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
         """Return the number of axes."""
         return self._array.ndim
 
+    @named
     def size(self, dim: int | None = None) -> Any:
         """Return the shape, or the size of axis dim."""
-        return self.shape if dim is None else self.shape[dim]
+        return self.shape if dim is None else self.shape[operator.index(dim)]
 
     def is_floating_point(self) -> bool:
         """Return whether the entries are float32 or float64."""
@@ -124,6 +130,7 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
         """
         run_backward(self, gradient, retain_graph)
 
+    @named
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call `hook(dL/d(self))` once in each backward pass. It may return another gradient."""
         if not self.requires_grad:

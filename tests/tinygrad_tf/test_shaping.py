@@ -175,7 +175,7 @@ Y = Tensor(X)
         (lambda: Y.split([4, -1], 1), r"split: sizes \(4, -1\) do not add up to 3"),
         (lambda: Y.chunk(0), r"chunk: chunks is 0, expected 1 at least"),
         (lambda: Y.chunk(2, -4), r"chunk: dim -4 is out of range"),
-        (lambda: tinygrad_tf.stack([Y, Y[:1]]), r"cat: .*\(1, 2, 3, 4\) float64, \(1, 1, 3, 4"),
+        (lambda: tinygrad_tf.stack([Y, Y[:1]]), r"stack: .*\(1, 2, 3, 4\) float64, \(1, 1, 3, 4"),
     ],
 )
 def test_what_does_not_fit_is_named(call: Callable[[], Any], message: str) -> None:

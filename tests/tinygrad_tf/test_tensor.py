@@ -149,7 +149,7 @@ def test_repr() -> None:
 
 def test_only_floats_can_require_a_gradient() -> None:
     for data in ([1, 2], [True]):
-        with pytest.raises(TypeError, match=r"^requires_grad_?: only floats have gradients"):
+        with pytest.raises(TypeError, match=r"^(Tensor|requires_grad_): only floats"):
             Tensor(data, requires_grad=True)
         assert not Tensor(data).requires_grad_(False).requires_grad
     x = Tensor([1.0])
@@ -237,12 +237,12 @@ def test_tensor_takes_a_dtype_and_asks_for_gradients() -> None:
     leaf = tinygrad_tf.tensor(found, requires_grad=True)
     assert leaf.is_leaf
     assert not np.shares_memory(leaf.data, found.data)
-    with pytest.raises(TypeError, match=r"^requires_grad_?: only floats"):
+    with pytest.raises(TypeError, match=r"^tensor: only floats"):
         tinygrad_tf.tensor([1], requires_grad=True)
 
 
 @pytest.mark.parametrize("data", ["a", None, [1, None], {}, [[1, 2], [3]], 1j])
 def test_what_is_no_data_is_refused(data: Any) -> None:
     for make in (Tensor, tinygrad_tf.tensor):
-        with pytest.raises((TypeError, ValueError), match=r"^Tensor: "):
+        with pytest.raises((TypeError, ValueError), match=rf"^{make.__name__}: "):
             make(data)

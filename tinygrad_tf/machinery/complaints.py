@@ -23,7 +23,14 @@ def explain(name: str, arrays: list[Array | None], error: Exception) -> Exceptio
     if str(error).startswith(f"{name}:"):
         error.op = name  # type: ignore[attr-defined]
         return error
-    return complaint(type(error), name, f"{error} (inputs: {_describe(arrays)})")
+    return complaint(plain_kind(error), name, f"{error} (inputs: {_describe(arrays)})")
+
+
+def plain_kind(error: Exception) -> type[Exception]:
+    """Return Python's kind of an error: some of NumPy's own kinds cannot be made of a text."""
+    if isinstance(error, IndexError):  # NumPy's AxisError is a ValueError first
+        return IndexError
+    return next(kind for kind in type(error).__mro__ if kind.__module__ == "builtins")
 
 
 def no_tensor(name: str, inputs: tuple[Any, ...]) -> Exception:
@@ -38,6 +45,16 @@ def wrong_dtypes(name: str, arrays: list[Array | None], result: str = "") -> Exc
     if not any(a is not None and a.dtype.kind == "f" for a in arrays):
         advice = "integers have no place here: convert them with .to(float32)"
     return complaint(TypeError, name, f"inputs {_describe(arrays)}{result}; {advice}")
+
+
+def describe(inputs: tuple[Any, ...]) -> str:
+    """Return the kinds of what a function was given, and the shapes of the tensors and arrays."""
+    return ", ".join(f"{type(x).__name__}{_shape(x)}" for x in inputs)
+
+
+def _shape(x: Any) -> str:
+    shape = getattr(x, "shape", None)
+    return f" {tuple(shape)}" if isinstance(shape, tuple) else ""
 
 
 def _describe(arrays: list[Array | None]) -> str:

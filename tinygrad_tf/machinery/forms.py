@@ -51,11 +51,11 @@ def compute(
         if computed is NotImplemented:
             computed = rule(*arrays, **options)
         out, _ = computed
-    except (ValueError, IndexError, TypeError, OverflowError) as error:
+    except (ValueError, IndexError, TypeError, OverflowError, AttributeError) as error:
         raise explain(rule.__name__, arrays, error) from error
     if getattr(out, "dtype", None) is not dtype:
         found = np.asarray(out).dtype
-        if found != dtype and found.kind == "f" and "dtype" not in options:
+        if found != dtype and found.kind in "fO" and "dtype" not in options:
             raise wrong_dtypes(rule.__name__, arrays, f" gave {found}")
     return computed
 

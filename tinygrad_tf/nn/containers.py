@@ -6,24 +6,29 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.nn.module import Module
 
 
 class Row(Module):
     """Modules that are numbered from 0 on, as the children 0, 1, and so on."""
 
+    @named
     def __init__(self, modules: Iterable[Module] = ()) -> None:
         super().__init__()
         self.extend(modules)
 
+    @named
     def append(self, module: Module) -> Self:
         """Add a module at the end."""
         return self.insert(len(self), module)
 
+    @named
     def extend(self, modules: Iterable[Module]) -> Self:
         """Add modules at the end."""
         return self._renumber([*self, *modules])
 
+    @named
     def insert(self, index: int, module: Module) -> Self:
         """Put a module before the one with this index; those after it move up."""
         modules = list(self)
@@ -75,6 +80,7 @@ class ModuleList(Row):
 class Sequential(Row):
     """Modules that are applied one after the other. A dictionary gives them names of their own."""
 
+    @named
     def __init__(self, *modules: Any) -> None:
         is_named = len(modules) == 1 and isinstance(modules[0], Mapping)
         super().__init__(() if is_named else modules)
@@ -93,10 +99,12 @@ class Sequential(Row):
 class ModuleDict(Module):
     """Modules by name. `d["head"]` and `d.head` are the same module."""
 
+    @named
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
         super().__init__()
         self.update(modules)
 
+    @named
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add modules, or put them in the place of those of the same names."""
         pairs = modules.items() if isinstance(modules, Mapping | ModuleDict) else modules
@@ -118,6 +126,7 @@ class ModuleDict(Module):
     def __delitem__(self, name: str) -> None:
         self.pop(name)
 
+    @named
     def pop(self, name: str) -> Module:
         """Take a module out, and return it."""
         module = self[name]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.ops import dropout as _dropout
 from tinygrad_tf.ops import gelu as _gelu
 from tinygrad_tf.ops import layer_norm as _layer_norm
@@ -35,16 +36,19 @@ __all__ = [
 ]
 
 
+@named
 def softmax(input: Tensor, dim: int) -> Tensor:
     """Turn scores (...) into probabilities (...). Each line along dim sums to 1."""
     return _softmax.softmax(input, dim=dim)
 
 
+@named
 def log_softmax(input: Tensor, dim: int) -> Tensor:
     """Turn scores (...) into log-probabilities (...) along dim."""
     return _softmax.log_softmax(input, dim=dim)
 
 
+@named
 def layer_norm(
     input: Tensor,
     normalized_shape: Sequence[int],
@@ -68,6 +72,7 @@ def layer_norm(
     return joined.unflatten(-1, shape)
 
 
+@named
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """Apply the exact GELU, or GPT-2's form with approximate="tanh". (...) -> (...)."""
     if approximate == "none":
@@ -77,6 +82,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     raise ValueError(f"gelu: approximate is {approximate!r}, expected 'none' or 'tanh'")
 
 
+@named
 def dropout(
     input: Tensor,
     p: float = 0.5,
@@ -89,6 +95,7 @@ def dropout(
     return _dropout.dropout(input, p=p, generator=generator)
 
 
+@named
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,
@@ -116,6 +123,7 @@ def scaled_dot_product_attention(
     )
 
 
+@named
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -144,6 +152,7 @@ def cross_entropy(
     return loss.reshape(target.shape) if reduction == "none" else loss
 
 
+@named
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Return the mean or the sum of the squared differences, or all of them. Both are (...)."""
     if input.shape != target.shape:

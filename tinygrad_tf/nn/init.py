@@ -12,38 +12,46 @@ import math
 import numpy as np
 
 from tinygrad_tf.graph import Array
+from tinygrad_tf.machinery.inputs import plain_array
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.tensor import Tensor
 
 Generator = np.random.Generator | None
 
 
+@named
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator = None) -> Tensor:
     """Fill with draws from the uniform distribution on [a, b)."""
-    return _fill(tensor, np.random.default_rng(generator).uniform(a, b, tensor.shape))
+    return _fill_floats(tensor, np.random.default_rng(generator).uniform(a, b, tensor.shape))
 
 
+@named
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator = None
 ) -> Tensor:
     """Fill with draws from the normal distribution."""
-    return _fill(tensor, np.random.default_rng(generator).normal(mean, std, tensor.shape))
+    return _fill_floats(tensor, np.random.default_rng(generator).normal(mean, std, tensor.shape))
 
 
+@named
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill with one value."""
-    return _fill(tensor, np.asarray(val))
+    return _fill(tensor, plain_array("constant_", val))
 
 
+@named
 def zeros_(tensor: Tensor) -> Tensor:
     """Fill with zeros."""
     return constant_(tensor, 0.0)
 
 
+@named
 def ones_(tensor: Tensor) -> Tensor:
     """Fill with ones."""
     return constant_(tensor, 1.0)
 
 
+@named
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator = None) -> Tensor:
     """Fill with uniform draws of variance gain^2 * 2 / (fan_in + fan_out).
 
@@ -53,6 +61,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator = No
     return uniform_(tensor, -bound, bound, generator)
 
 
+@named
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator = None) -> Tensor:
     """Fill with normal draws of variance gain^2 * 2 / (fan_in + fan_out).
 
@@ -61,6 +70,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator = Non
     return normal_(tensor, 0.0, xavier_std(tensor, gain), generator)
 
 
+@named
 def kaiming_uniform_(
     tensor: Tensor,
     a: float = 0.0,
@@ -77,6 +87,7 @@ def kaiming_uniform_(
     return uniform_(tensor, -bound, bound, generator)
 
 
+@named
 def kaiming_normal_(
     tensor: Tensor,
     a: float = 0.0,
@@ -92,6 +103,7 @@ def kaiming_normal_(
     return normal_(tensor, 0.0, kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
+@named
 def calculate_gain(nonlinearity: str, param: float = 0.01) -> float:
     """Return PyTorch's gain for a nonlinearity. param is the negative slope of leaky ReLU."""
     gains = {
@@ -108,12 +120,14 @@ def calculate_gain(nonlinearity: str, param: float = 0.01) -> float:
     return gains[nonlinearity]
 
 
+@named
 def xavier_std(tensor: Tensor, gain: float = 1.0) -> float:
     """Return the standard deviation of Xavier's initialisation."""
     fan_in, fan_out = _fans(tensor)
     return gain * math.sqrt(2.0 / (fan_in + fan_out))
 
 
+@named
 def kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     """Return the standard deviation of Kaiming's initialisation."""
     if mode not in ("fan_in", "fan_out"):
@@ -127,6 +141,12 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
     if tensor.ndim != 2:
         raise ValueError(f"init: expected a weight of shape (out, in), got {tensor.shape}")
     return tensor.shape[1], tensor.shape[0]
+
+
+def _fill_floats(tensor: Tensor, values: Array) -> Tensor:
+    if not tensor.is_floating_point():
+        raise TypeError(f"expected a tensor of floats, got {tensor.dtype}")
+    return _fill(tensor, values)
 
 
 def _fill(tensor: Tensor, values: Array) -> Tensor:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinygrad_tf.creation import empty
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.nn import functional as F
 from tinygrad_tf.nn import init
 from tinygrad_tf.nn.module import Module, Parameter
@@ -25,6 +26,7 @@ class Identity(Module):
 class Linear(Module):
     """out = input @ weight.T + bias. (..., in_features) -> (..., out_features)."""
 
+    @named
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
@@ -32,6 +34,7 @@ class Linear(Module):
         self.bias = Parameter(empty(out_features)) if bias else None
         self.reset_parameters()
 
+    @named
     def reset_parameters(self, generator: np.random.Generator | None = None) -> None:
         """Draw weight and bias uniformly within +- 1 / sqrt(in_features), as PyTorch does."""
         init.kaiming_uniform_(self.weight, a=math.sqrt(5), generator=generator)  # has that bound
@@ -52,6 +55,7 @@ class Linear(Module):
 class LayerNorm(Module):
     """Normalise the last axes to mean 0 and variance 1, then apply a learned scale and shift."""
 
+    @named
     def __init__(
         self,
         normalized_shape: int | Sequence[int],
@@ -70,6 +74,7 @@ class LayerNorm(Module):
         self.bias = Parameter(empty(*self.normalized_shape)) if has_bias else None  # the shift
         self.reset_parameters()
 
+    @named
     def reset_parameters(self) -> None:
         """Set the weight to 1 and the bias to 0, so that the layer only normalises."""
         if self.weight is not None:
@@ -90,12 +95,14 @@ class LayerNorm(Module):
 class Embedding(Module):
     """A table with one vector for each token id. ids (...) -> vectors (..., embedding_dim)."""
 
+    @named
     def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
         super().__init__()
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.weight = Parameter(empty(num_embeddings, embedding_dim))  # the table: row i for id i
         self.reset_parameters()
 
+    @named
     def reset_parameters(self, generator: np.random.Generator | None = None) -> None:
         """Draw the table from the standard normal distribution, as PyTorch does."""
         init.normal_(self.weight, generator=generator)
@@ -112,6 +119,7 @@ class Embedding(Module):
 class Dropout(Module):
     """In training mode, zero entries with probability p and scale up the others."""
 
+    @named
     def __init__(self, p: float = 0.5, generator: np.random.Generator | None = None) -> None:
         super().__init__()
         if not 0.0 <= p <= 1.0:
@@ -132,6 +140,7 @@ class Dropout(Module):
 class GELU(Module):
     """The exact GELU, or GPT-2's form with approximate="tanh"."""
 
+    @named
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
         self.approximate = approximate

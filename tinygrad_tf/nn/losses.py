@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.nn import functional as F
 from tinygrad_tf.nn.module import Module
 from tinygrad_tf.tensor import Tensor
@@ -10,6 +11,7 @@ from tinygrad_tf.tensor import Tensor
 class CrossEntropyLoss(Module):
     """The cross-entropy of logits and class numbers, in nats."""
 
+    @named
     def __init__(
         self, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
     ) -> None:
@@ -32,6 +34,7 @@ class CrossEntropyLoss(Module):
 class MSELoss(Module):
     """The mean of the squared differences."""
 
+    @named
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
         self.reduction = reduction  # "mean", "sum" or "none"

@@ -14,6 +14,7 @@ from tinygrad_tf.graph import Array
 from tinygrad_tf.machinery.arrivals import clear_grad
 from tinygrad_tf.machinery.devices import dtype_asked_for, require_cpu
 from tinygrad_tf.machinery.hooks import Hooks, RemovableHandle
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.nn.parameter import Parameter as Parameter
 from tinygrad_tf.nn.tree import Tree
 from tinygrad_tf.tensor import Tensor, float32, float64
@@ -62,6 +63,7 @@ class Module(Tree):
         """Return every parameter and persistent buffer by name. They share the module's memory."""
         return {name: tensor.detach() for name, tensor in self._named_state()}
 
+    @named
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True
     ) -> tuple[list[str], list[str]]:
@@ -90,6 +92,7 @@ class Module(Tree):
             own[name].data[...] = array
         return missing, unexpected
 
+    @named
     def to(self, *kind: Any, dtype: Any = None, device: Any = None) -> Self:
         """Convert every parameter and every floating buffer to float32 or float64.
 
@@ -121,6 +124,7 @@ class Module(Tree):
         """Convert every parameter and floating buffer to float32."""
         return self.to(float32)
 
+    @named
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Set every parameter's gradient to None, or fill it with zeros if not set_to_none."""
         modules, seen = [self], {self}
@@ -132,6 +136,7 @@ class Module(Tree):
                     seen.add(value)
                     modules.append(value)
 
+    @named
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Ask for the gradients of all parameters, or stop asking."""
         for parameter in self.parameters():
@@ -140,8 +145,11 @@ class Module(Tree):
 
     # Mode and printed form
 
+    @named
     def train(self, mode: bool = True) -> Self:
         """Switch this module and all below it to training mode, in which dropout drops, or back."""
+        if not isinstance(mode, bool):
+            raise ValueError(f"train: mode is {type(mode).__name__}, expected a bool")
         for module in self.modules():
             module.training = mode
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.tensor import Tensor
 
 
@@ -12,6 +13,7 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
+    @named
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
         super().__init__(data, requires_grad)
 

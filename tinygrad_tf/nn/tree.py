@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
+from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.nn.parameter import Parameter
 from tinygrad_tf.tensor import Tensor
 
@@ -19,6 +20,7 @@ class Tree:
     # By the name of a buffer, whether it is in the state dict. A module with buffers has its own.
     _is_persistent: Mapping[str, bool] = {}
 
+    @named
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Keep a tensor that is state and no weight, such as a causal mask, as `self.name`.
 
@@ -79,6 +81,7 @@ class Tree:
 
     # Parameters and buffers
 
+    @named
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
@@ -90,10 +93,12 @@ class Tree:
         everything = self._walk(Tree._own_parameters, prefix, recurse)
         return _each_once(everything) if remove_duplicate else everything
 
+    @named
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Iterate over all parameters, each once."""
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
+    @named
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
@@ -101,6 +106,7 @@ class Tree:
         everything = self._walk(Tree._own_buffers, prefix, recurse)
         return _each_once(everything) if remove_duplicate else everything
 
+    @named
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Iterate over all buffers, each once."""
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))

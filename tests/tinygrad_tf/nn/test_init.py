@@ -111,15 +111,21 @@ def test_a_weight_without_entries(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: init.xavier_uniform_(zeros(3)), r"^init: expected .*\(out, in\), got \(3,\)"),
-        (lambda: init.kaiming_normal_(zeros(2, 3, 4)), r"^init: expected .*got \(2, 3, 4\)"),
+        (
+            lambda: init.xavier_uniform_(zeros(3)),
+            r"^xavier_uniform_: expected .*\(out, in\), got \(3,\)",
+        ),
+        (
+            lambda: init.kaiming_normal_(zeros(2, 3, 4)),
+            r"^kaiming_normal_: expected .*got \(2, 3, 4\)",
+        ),
         (
             lambda: init.kaiming_uniform_(zeros(2, 3), mode="fan"),
-            "^kaiming: mode is 'fan', expected 'fan_in' or 'fan_out'",
+            "^kaiming_uniform_: mode is 'fan', expected 'fan_in' or 'fan_out'",
         ),
         (
             lambda: init.kaiming_uniform_(zeros(2, 3), nonlinearity="gelu"),
-            "^calculate_gain: unknown nonlinearity 'gelu'; known: linear, sigmoid, tanh, relu, le",
+            "^kaiming_uniform_: unknown nonlinearity 'gelu'; known: linear, sigmoid, tanh, relu",
         ),
     ],
 )
