@@ -124,7 +124,8 @@ class InPlace(Variable):
         _require_changeable(name, self)
         result = op(self, *others)
         array = _fitting(name, self, result)
-        if self.node is None and not result.requires_grad and not grad_enabled.get():
+        of_leaf = self.node is None and (self.memory is None or self.memory.of_leaf)
+        if of_leaf and not grad_enabled.get():
             self._array[...] = array
             return self
         old = self.node
@@ -152,15 +153,15 @@ class InPlace(Variable):
         )
 
     def __array_ufunc__(
-        self, ufunc: Any, method: str, *inputs: Any, out: Any = (), **_: Any
+        self, ufunc: Any, method: str, *inputs: Any, out: Any = (), **options: Any
     ) -> Any:
         """NumPy asks here what `array @ tensor` and `array -= tensor` are.
 
         The first is the tensor's op. The second changes the array.
         """
         if method == "__call__" and out and not any(isinstance(x, Variable) for x in out):
-            return ufunc(*(_plain(ufunc.__name__, x) for x in inputs), out=out)
-        if method == "__call__" and ufunc in OPERATORS and not out:
+            return ufunc(*(_plain(ufunc.__name__, x) for x in inputs), out=out, **options)
+        if method == "__call__" and ufunc in OPERATORS and not out and not options:
             reflected, plain = OPERATORS[ufunc]
             first, second = inputs
             if isinstance(first, Variable):

@@ -2,8 +2,8 @@
 
 `graph.py` and `autograd.py` say how gradients flow. `operators.py`, `reducing.py`, `shaping.py` and
 `conversions.py`, from which Tensor inherits, say what `x + y`, `x.sum(1)`, `x.transpose(1, 2)` and
-`x.double()` mean. This file has the rest: how tensors are inspected and watched. `creation.py`
-makes them.
+`x.double()` mean, `in_place.py` what `x += y` does, and `fields.py` what may be set. This file has
+the rest: how tensors are inspected, watched and copied. `creation.py` makes them.
 """
 
 from __future__ import annotations
@@ -145,6 +145,17 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
             _hooks(self.node).keeper = weakref.ref(self)
 
     # Out of the graph
+
+    def __copy__(self) -> Self:
+        """Return another tensor with the same data, `.grad` and graph."""
+        twin = object.__new__(type(self))
+        for name in ("_array", "_grad", "_requires_grad", "hooks", "node"):
+            setattr(twin, name, getattr(self, name))
+        for name, value in getattr(self, "__dict__", {}).items():  # of a class of the user's
+            setattr(twin, name, value)
+        twin.memory = None
+        share_memory(twin, (self,))
+        return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Copy a leaf, with its `.grad`. Raises RuntimeError if an op made self."""

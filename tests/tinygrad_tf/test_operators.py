@@ -68,7 +68,12 @@ def test_an_array_leaves_the_answer_to_the_tensor() -> None:
     for out in (np.ones((2, 4)) @ x, np.ones(3) + x, np.float64(2.0) * x, np.ones(3) ** x):
         assert isinstance(out, Tensor)
         assert out.requires_grad
-    for call in (lambda: np.exp(x), lambda: np.add.reduce(x), lambda: np.add(x, x, out=x)):
+    for call in (
+        lambda: np.exp(x),
+        lambda: np.add.reduce(x),
+        lambda: np.add(x, x, out=x),
+        lambda: np.add(np.ones(3), x, where=[True, False, True]),
+    ):
         with pytest.raises(TypeError, match=r"^(exp|add): NumPy's functions take no Tensor"):
             call()
 

@@ -73,7 +73,7 @@ def test_many_more_wrong_calls_are_refused_by_name() -> None:
         (lambda: nn.Linear(2, 3).train(1), ValueError, r"^train: mode is int, expected a bool"),
         (lambda: Tensor([1.0], np.float64), RuntimeError, r"^Tensor: expected a bool, got type"),
         (lambda: tinygrad_tf.zeros(X), TypeError, r"^zeros: .*got a Tensor \(2, 3\)"),
-        (lambda: Tensor([1.0]).fill_(1j), TypeError, r"^fill_: dtype complex128"),
+        (lambda: Tensor([1.0]).fill_(1j), TypeError, r"^fill_: value is complex"),
         (lambda: X[:0] * None, TypeError, r"^mul: inputs \(0, 3\) float64, None gave object"),
         (lambda: tinygrad_tf.argmax(np.ones(3)), TypeError, r"^argmax: .*got \(ndarray\)"),
         (lambda: X.split([0.5, 1.5]), TypeError, r"^split: .*float"),
