@@ -12,6 +12,7 @@ from crosscheck.commands.common import (
     AT_LEAST_ONE,
     DISAGREE,
     EXIT_CODES,
+    NEVER_FAST,
     SEED,
     FilePath,
     fast_option,
@@ -100,7 +101,7 @@ def check_command(
     from crosscheck.threads import few_threads
 
     if fast and dtype == "float64":
-        raise click.UsageError("--fast computes float32 alone: with --dtype float64 it never runs")
+        raise click.UsageError(NEVER_FAST)
     console = make_console()
     with user_mistakes():
         options = ModelOptions(**model)
