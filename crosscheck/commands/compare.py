@@ -108,6 +108,8 @@ def compare_command(
 
     console = make_console()
     request = Request(input=input_path, **asked)
+    with user_mistakes():
+        _require_room(request)
     try:
         with user_mistakes(), saving(json_path) as save, few_threads(threads, _work(request)):
             agrees = _compare(request, console, save, save_map)
@@ -164,6 +166,18 @@ def _as_json(request: Request, ready: Prepared, report: Report) -> dict[str, Any
         "input": list(ready.batch.inputs.shape),
         "report": report.to_dict(),
     }
+
+
+def _require_room(request: Request) -> None:
+    """Raise ValueError if one block of these sizes needs more memory than the machine has."""
+    from crosscheck.room import require_room
+
+    batch, tokens = (2, 8) if request.shape is None else request.shape[:2]
+    width = request.width or (request.shape[-1] if request.shape else 64)
+    require_room(
+        layers=1, width=width, feed_forward=request.feed_forward or 4 * width,
+        heads=request.heads or 1, tokens=tokens, batch=batch,
+    )  # fmt: skip
 
 
 def _work(request: Request) -> int:

@@ -163,8 +163,10 @@ def _plan(
     from crosscheck.flow.study import Plan
     from crosscheck.models import ModelOptions
 
+    options = ModelOptions(context=tokens, **model)
+    options.require_room(batch_size=1, layers=max(depths))
     return Plan(
-        model=ModelOptions(context=tokens, **model),
+        model=options,
         depths=depths,
         wirings=tuple(
             wiring

@@ -176,7 +176,18 @@ def test_the_core_is_read_in_minutes() -> None:
 # The same law for crosscheck: a file or folder imports only what stands in a row before its own.
 CROSSCHECK_LAYERS = [
     {"choices"},
-    {"answers", "draws", "files", "forms", "versions", "download", "text", "printing", "threads"},
+    {
+        "answers",
+        "draws",
+        "files",
+        "forms",
+        "versions",
+        "download",
+        "text",
+        "printing",
+        "room",
+        "threads",
+    },
     {"arrays"},
     {"foreign"},
     {"sides"},
