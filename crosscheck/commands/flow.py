@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from crosscheck.flow.study import Plan, Study
 
 SEEDS = 5
+MOST_SEEDS = 10_000  # more would take days, and a list of 10**30 no machine holds
 EXIT_CODES = exit_codes(
     "the engines agree, and a paper's figures lie in their ranges",
     "the engines disagree, or a figure lies outside its range",
@@ -75,7 +76,9 @@ class Numbers(click.ParamType[tuple[int, ...]]):
     "--threads and --json, and no other option. Ctrl-C keeps nothing of it.",
 )
 @click.option(
-    "--seeds", type=AT_LEAST_ONE, help="How many seeds; 5 if not given, or what the paper needs."
+    "--seeds",
+    type=click.IntRange(1, MOST_SEEDS),
+    help="How many seeds; 5 if not given, or what the paper needs.",
 )
 @click.option("--seed", type=SEED, default=0, help="The first seed.")
 @click.option(

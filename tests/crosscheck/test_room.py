@@ -24,6 +24,7 @@ HUGE = str(2**31)
         ["check", "--context", "1" + "0" * 20],
         ["check", "--width", HUGE, "--heads", HUGE],
         ["flow", "--depths", "1," + HUGE],
+        ["flow", "--depths", "100000000"],
         ["flow", "--width", HUGE],
         ["flow", "--feed-forward", "1" + "0" * 20],
         ["flow", "--tokens", HUGE],
@@ -56,3 +57,11 @@ def test_the_limit_is_what_the_machine_has(monkeypatch: pytest.MonkeyPatch) -> N
         require_room(**SMALL)
     monkeypatch.setattr(room, "available", lambda: None)
     require_room(**SMALL)
+
+
+@pytest.mark.parametrize("option", ["--seed", "--seeds"])
+@pytest.mark.parametrize("value", ["1" + "0" * 30, "-1"])
+def test_seeds_beyond_the_range_are_a_usage_error(option: str, value: str) -> None:
+    result = CliRunner().invoke(cli, ["flow", option, value], prog_name="crosscheck")
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}'" in result.output
