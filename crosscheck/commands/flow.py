@@ -167,6 +167,7 @@ def _plan(
     from crosscheck.models import ModelOptions
 
     options = ModelOptions(context=tokens, **model)
+    text = _long_enough(named_text(corpus), tokens) if source == "text" else None
     options.require_room(batch_size=1, layers=max(depths))
     return Plan(
         model=options,
@@ -180,7 +181,7 @@ def _plan(
         seeds=tuple(range(seed, seed + (seeds or SEEDS))),
         sides=sides_of(engine),
         causal=mask == "causal",
-        corpus=_long_enough(named_text(corpus), tokens) if source == "text" else None,
+        corpus=text,
     )
 
 
