@@ -23,6 +23,7 @@ SAMPLE = 1 << 12
 WORD = 8  # bytes
 
 _KNOWN_TO_NUMPY = (torch.float16, torch.float32, torch.float64)
+_OF_OTHERS = ("bfloat16", "float8")  # what JAX, say, calls its own types in an array
 
 
 def is_tensor(value: Any) -> bool:
@@ -33,14 +34,15 @@ def is_tensor(value: Any) -> bool:
 def array_of(value: Any) -> Array:
     """Return a tensor of either engine, or whatever else NumPy takes, as an array.
 
-    It shares the memory where it can. PyTorch's floats that NumPy lacks, such as bfloat16, become
-    float32, which holds them exactly.
+    It shares the memory where it can. Floats that NumPy lacks, bfloat16 and float8, become float32,
+    which holds them exactly.
     """
     if isinstance(value, torch.Tensor):
         held = value.detach().cpu()
         lacking = held.is_floating_point() and held.dtype not in _KNOWN_TO_NUMPY
         return np.asarray((held.float() if lacking else held).numpy())
-    return np.asarray(value.detach().numpy() if isinstance(value, Tensor) else value)
+    array = np.asarray(value.detach().numpy() if isinstance(value, Tensor) else value)
+    return array.astype(np.float32) if array.dtype.name.startswith(_OF_OTHERS) else array
 
 
 def real_numbers(value: Any, what: str, dtype: str | None = None) -> Array:

@@ -15,6 +15,8 @@ from textwrap import shorten
 from platformdirs import user_cache_path
 from rich.console import Console
 
+from crosscheck.files import StrPath
+
 CORPUS_VARIABLE = "CROSSCHECK_CORPUS"
 CORPUS_URL = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
@@ -41,13 +43,13 @@ class Corpus:
 
 
 def load_corpus(
-    path: Path | None = None,
+    path: StrPath | None = None,
     *,
     url: str = CORPUS_URL,
     sha256: str = CORPUS_SHA256,
     max_bytes: int = CORPUS_BYTES,
     attempts: int = 3,
-    cache_directory: Path | None = None,
+    cache_directory: StrPath | None = None,
     console: Console | None = None,
 ) -> Corpus:
     """Return the text of `path`, else of $CROSSCHECK_CORPUS, else the pinned corpus.
@@ -61,12 +63,13 @@ def load_corpus(
     empty, unreadable or not UTF-8; a lack of network never raises.
     """
     if path is not None:
-        return _corpus(_read_named(path), f"file {path}", sha256)
+        return _corpus(_read_named(Path(path)), f"file {path}", sha256)
     if named := os.environ.get(CORPUS_VARIABLE):
         origin = f"file {named} (named by {CORPUS_VARIABLE})"
         return _corpus(_read_named(Path(named)), origin, sha256)
 
-    cached = (_cache_directory() if cache_directory is None else cache_directory) / CACHE_NAME
+    directory = _cache_directory() if cache_directory is None else Path(cache_directory)
+    cached = directory / CACHE_NAME
     content, remark = _read_cached(cached, sha256)
     if content is not None:
         return _corpus(content, f"cached copy {_shown(cached)}", sha256)

@@ -128,13 +128,24 @@ class Dialect:
         return self.array(self.tensor(given).to(parameter.dtype))
 
     def load(self, model: Any, weights: Mapping[str, Array]) -> None:
-        """Load arrays that fit into a model. A buffer that is not among them stays as it is."""
-        own = self.parameters(model)
+        """Load arrays that fit into a model. A buffer that is not among them stays as it is.
+
+        If the model refuses one of them nevertheless, it is put back as it was, and raises.
+        """
+        state = {n: x for n, x in model.state_dict().items() if isinstance(x, self.library.Tensor)}
+        own = {**state, **self.parameters(model)}
         tensors = {
             name: self.tensor(x.astype(self.array(own[name]).dtype) if name in own else x)
             for name, x in weights.items()
         }
-        model.load_state_dict(tensors, strict=False)
+        before = [(x, self.array(x).copy()) for x in state.values()]
+        try:
+            model.load_state_dict(tensors, strict=False)
+        except Exception:
+            for tensor, values in before:
+                if not np.array_equal(self.array(tensor), values, equal_nan=True):
+                    tensor.copy_(self.tensor(values))
+            raise
 
     def gradients(self, model: Any) -> Gradients:
         """Return the gradient of every parameter, by name."""

@@ -44,8 +44,12 @@ def test_every_example_is_listed_and_tested() -> None:
     files = {path.name for path in EXAMPLES.glob("*.py")}
     assert files == {*SCRIPTS, "test_with_pytest.py"}
     page = (EXAMPLES / "README.md").read_text(encoding="utf-8")
-    brought = {f"brought/{path.name}" for path in (EXAMPLES / "brought").glob("*.py")}
-    assert set(re.findall(r"\]\(([\w/]+\.py)\)", page)) == files | brought
+    inner = {
+        f"{folder}/{path.name}"
+        for folder in ("brought", "model_files")
+        for path in (EXAMPLES / folder).glob("*.py")
+    }
+    assert set(re.findall(r"\]\(([\w/]+\.py)\)", page)) == files | inner
 
 
 def test_an_op_of_ones_own_is_short() -> None:

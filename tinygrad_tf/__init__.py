@@ -12,16 +12,60 @@ from warnings import warn
 
 from tinygrad_tf import nn, optim
 from tinygrad_tf.autograd import differentiable
+from tinygrad_tf.creation import (
+    arange,
+    empty,
+    eye,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    rand,
+    randint,
+    randn,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from tinygrad_tf.dtypes import bool, double, float, float32, float64, int, int32, int64, long, uint8
+from tinygrad_tf.functions import (
+    amax,
+    amin,
+    argmax,
+    argmin,
+    chunk,
+    clone,
+    flatten,
+    log_softmax,
+    masked_fill,
+    max,
+    mean,
+    min,
+    permute,
+    pow,
+    reshape,
+    softmax,
+    split,
+    squeeze,
+    std,
+    sum,
+    transpose,
+    unsqueeze,
+    var,
+)
 from tinygrad_tf.gradcheck import GradcheckError, gradcheck
+from tinygrad_tf.machinery.devices import device
 from tinygrad_tf.machinery.modes import is_grad_enabled, no_grad, observe
+from tinygrad_tf.operators import tril, triu
 from tinygrad_tf.ops.arithmetic import maximum, minimum
 from tinygrad_tf.ops.elementwise import abs, cos, erf, exp, log, sigmoid, sin, sqrt, tanh
 from tinygrad_tf.ops.matmul import matmul
 from tinygrad_tf.ops.relu import relu
-from tinygrad_tf.ops.selection import tril, triu, where
+from tinygrad_tf.ops.selection import where
 from tinygrad_tf.ops.sum_to import sum_to
 from tinygrad_tf.shaping import cat, stack
-from tinygrad_tf.tensor import Tensor, arange, empty, float32, float64, ones, zeros
+from tinygrad_tf.tensor import Tensor
 
 
 def __getattr__(name: str) -> Any:

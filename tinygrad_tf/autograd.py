@@ -34,7 +34,7 @@ def differentiable(rule: Rule) -> Op:
 
     @functools.wraps(rule)
     def op(*inputs: Any, **options: Any) -> Tensor:
-        like, arrays, sources = unwrap(name, inputs)
+        like, arrays, sources = unwrap(rule, inputs)
         out, backward = compute(rule, arrays, options, like.data.dtype)
         result: Tensor = like.new_tensor(out)
         if sources and grad_enabled.get():

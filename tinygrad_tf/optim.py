@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tf.graph import Array
+from tinygrad_tf.machinery.arrivals import clear_grad
 from tinygrad_tf.tensor import Tensor
 
 Group = dict[str, Any]
@@ -76,11 +77,11 @@ class Optimizer:
         """
         raise NotImplementedError
 
-    def zero_grad(self) -> None:
-        """Set every parameter's gradient to None."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set every parameter's gradient to None, or fill it with zeros if not set_to_none."""
         for group in self.param_groups:
             for parameter in group["params"]:
-                parameter.grad = None
+                clear_grad(parameter, set_to_none)
 
 
 class SGD(Optimizer):
@@ -129,15 +130,14 @@ class SGD(Optimizer):
         value -= group["lr"] * gradient
 
 
-class AdamW(Optimizer):
-    """Adam with decoupled weight decay. value -= lr * (weight_decay * value + m_hat / sqrt(v_hat)).
+class Adam(Optimizer):
+    """Gradient descent with a step length for each entry. value -= lr * m_hat / sqrt(v_hat).
 
     m and v are running averages of the gradient and of its square; beta1 and beta2 say how long
     they remember. Both start at zero, so at step t they are too small. m_hat = m / (1 - beta1^t)
     and v_hat = v / (1 - beta2^t) correct this. eps is added to the root.
-    The decay acts on the value itself. If it were added to the gradient, v would scale it away.
-    Source: Loshchilov, Hutter (2019), arXiv:1711.05101, algorithm 2; Kingma, Ba (2015),
-    arXiv:1412.6980, algorithm 1.   Mirrors: torch.optim.AdamW.
+    Before this, weight_decay * value is added to the gradient, so v scales it as well.
+    Source: Kingma, Ba (2015), arXiv:1412.6980, algorithm 1.   Mirrors: torch.optim.Adam.
     """
 
     def __init__(
@@ -146,21 +146,22 @@ class AdamW(Optimizer):
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
-        weight_decay: float = 1e-2,
+        weight_decay: float = 0.0,
     ) -> None:
         if not all(0.0 <= beta < 1.0 for beta in betas):
-            raise ValueError(f"AdamW: betas are {betas}, expected two numbers in [0, 1)")
+            name = type(self).__name__
+            raise ValueError(f"{name}: betas are {betas}, expected two numbers in [0, 1)")
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(parameters, defaults)
 
     def update(self, value: Array, gradient: Array, group: Group, state: dict[str, Any]) -> None:
         """Take one step with one parameter."""
+        gradient = self.decayed(value, gradient, group)
         if not state:
             state.update(step=0, m=np.zeros_like(value), v=np.zeros_like(value))
         beta1, beta2 = group["betas"]
         lr, m, v = group["lr"], state["m"], state["v"]
         state["step"] += 1
-        value *= 1 - lr * group["weight_decay"]
         m *= beta1
         m += (1 - beta1) * gradient
         v *= beta2
@@ -171,6 +172,35 @@ class AdamW(Optimizer):
         denominator *= v_scale
         denominator += group["eps"]
         value -= (lr * m_scale) * (m / denominator)
+
+    def decayed(self, value: Array, gradient: Array, group: Group) -> Array:
+        """Return the gradient with the decay in it."""
+        if group["weight_decay"]:
+            gradient = gradient + group["weight_decay"] * value
+        return gradient
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay. value -= lr * (weight_decay * value + m_hat / sqrt(v_hat)).
+
+    The decay acts on the value itself. If it were added to the gradient, v would scale it away.
+    Source: Loshchilov, Hutter (2019), arXiv:1711.05101, algorithm 2.   Mirrors: torch.optim.AdamW.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+    def decayed(self, value: Array, gradient: Array, group: Group) -> Array:
+        """Let the value itself decay, in place. Return the gradient as it is."""
+        value *= 1 - group["lr"] * group["weight_decay"]
+        return gradient
 
 
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_tf.graph import Variable
+from tinygrad_tf.machinery.inputs import plain_array
 from tinygrad_tf.ops import shape as rules
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Shaping(Variable):
         """Split axis dim into axes of the sizes `into`; one size may be -1."""
         shape = self.data.shape
         axis = _axis("unflatten", dim, len(shape))
+        if min(into, default=-2) < -1 or list(into).count(-1) > 1:
+            raise ValueError(f"unflatten: sizes {tuple(into)}: only one may be left open, as -1")
         known = math.prod(size for size in into if size != -1)
         if (known == 0 or shape[axis] % known) if -1 in into else known != shape[axis]:
             raise ValueError(
@@ -51,10 +54,13 @@ class Shaping(Variable):
         filled = (shape[axis] // known if size == -1 else size for size in into)
         return self.reshape(*shape[:axis], *filled, *shape[axis + 1 :])
 
-    def squeeze(self, dim: int | None = None) -> Tensor:
-        """Drop axis dim if its size is 1, or every axis of size 1."""
+    def squeeze(self, dim: int | Sequence[int] | None = None) -> Tensor:
+        """Drop axis dim if its size is 1, those of several axes, or every axis of size 1."""
         shape = self.data.shape
-        dropped = set(range(len(shape))) if dim is None else {_axis("squeeze", dim, len(shape))}
+        dims = range(len(shape)) if dim is None else dim if isinstance(dim, Sequence) else (dim,)
+        dropped = {_axis("squeeze", d, max(len(shape), 1)) for d in dims}
+        if len(dropped) < len(dims):
+            raise ValueError(f"squeeze: dims {tuple(dims)} name an axis twice")
         return self.reshape(*(n for i, n in enumerate(shape) if n != 1 or i not in dropped))
 
     def unsqueeze(self, dim: int) -> Tensor:
@@ -141,6 +147,8 @@ def _as_index(part: Any) -> Any:
     """Return one part of an index as NumPy takes it."""
     if isinstance(part, Variable):
         part = part.data
+    elif isinstance(part, np.ndarray):
+        part = plain_array("getitem", part)
     if isinstance(part, list):
         return np.asarray(part, dtype=None if part else int)
     is_number = isinstance(part, np.ndarray) and part.ndim == 0 and part.dtype.kind in "iu"

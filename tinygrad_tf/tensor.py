@@ -1,8 +1,9 @@
 """`Tensor`: an array that can be differentiated, in PyTorch's dialect.
 
-`graph.py` and `autograd.py` say how gradients flow. `operators.py` and `shaping.py`, from which
-Tensor inherits, say what `x + y` and `x.transpose(1, 2)` mean. This file has the rest: how tensors
-are made, inspected and watched.
+`graph.py` and `autograd.py` say how gradients flow. `operators.py`, `reducing.py`, `shaping.py` and
+`conversions.py`, from which Tensor inherits, say what `x + y`, `x.sum(1)`, `x.transpose(1, 2)` and
+`x.double()` mean. This file has the rest: how tensors are inspected and watched. `creation.py`
+makes them.
 """
 
 from __future__ import annotations
@@ -13,17 +14,18 @@ from typing import Any, Self
 import numpy as np
 
 from tinygrad_tf.autograd import run_backward
+from tinygrad_tf.conversions import Conversions
+from tinygrad_tf.dtypes import float32 as float32
+from tinygrad_tf.dtypes import float64 as float64
 from tinygrad_tf.graph import Array, Edge, Variable
 from tinygrad_tf.machinery.hooks import Hooks, RemovableHandle
+from tinygrad_tf.machinery.inputs import plain_array
 from tinygrad_tf.operators import Operators
-from tinygrad_tf.ops.elementwise import cast
+from tinygrad_tf.reducing import Reducing
 from tinygrad_tf.shaping import Shaping, sizes
 
-float32 = np.dtype(np.float32)
-float64 = np.dtype(np.float64)
 
-
-class Tensor(Operators, Shaping):
+class Tensor(Operators, Reducing, Shaping, Conversions):
     """An n-dimensional array that can be differentiated.
 
     data is an array, which is shared and not copied, or nested lists. Python floats become float32,
@@ -36,10 +38,10 @@ class Tensor(Operators, Shaping):
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None) -> None:
         if isinstance(data, Variable):
             data = data.data
-        if dtype is None and not isinstance(data, np.ndarray | np.generic):
-            dtype = float32 if np.asarray(data).dtype == float64 else None
-        array = np.asarray(data, dtype=dtype)
-        _require_supported(array.dtype)
+        array = plain_array("Tensor", data, dtype)
+        has_dtype = dtype is not None or isinstance(data, np.ndarray | np.generic)
+        if array.dtype == float64 and not has_dtype:
+            array = array.astype(float32)
         super().__init__(array, False)
         if requires_grad:
             self.requires_grad_()
@@ -161,20 +163,6 @@ class Tensor(Operators, Shaping):
         """Return the entries as nested lists."""
         return self.data.tolist()
 
-    def to(self, like: Any) -> Tensor:
-        """Convert to a dtype, or to the dtype of another tensor. Differentiable between floats."""
-        dtype = like.dtype if isinstance(like, Tensor) else np.dtype(like)
-        if dtype == self.dtype:
-            return self
-        _require_supported(dtype)
-        if self.dtype.kind == dtype.kind == "f":
-            return cast(self, dtype=dtype)
-        return Tensor(self.data.astype(dtype))
-
-    def double(self) -> Tensor:
-        """Convert to float64."""
-        return self.to(float64)
-
     def __repr__(self) -> str:
         text = np.array2string(self.data, separator=", ", precision=4, prefix="tensor(")
         dtype = "" if self.dtype in (float32, np.int64, np.bool_) else f", dtype={self.dtype}"
@@ -196,38 +184,7 @@ class Tensor(Operators, Shaping):
         return float(self.item())
 
 
-def empty(*size: Any, dtype: Any = float32) -> Tensor:
-    """Return a tensor of this size with arbitrary entries, for `nn.init` to fill."""
-    return Tensor(np.empty(sizes(size), dtype=dtype))
-
-
-def zeros(*size: Any, dtype: Any = float32) -> Tensor:
-    """Return a tensor of zeros."""
-    return Tensor(np.zeros(sizes(size), dtype=dtype))
-
-
-def ones(*size: Any, dtype: Any = float32) -> Tensor:
-    """Return a tensor of ones."""
-    return Tensor(np.ones(sizes(size), dtype=dtype))
-
-
-def arange(*limits: float, dtype: Any = None) -> Tensor:
-    """Return the numbers from start to end, without end. arange(end) or (start, end[, step])."""
-    numbers = np.arange(*limits)
-    if dtype is None and numbers.dtype == float64:
-        dtype = float32  # Python floats, as in Tensor([0.5])
-    return Tensor(numbers, dtype=dtype)
-
-
 def _hooks(place: Edge) -> Hooks:
     if place.hooks is None:
         place.hooks = Hooks()
     return place.hooks
-
-
-def _require_supported(dtype: np.dtype[Any]) -> None:
-    if dtype not in (float32, float64) and dtype.kind not in "iub":
-        raise TypeError(
-            f"Tensor: dtype {dtype} is not supported; use float32 or float64, "
-            "integers for indices, bool for masks"
-        )

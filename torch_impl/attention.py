@@ -27,6 +27,10 @@ class MultiheadSelfAttention(nn.Module):
         fused: bool = False,
     ) -> None:
         super().__init__()
+        if embed_dim < 1:
+            raise ValueError(
+                f"MultiheadSelfAttention: embed_dim (d_model) is {embed_dim}, expected 1 at least"
+            )
         if num_heads < 1 or embed_dim % num_heads:
             raise ValueError(
                 f"MultiheadSelfAttention: embed_dim (d_model) {embed_dim} is not divisible by "

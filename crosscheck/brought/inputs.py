@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -13,16 +13,18 @@ import torch
 from crosscheck.brought.behaviour import raw_output_of
 from crosscheck.brought.sizes import Sizes
 from crosscheck.draws import Stream, draws
+from crosscheck.files import StrPath, require_file
 from crosscheck.sides import TORCH, Array, side_of
 
 Trial = Callable[[Any, Array], Any]
 
 
-def read_input(path: Path) -> Array:
-    """Read an array of numbers from a file that `numpy.save` wrote. Raises ValueError."""
+def read_input(path: StrPath) -> Array:
+    """Read an array of numbers from a file of `numpy.save`. Raises ValueError or OSError."""
+    require_file(path, "--input", "an array saved by numpy.save")
     try:
         array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, BadZipFile, MemoryError) as error:
         raise ValueError(f"--input {path} is not an array saved by numpy.save: {error}") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
         kind = array.dtype if isinstance(array, np.ndarray) else "an archive of several arrays"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from crosscheck.answers import did_you_mean
-from crosscheck.files import write_json
+from crosscheck.files import StrPath, require_file, write_json
 from crosscheck.in_projection import with_parts
 from crosscheck.maps.describe import describe
 from crosscheck.maps.expression import evaluate
@@ -180,17 +180,18 @@ class WeightMap:
         """Return the expressions by the model's names: what `weights=` takes."""
         return dict(self.expressions)
 
-    def save(self, path: Path | str) -> None:
+    def save(self, path: StrPath) -> None:
         """Write the expressions as JSON; the file appears whole or not at all."""
-        write_json(Path(path), self.to_dict())
+        write_json(path, self.to_dict())
 
 
-def read_expressions(path: Path | str) -> dict[str, str]:
+def read_expressions(path: StrPath) -> dict[str, str]:
     """Read the expressions of a file that `WeightMap.save` wrote.
 
     Raises ValueError, with the name of the file, if it is not such a file; OSError if it cannot be
     read.
     """
+    require_file(path, "weights", "a map that WeightMap.save wrote")
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:

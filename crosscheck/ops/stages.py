@@ -26,20 +26,22 @@ def stages(
     max_norm: float = MAX_NORM,
     grouped: Callable[[list[Any]], Any] = list,
     zeroed_by_model: bool = False,
+    set_to_none: bool = True,
 ) -> Iterator[tuple[str, Gradients]]:
     """Yield the name of each stage of each step, and the gradients or the weights after it.
 
     Each step adds up the gradients of two multiples of the loss, so that a second backward counts.
     loss: returns a scalar of the model, given the model and the number of the step, from 0 on.
     grouped: what the optimiser is given, made of the list of parameters. zeroed_by_model: call the
-    zero_grad of the model, not of the optimiser. The model is copied.
+    zero_grad of the model, not of the optimiser. set_to_none: what it is asked for. The model is
+    copied.
     """
     model = side.copy(model, dtype)
     parameters = list(model.parameters())
     make = getattr(side.library.optim, optimiser_name)
     optimiser = make(grouped(parameters), **options)
     for step in range(steps):
-        (model if zeroed_by_model else optimiser).zero_grad()
+        (model if zeroed_by_model else optimiser).zero_grad(set_to_none=set_to_none)
         yield "zero_grad", _gradients(side, model)
         for factor in (0.5, 2.0):
             (loss(model, step) * factor).backward()

@@ -34,6 +34,7 @@ class TrainingCase:
     max_norm: float = MAX_NORM  # of the gradients, after clipping
     grouped: Callable[[list[Any]], Any] = list  # what the optimiser is given of the parameters
     zeroed_by_model: bool = False  # whether it is the model whose zero_grad is called
+    set_to_none: bool = True  # what zero_grad is asked for
 
     def examine(self, seed: int, dtype: str) -> Outcome:
         """Train both sides and judge. dtype: "float64", "float32" or "both".
@@ -74,7 +75,7 @@ class TrainingCase:
         run = stages(
             side, model, loss, self.optimiser, self.options,
             steps=STEPS, dtype=dtype, max_norm=self.max_norm, grouped=self.grouped,
-            zeroed_by_model=self.zeroed_by_model,
+            zeroed_by_model=self.zeroed_by_model, set_to_none=self.set_to_none,
         )  # fmt: skip
         return {f"step {i // 4 + 1}, after {stage}": left for i, (stage, left) in enumerate(run)}
 
@@ -145,6 +146,7 @@ def _some(parameters: list[Any]) -> list[Any]:
 
 _sgd = partial(TrainingCase, "SGD", optimiser="SGD")
 _adamw = partial(TrainingCase, "AdamW", optimiser="AdamW")
+_adam = partial(TrainingCase, "Adam", optimiser="Adam")
 _clip = partial(TrainingCase, "clip_grad_norm_", optimiser="SGD", options={"lr": 0.1})
 _zero = partial(TrainingCase, "zero_grad", options={"lr": 0.1})
 MOMENTUM = {"lr": 0.1, "momentum": 0.9}
@@ -167,6 +169,11 @@ TRAINING_CASES = (
     _adamw("no weight decay", options={"lr": 0.1, "weight_decay": 0.0, "eps": 1e-4}),
     _adamw("two groups", options={"lr": 0.01, "eps": 1e-4}, grouped=_two_groups),
     _adamw("weights only", options={"lr": 0.1, "eps": 1e-4}, grouped=_some),
+    _adam("as it comes"),
+    _adam("a large step", options={"lr": 0.1}),
+    _adam("other betas", options={"lr": 0.1, "betas": (0.5, 0.7), "eps": 1e-4}),
+    _adam("weight decay", options={"lr": 0.1, "weight_decay": 0.3, "eps": 1e-4}),
+    _adam("two groups", options={"lr": 0.01, "eps": 1e-4}, grouped=_two_groups),
     _clip("far below the norm", max_norm=1e-3),
     _clip("below the norm", max_norm=0.5),
     _clip("above the norm", max_norm=1e3),
@@ -174,4 +181,6 @@ TRAINING_CASES = (
     _zero("by AdamW", optimiser="AdamW"),
     _zero("two groups", optimiser="SGD", grouped=_two_groups),
     _zero("by the model", optimiser="SGD", zeroed_by_model=True),
+    _zero("to zeros", optimiser="AdamW", set_to_none=False),
+    _zero("to zeros, by the model", optimiser="AdamW", zeroed_by_model=True, set_to_none=False),
 )

@@ -13,6 +13,7 @@ from crosscheck.sides import Array
 LOSS = "loss"  # where an op runs that no module contains
 THE_INPUT = "the input"  # the origin of what the model is given
 ROOT = "model"  # the model itself, whose own path is empty
+SAME_VALUES = ("clone", "contiguous")  # ops that are seen through: they return what they are given
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import numpy as np
 import tinygrad_tf
 from crosscheck.distance import EXACT, RELATIVE, Gap, gap_between
 from crosscheck.sides import Array
-from crosscheck.tape.call import Call, Places, Source, name_origins
+from crosscheck.tape.call import SAME_VALUES, Call, Places, Source, name_origins
 from crosscheck.tape.kept import Kept
 from crosscheck.tape.sums import Sums
 from tinygrad_tf import Tensor, observe
@@ -92,6 +92,9 @@ class Recorder:
         """An op has been called."""
         self._alive += [x for x in (*inputs, output) if isinstance(x, Tensor)]
         if output.node is None:
+            return
+        if op.__name__ in SAME_VALUES:
+            self._origins[id(output)] = self._origins.get(id(inputs[0]), "a constant")
             return
         key = self.places.key(op.__name__)
         indices = _tensor_indices(inputs)

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from crosscheck.sides import TORCH, Array
-from crosscheck.tape.call import Call, Made, Places, Source, name_origins
+from crosscheck.tape.call import SAME_VALUES, Call, Made, Places, Source, name_origins
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_map_only
 
@@ -26,7 +26,6 @@ RULES = {
     "unflatten": "reshape", "unsqueeze": "reshape", "view": "reshape", "__rsub__": "sub",
     "__rdiv__": "div", "__rpow__": "pow_tensor", "to": "cast", "type_as": "cast", "T": "permute",
 }  # fmt: skip
-SAME_VALUES = ("clone", "contiguous")  # our engine needs no word for these
 # What asks something of the tensor itself. Asked of a view of it, PyTorch would refuse, or the
 # gradient that the tape sees would not be the run's.
 OF_THE_TENSOR_ITSELF = (

@@ -62,6 +62,8 @@ class _Recorder:
             self._leaves[index] = leaf
             self._flow.values[_slot(leaf)] = index
             self._flow.alive.append(leaf)
+        for name, buffer in model.named_buffers():
+            self.book.add(name, buffer.data, place=None, backward=False)
         with self.lines, observe(self._listen):
             yield
 

@@ -1,5 +1,7 @@
+import contextlib
 import gzip
 import hashlib
+import http.client
 import io
 import signal
 import socket
@@ -7,6 +9,7 @@ import socketserver
 import struct
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ import pytest
 import requests
 
 from crosscheck.download import DownloadError, download
+from crosscheck.reception import Lines, Reception, Request
 
 CONTENT = bytes(range(256)) * 200
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -56,10 +60,7 @@ class Server(socketserver.ThreadingTCPServer):
         with pytest.raises(DownloadError) as caught:
             self.fetch(url, **options)
         assert time.monotonic() - start < 3.0
-        for thread in threading.enumerate():
-            if thread.name == "download":  # it has said what went wrong, and is about to end
-                thread.join(timeout=1.0)
-                assert not thread.is_alive()
+        assert not downloading()
         assert only_file(self.target) == OLD
         assert str(caught.value).startswith(f"could not download {url or self.url}: ")
         return str(caught.value)
@@ -82,6 +83,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield server
         server.ended.set()
         server.shutdown()
+
+
+def downloading() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "download"]
 
 
 def only_file(path: Path) -> bytes:
@@ -181,10 +186,9 @@ def test_a_trickling_body_is_given_up(server: Server, begun: Answer, piece: byte
 
 
 def test_trickling_headers_are_given_up(server: Server) -> None:
-    server.answers = [server.trickle]  # to a thread that lives on: there is nothing to close yet
-    with pytest.raises(DownloadError, match=r"not complete within 0.15 s"):
-        server.fetch(total_timeout=0.15, attempts=1)
-    assert only_file(server.target) == OLD
+    server.answers = [server.trickle]
+    assert "not complete within 0.15 s" in server.failure(total_timeout=0.15, attempts=1)
+    assert server.client_left.wait(2.0)
 
 
 @pytest.mark.parametrize("host", ["localhost.invalid", "127.0.0.1.invalid", "10.0.0.1"])
@@ -242,9 +246,109 @@ def test_ctrl_c_ends_a_stalled_download(server: Server) -> None:
         server.ended.wait()
 
     server.answers = [both(HALF, interrupt)]
-    with pytest.raises(KeyboardInterrupt):
-        server.fetch()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job of a shell has none
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            server.fetch()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert not downloading()
     assert only_file(server.target) == OLD
+
+
+# What a faulty server can make a client hold
+
+PACKED = gzip.compress(bytes(1 << 24), 1) * 8  # 128 MB when unpacked
+PACKED_HEADERS = ("Content-Encoding: gzip", f"Content-Length: {len(PACKED)}")
+LONG = b"x" * (1 << 20)
+
+
+def endless(head: Answer, piece: bytes = LONG) -> Answer:
+    """Send the piece again and again, 128 MB at most, until the client leaves."""
+    return both(head, lambda c: [c.sendall(piece) for _ in range((1 << 27) // len(piece))])
+
+
+@pytest.mark.parametrize(
+    ("fault", "saying"),
+    [
+        (answer("302 Found", "Location: /", *PACKED_HEADERS, body=PACKED), "more than 5 redirects"),
+        (endless(answer("302 Found", "Location: /")), "more than 5 redirects"),
+        (endless(answer("404 Not Found")), "HTTP 404"),
+        (endless(answer("200 OK")), "longer than the limit"),
+        (answer("200 OK", *PACKED_HEADERS, body=PACKED), "longer than the limit"),
+        (
+            answer("200 OK", "Content-Encoding: gzip, gzip", body=PACKED),
+            "packed the file as gzip, ",
+        ),
+        (endless(answer("200 OK", "Transfer-Encoding: chunked")), "ChunkedEncodingError"),
+        (
+            endless(answer("200 OK", "Transfer-Encoding: chunked", body=b"0\r\n")),
+            "ChunkedEncodingError",
+        ),
+        (endless(bool), "LineTooLong"),
+        (endless(lambda c: c.sendall(b"HTTP/1.1 200 OK\r\n"), b"a: b\r\n" * 4096), "headers"),
+    ],
+)
+def test_memory_stays_small_whatever_the_server_sends(
+    server: Server, fault: Answer, saying: str
+) -> None:
+    server.answers = [fault]
+    tracemalloc.start()
+    try:
+        message = server.failure(attempts=1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert saying in message
+    assert peak < 20e6  # bytes; urllib3 before 2.6 unpacks a piece of 16 KiB at once
+
+
+def test_no_line_is_read_beyond_a_limit() -> None:
+    for read in (Lines.readline, next):
+        assert read(Lines(io.BytesIO(b"5\r\nabcde"))) == b"5\r\n"
+        with pytest.raises(http.client.LineTooLong):
+            read(Lines(io.BytesIO(LONG)))
+
+
+def test_pieces_wait_on_the_network_while_the_disk_is_slow(server: Server) -> None:
+    server.answers = [endless(answer("200 OK"))]
+    request = Request(server.url, SHA256, 1 << 30, (5.0, 5.0), 5.0)
+    tracemalloc.start()
+    try:
+        with contextlib.closing(Reception(request)) as reception:
+            next(reception.chunks())
+            time.sleep(0.1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5e6
+    assert not downloading()
+
+
+def test_a_thread_that_connects_late_ends_at_once(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, begun = socket.socket.connect, threading.Event()
+
+    def late(self: socket.socket, address: Any) -> None:
+        begun.set()
+        time.sleep(0.1)
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", late)
+    server.answers = [lambda _: server.ended.wait()]
+    reception = Reception(Request(server.url, SHA256, 1, (5.0, 5.0), 5.0))
+    assert begun.wait(2.0)
+    reception.close()
+    assert not downloading()
+
+
+def test_what_a_killed_download_left_is_cleared(server: Server) -> None:
+    server.target.with_name(f".{server.target.name}.0123abcd.part").write_bytes(CONTENT[:100])
+    server.target.chmod(0o640)
+    server.fetch()
+    assert only_file(server.target) == CONTENT
+    assert server.target.stat().st_mode & 0o777 == 0o640
 
 
 def test_no_attempt_is_an_error_of_the_caller(server: Server) -> None:

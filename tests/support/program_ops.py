@@ -61,10 +61,14 @@ class Op:
     grows: bool = False
 
 
-def amax(engine: Engine, x: Any, dim: Any, keepdim: bool) -> Any:
-    """A ramp is added first: equal entries would be a tie in one engine, rounded apart in other."""
+def ramped(engine: Engine, x: Any) -> Any:
+    """A ramp is added: equal entries would be a tie in one engine, rounded apart in the other."""
     ramp = np.linspace(0.0, 0.9, max(x.numel(), 1))[: x.numel()].reshape(x.shape)
-    return (x + engine.tensor(ramp)).amax(dim, keepdim=keepdim)
+    return x + engine.tensor(ramp)
+
+
+def amax(engine: Engine, x: Any, dim: Any, keepdim: bool) -> Any:
+    return ramped(engine, x).amax(dim, keepdim=keepdim)
 
 
 def self_attention(engine: Engine, x: Any, mask: str) -> Any:
@@ -143,6 +147,8 @@ OPS: dict[str, Op] = {
     "mean": Op(method("mean"), 1, is_full, full_reduction),
     "var": Op(method("var"), 1, is_full, variance),
     "amax": Op(amax, 1, is_full, reduction),
+    "max": Op(lambda e, x, dim: ramped(e, x).max(dim).values, 1, is_full, one_axis),
+    "min": Op(lambda e, x, dim: ramped(e, x).min(dim).values, 1, is_full, one_axis),
     # Shapes
     "flatten": Op(lambda e, x: x.flatten()),
     "view": Op(lambda e, x: x.reshape(-1).view(*x.shape, 1)),

@@ -1,3 +1,4 @@
+import operator
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -109,6 +110,75 @@ def test_comparisons(name: str) -> None:
         assert compare(a, ours).tolist() == compare(b, theirs).tolist()
     assert compare(ours, y).tolist() == compare(y, ours).tolist() or name[0] in "<>~"
     assert compare(y, ours).tolist() == compare(torch.tensor(y), theirs).tolist()
+
+
+@pytest.mark.parametrize("other", [None, "a", [1.0, 2.0], (1.0, 2.0), {}], ids=repr)
+def test_what_is_no_number_is_not_equal_and_has_no_order(other: Any) -> None:
+    for x in (Tensor([1.0, 2.0]), torch.tensor([1.0, 2.0])):
+        assert (x == other) is False
+        assert (other == x) is False
+        assert (x != other) is True
+        with pytest.raises(TypeError, match="'<' not supported between"):
+            operator.lt(x, other)
+        with pytest.raises(TypeError, match="'>=' not supported between"):
+            operator.ge(x, other)
+
+
+def test_a_number_is_compared_in_the_precision_of_the_tensor() -> None:
+    for number in (0.1, np.float64(0.1), np.float32(0.1)):
+        assert (Tensor([0.1]) == number).item() is (torch.tensor([0.1]) == number).item() is True
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: ~x, "invert: ~ is for masks and integers, not float32"),
+        (lambda x: x & True, "and: & | ^ are for masks and integers, not float32"),
+        (lambda x: (x > 0) ^ 0.5, "xor: & | ^ are for masks and integers, not float32"),
+        (lambda x: (x > 0) | None, r"or: unsupported .*\(2,\) bool, None"),
+        (lambda x: (x > 0) & Tensor([True] * 3), r"and: .* broadcast .*\(2,\) bool, \(3,\) bool"),
+        (lambda x: x < Tensor([1.0] * 3), r"lt: .* broadcast .*\(2,\) float32, \(3,\) float32"),
+        (lambda x: 1 - (x > 0), "sub: a mask has no place here; use ~mask"),
+        (lambda x: (x > 0) ** (x > 1), "pow_tensor: x and y are masks"),
+        (lambda x: -(x > 0), "neg: .*boolean negative"),
+        (lambda x: x + 10**400, "add: "),
+        (lambda x: x + np.array([1j, 2]), "add: dtype complex128 is not supported"),
+        (lambda x: x + np.array([None, 2]), "add: dtype object is not supported"),
+        (lambda x: x == np.array(["a", "b"]), "eq: dtype <U1 is not supported"),
+    ],
+)
+def test_what_does_not_fit_is_named(call: Any, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        call(Tensor([1.0, 2.0]))
+
+
+MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: Tensor(MASKED),
+        lambda x: Tensor([MASKED, MASKED]),
+        lambda x: tinygrad_tf.tensor(MASKED),
+        lambda x: x + MASKED,
+        lambda x: MASKED * x,
+        lambda x: x == MASKED,
+        lambda x: x[MASKED > 1],
+        lambda x: tinygrad_tf.where(x > 1, MASKED, x),
+        lambda x: x.masked_fill(MASKED > 1, 0.0),
+    ],
+)
+def test_a_masked_array_is_refused_because_its_mask_would_be_lost(call: Any) -> None:
+    with pytest.raises(TypeError, match=r"^\w+: a masked array would lose its mask here"):
+        call(Tensor([1.0, 2.0]))
+
+
+def test_a_matrix_of_numpy_is_an_array_like_any_other() -> None:
+    x = Tensor([[1.0, 2.0], [3.0, 4.0]])
+    with pytest.warns(PendingDeprecationWarning):
+        matrix = np.matrix([[1.0, 2.0], [3.0, 4.0]], dtype="f4")
+    assert (x * matrix).tolist() == (x * x).tolist()
 
 
 def test_equality_compares_entries_and_the_hash_is_the_identity() -> None:

@@ -21,7 +21,8 @@ ADAMW: list[dict[str, Any]] = [
     {"lr": 0.05, "weight_decay": 0.0, "betas": (0.6, 0.0)},
 ]
 EACH = pytest.mark.parametrize(
-    ("name", "options"), [*(("SGD", o) for o in SGD), *(("AdamW", o) for o in ADAMW)]
+    ("name", "options"),
+    [(name, o) for name, each in (("SGD", SGD), ("Adam", ADAMW), ("AdamW", ADAMW)) for o in each],
 )
 
 

@@ -154,7 +154,15 @@ Y = Tensor(X)
         ),
         (lambda: Y.unflatten(1, (-1, 2)), r"unflatten: axis 1 .*does not split into \(-1, 2\)"),
         (lambda: Y.unflatten(1, (-1, 0)), r"unflatten: axis 1 .*does not split into \(-1, 0\)"),
-        (lambda: Y.unflatten(1, (-1, -1)), r"reshape: x \(2, 3, 4\) has 24 entries"),
+        (
+            lambda: Y.unflatten(1, (-1, -1)),
+            r"unflatten: sizes \(-1, -1\): only one may be left open",
+        ),
+        (
+            lambda: Y.unflatten(1, (-3, -1)),
+            r"unflatten: sizes \(-3, -1\): only one may be left open",
+        ),
+        (lambda: Y.squeeze((0, -3)), r"squeeze: dims \(0, -3\) name an axis twice"),
         (lambda: Y.squeeze(3), r"squeeze: dim 3 is out of range"),
         (lambda: Y.unsqueeze(4), r"unsqueeze: dim 4 is out of range for a tensor of 4 axes"),
         (lambda: Y.unsqueeze(-5), r"unsqueeze: dim -5 is out of range"),
@@ -173,6 +181,16 @@ Y = Tensor(X)
 def test_what_does_not_fit_is_named(call: Callable[[], Any], message: str) -> None:
     with pytest.raises((ValueError, IndexError), match=f"^{message}"):
         call()
+
+
+@pytest.mark.parametrize("dim", [(), (0,), [0, 2], (0, 1), (-1, 1), None])
+def test_squeeze_of_several_axes(dim: Any) -> None:
+    options = {} if dim is None else {"dim": dim}
+    found, expected = (
+        x.squeeze(**options) for x in (Tensor(np.ones((1, 2, 1))), torch.ones(1, 2, 1))
+    )
+    assert found.shape == tuple(expected.shape)
+    assert Tensor(2.0).squeeze(0).shape == torch.tensor(2.0).squeeze(0).shape == ()
 
 
 def test_nothing_to_join() -> None:

@@ -215,3 +215,34 @@ def test_to_integers_and_back_has_no_gradient(target: str) -> None:
 def test_to_a_precision_that_is_not_supported() -> None:
     with pytest.raises(TypeError, match="float16 is not supported"):
         Tensor([1.0]).to(np.float16)
+
+
+@pytest.mark.parametrize(
+    "data", [3, 2.5, True, [], [1, 2.5], [[True], [False]], np.ones(2), np.float64(2), np.arange(3)]
+)
+def test_tensor_copies_what_it_is_given(data: Any) -> None:
+    found, expected = tinygrad_tf.tensor(data), torch.tensor(data)
+    assert found.tolist() == expected.tolist()
+    assert str(found.dtype) == str(expected.dtype).removeprefix("torch.")
+    assert not found.requires_grad
+    assert not np.shares_memory(found.data, np.asarray(data))
+
+
+def test_tensor_takes_a_dtype_and_asks_for_gradients() -> None:
+    found = tinygrad_tf.tensor([1, 2], dtype=np.float64, requires_grad=True)
+    assert found.dtype == np.float64
+    assert found.requires_grad
+    assert found.is_leaf
+    assert tinygrad_tf.tensor([1.5], dtype=np.int64).tolist() == [1]
+    leaf = tinygrad_tf.tensor(found, requires_grad=True)
+    assert leaf.is_leaf
+    assert not np.shares_memory(leaf.data, found.data)
+    with pytest.raises(TypeError, match=r"^requires_grad: only floats"):
+        tinygrad_tf.tensor([1], requires_grad=True)
+
+
+@pytest.mark.parametrize("data", ["a", None, [1, None], {}, [[1, 2], [3]], 1j])
+def test_what_is_no_data_is_refused(data: Any) -> None:
+    for make in (Tensor, tinygrad_tf.tensor):
+        with pytest.raises((TypeError, ValueError), match=r"^Tensor: "):
+            make(data)

@@ -1,4 +1,4 @@
-"""Where gradients come to rest: hooks see them, and a `.grad` collects them."""
+"""Where gradients come to rest: hooks see them, and a `.grad` collects them until cleared."""
 
 from __future__ import annotations
 
@@ -41,3 +41,11 @@ def add_to_grad(variable: Any, gradient: Array, is_fresh: bool) -> None:
         elif not is_fresh:
             gradient = np.array(gradient)
         variable.grad = variable.new_tensor(gradient)
+
+
+def clear_grad(variable: Any, set_to_none: bool) -> None:
+    """Forget the `.grad` of a leaf, or fill it with zeros."""
+    if set_to_none or variable.grad is None:
+        variable.grad = None
+    else:
+        variable.grad.data[...] = 0.0

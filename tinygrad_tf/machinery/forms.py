@@ -51,7 +51,7 @@ def compute(
         if computed is NotImplemented:
             computed = rule(*arrays, **options)
         out, _ = computed
-    except (ValueError, IndexError, TypeError) as error:
+    except (ValueError, IndexError, TypeError, OverflowError) as error:
         raise explain(rule.__name__, arrays, error) from error
     if getattr(out, "dtype", None) is not dtype:
         found = np.asarray(out).dtype

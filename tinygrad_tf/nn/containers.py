@@ -1,25 +1,41 @@
-"""Modules that hold other modules in a row."""
+"""Modules that hold other modules, in a row or by name."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self
 
 from tinygrad_tf.nn.module import Module
 
 
-class ModuleList(Module):
-    """A list of modules whose parameters are named 0.…, 1.…, and so on."""
+class Row(Module):
+    """Modules that are numbered from 0 on, as the children 0, 1, and so on."""
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
         super().__init__()
-        for module in modules:
-            self.append(module)
+        self.extend(modules)
 
-    def append(self, module: Module) -> ModuleList:
+    def append(self, module: Module) -> Self:
         """Add a module at the end."""
-        vars(self)[str(len(self))] = module
+        return self.insert(len(self), module)
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Add modules at the end."""
+        return self._renumber([*self, *modules])
+
+    def insert(self, index: int, module: Module) -> Self:
+        """Put a module before the one with this index; those after it move up."""
+        modules = list(self)
+        modules.insert(index, module)
+        return self._renumber(modules)
+
+    def _renumber(self, modules: list[Module]) -> Self:
+        for module in modules:
+            _require_module(type(self).__name__, module)
+        for name in [name for name, _ in self.named_children()]:
+            del vars(self)[name]
+        vars(self).update({str(i): module for i, module in enumerate(modules)})
         return self
 
     def __len__(self) -> int:
@@ -28,8 +44,21 @@ class ModuleList(Module):
     def __iter__(self) -> Iterator[Module]:
         return self.children()
 
-    def __getitem__(self, index: int) -> Module:
-        return list(self.children())[index]
+    def __getitem__(self, index: Any) -> Any:
+        chosen = list(self.named_children())[index]
+        return self._part(chosen) if isinstance(index, slice) else chosen[1]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        modules = list(self)
+        modules[index] = module
+        self._renumber(modules)
+
+    def _part(self, chosen: list[tuple[str, Module]]) -> Row:
+        return type(self)(module for _, module in chosen)
+
+
+class ModuleList(Row):
+    """A list of modules whose parameters are named 0.…, 1.…, and so on."""
 
     def _child_lines(self) -> list[str]:
         """Return one line for all neighbours that print alike, as PyTorch does."""
@@ -43,15 +72,80 @@ class ModuleList(Module):
         return lines
 
 
-class Sequential(Module):
-    """Modules that are applied one after the other."""
+class Sequential(Row):
+    """Modules that are applied one after the other. A dictionary gives them names of their own."""
 
-    def __init__(self, *modules: Module) -> None:
-        super().__init__()
-        vars(self).update({str(i): module for i, module in enumerate(modules)})
+    def __init__(self, *modules: Any) -> None:
+        is_named = len(modules) == 1 and isinstance(modules[0], Mapping)
+        super().__init__(() if is_named else modules)
+        vars(self).update(modules[0] if is_named else {})
 
     def forward(self, input: Any) -> Any:
         """Apply each module to the output of the module before it."""
         for module in self.children():
             input = module(input)
         return input
+
+    def _part(self, chosen: list[tuple[str, Module]]) -> Row:
+        return type(self)(dict(chosen))
+
+
+class ModuleDict(Module):
+    """Modules by name. `d["head"]` and `d.head` are the same module."""
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
+        super().__init__()
+        self.update(modules)
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add modules, or put them in the place of those of the same names."""
+        pairs = modules.items() if isinstance(modules, Mapping | ModuleDict) else modules
+        for name, module in pairs:
+            self[name] = module
+
+    def __setitem__(self, name: str, module: Module) -> None:
+        _require_module("ModuleDict", module)
+        if not isinstance(name, str) or "." in name or not name:
+            raise KeyError(f"ModuleDict: {name!r} is no name: it is no str, is empty, or has a dot")
+        if name not in self and hasattr(self, name):
+            raise KeyError(f"ModuleDict: {name!r} is taken: a Module has an attribute of that name")
+        vars(self)[name] = module
+
+    def __getitem__(self, name: str) -> Module:
+        module: Module = dict(self.named_children())[name]
+        return module
+
+    def __delitem__(self, name: str) -> None:
+        self.pop(name)
+
+    def pop(self, name: str) -> Module:
+        """Take a module out, and return it."""
+        module = self[name]
+        delattr(self, name)
+        return module
+
+    def __contains__(self, name: object) -> bool:
+        return name in dict(self.named_children())
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def keys(self) -> list[str]:
+        """Return the names."""
+        return [name for name, _ in self.named_children()]
+
+    def values(self) -> list[Module]:
+        """Return the modules."""
+        return list(self.children())
+
+    def items(self) -> list[tuple[str, Module]]:
+        """Return the names with their modules."""
+        return list(self.named_children())
+
+
+def _require_module(op: str, module: Any) -> None:
+    if not isinstance(module, Module):
+        raise TypeError(f"{op}: expected a Module, got {type(module).__name__}")

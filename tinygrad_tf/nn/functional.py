@@ -26,6 +26,7 @@ __all__ = [
     "layer_norm",
     "linear",
     "log_softmax",
+    "mse_loss",
     "relu",
     "scaled_dot_product_attention",
     "sigmoid",
@@ -141,3 +142,16 @@ def cross_entropy(
         logits, ids, ignore_index=ignore_index, label_smoothing=label_smoothing, reduction=reduction
     )
     return loss.reshape(target.shape) if reduction == "none" else loss
+
+
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """Return the mean or the sum of the squared differences, or all of them. Both are (...)."""
+    if input.shape != target.shape:
+        raise ValueError(
+            f"mse_loss: input {input.shape} and target {target.shape} differ in shape; "
+            "broadcasting would compare an entry with several"
+        )
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"mse_loss: reduction is {reduction!r}, expected mean, sum or none")
+    squares = (input - target) ** 2
+    return squares if reduction == "none" else getattr(squares, reduction)()

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tinygrad_tf.creation import empty
 from tinygrad_tf.nn import functional as F
 from tinygrad_tf.nn import init
 from tinygrad_tf.nn.module import Module, Parameter
-from tinygrad_tf.tensor import Tensor, empty
+from tinygrad_tf.tensor import Tensor
 
 
 class Identity(Module):
@@ -150,3 +151,19 @@ class ReLU(Module):
     def forward(self, input: Tensor) -> Tensor:
         """Apply it to each entry. (...) -> (...)."""
         return F.relu(input)
+
+
+class Tanh(Module):
+    """The hyperbolic tangent, between -1 and 1."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply it to each entry. (...) -> (...)."""
+        return F.tanh(input)
+
+
+class Sigmoid(Module):
+    """1 / (1 + exp(-input)), between 0 and 1."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply it to each entry. (...) -> (...)."""
+        return F.sigmoid(input)

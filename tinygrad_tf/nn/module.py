@@ -1,34 +1,25 @@
-"""`Module`: a tree of parameters with a forward, as in `torch.nn`.
+"""`Module`: a tree of parameters and buffers with a forward, as in `torch.nn`.
 
-The parameters and children of a module are simply its attributes, in the order in which they were
-assigned. Everything else in this file walks that tree.
+`tree.py` says what the tree is and walks it. This file has the call and what is done to the whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
 
 from tinygrad_tf.graph import Array
+from tinygrad_tf.machinery.arrivals import clear_grad
+from tinygrad_tf.machinery.devices import dtype_asked_for, require_cpu
 from tinygrad_tf.machinery.hooks import Hooks, RemovableHandle
+from tinygrad_tf.nn.parameter import Parameter as Parameter
+from tinygrad_tf.nn.tree import Tree
 from tinygrad_tf.tensor import Tensor, float32, float64
 
 
-class Parameter(Tensor):
-    """A tensor that a module owns and training changes."""
-
-    __slots__ = ()
-
-    def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        super().__init__(data, requires_grad)
-
-    def __repr__(self) -> str:
-        return f"Parameter containing:\n{super().__repr__()}"
-
-
-class Module:
+class Module(Tree):
     """Base class of all layers. Subclasses set attributes in `__init__` and define `forward`."""
 
     # These are the defaults of every module. A module that differs has attributes of its own.
@@ -65,71 +56,24 @@ class Module:
             self._forward_hooks = Hooks(), Hooks()
         return self._forward_hooks
 
-    # The tree
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """Iterate over the names and values of the attributes that are modules."""
-        return ((name, m) for name, m in vars(self).items() if isinstance(m, Module))
-
-    def children(self) -> Iterator[Module]:
-        """Iterate over the attributes that are modules."""
-        return (child for child in vars(self).values() if isinstance(child, Module))
-
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """Yield this module and all below it, each once, with dotted paths that start at prefix."""
-        seen: set[int] = set()
-        stack = [(prefix, self)]
-        while stack:
-            path, module = stack.pop()
-            if id(module) not in seen:
-                seen.add(id(module))
-                yield path, module
-                stack.extend(reversed([(_join(path, n), m) for n, m in module.named_children()]))
-
-    def modules(self) -> Iterator[Module]:
-        """Iterate over this module and all modules below it, each once."""
-        return (module for _, module in self.named_modules())
-
-    def named_parameters(self, *, remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
-        """Yield all parameters with their dotted names.
-
-        A tied one comes only under its first name, or under each if not remove_duplicate.
-        """
-        seen: set[int] = set()
-        for name, parameter in self._all_parameters():
-            if id(parameter) not in seen or not remove_duplicate:
-                seen.add(id(parameter))
-                yield name, parameter
-
-    def parameters(self) -> Iterator[Parameter]:
-        """Iterate over all parameters, each once."""
-        return (parameter for _, parameter in self.named_parameters())
-
-    def _all_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """Yield all parameters with their dotted names; a tied one under each of its names."""
-        for name, value in vars(self).items():
-            if isinstance(value, Parameter):
-                yield _join(prefix, name), value
-        for name, child in self.named_children():
-            yield from child._all_parameters(_join(prefix, name))
-
     # Weights
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return every parameter by name. The tensors share the module's memory."""
-        return {name: parameter.detach() for name, parameter in self._all_parameters()}
+        """Return every parameter and persistent buffer by name. They share the module's memory."""
+        return {name: tensor.detach() for name, tensor in self._named_state()}
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True
     ) -> tuple[list[str], list[str]]:
-        """Copy values (tensors or arrays, also PyTorch's on the CPU) into the parameters.
+        """Copy values (tensors or arrays, also PyTorch's on the CPU) into parameters and buffers.
 
-        PyTorch's bfloat16 is widened, exactly.
+        PyTorch's bfloat16 and float8 are widened, exactly.
         Returns the names that were missing and the names that were unexpected. Raises RuntimeError
-        for a wrong shape, for a float64 value in a float32 model and, if strict, for a missing or
-        unexpected name. The message lists everything that is wrong, and nothing is copied.
+        for a wrong shape, for integers, for a float64 value in a float32 model and, if strict, for
+        a missing or unexpected name. The message lists everything that is wrong, and nothing is
+        copied.
         """
-        own = dict(self._all_parameters())
+        own = dict(self._named_state())
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
         arrays = {n: _array(v) for n, v in state_dict.items() if n in own}
@@ -146,28 +90,44 @@ class Module:
             own[name].data[...] = array
         return missing, unexpected
 
-    def to(self, dtype: Any) -> Self:
-        """Convert every parameter in place to float32 or float64, and drop the gradients."""
+    def to(self, *kind: Any, dtype: Any = None, device: Any = None) -> Self:
+        """Convert every parameter and every floating buffer to float32 or float64.
+
+        Parameters are converted in place, and lose their gradients; integers and masks keep their
+        dtype. A device may be named as well, or alone. Raises RuntimeError unless it is the CPU.
+        """
+        require_cpu("to", device)
+        wanted = dtype_asked_for("to", (*kind, dtype))
+        if wanted is None:
+            return self
         for parameter in self.parameters():
-            parameter.data = parameter.data.astype(dtype)
+            parameter.data = parameter.data.astype(wanted)
             parameter.grad = None
+        for module in self.modules():
+            for name, buffer in module._own_buffers():
+                if buffer.is_floating_point():
+                    setattr(module, name, buffer.detach().to(wanted))
+        return self
+
+    def cpu(self) -> Self:
+        """Return this module: it is on the CPU."""
         return self
 
     def double(self) -> Self:
-        """Convert every parameter to float64."""
+        """Convert every parameter and floating buffer to float64."""
         return self.to(float64)
 
     def float(self) -> Self:
-        """Convert every parameter to float32."""
+        """Convert every parameter and floating buffer to float32."""
         return self.to(float32)
 
-    def zero_grad(self) -> None:
-        """Set every parameter's gradient to None."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set every parameter's gradient to None, or fill it with zeros if not set_to_none."""
         modules, seen = [self], {self}
         for module in modules:  # the list grows while it is walked
             for value in vars(module).values():
                 if isinstance(value, Parameter):
-                    value.grad = None
+                    clear_grad(value, set_to_none)
                 elif isinstance(value, Module) and value not in seen:
                     seen.add(value)
                     modules.append(value)
@@ -205,21 +165,24 @@ class Module:
         return f"{type(self).__name__}(\n  " + "\n  ".join([extra] * bool(extra) + lines) + "\n)"
 
 
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
 def _array(value: Any) -> Array:
-    """Return a value as an array. NumPy has no bfloat16: float32 holds the same numbers."""
-    if str(getattr(value, "dtype", None)) == "torch.bfloat16":
+    """Return a value as an array. PyTorch's floats that NumPy lacks are widened to float32."""
+    if hasattr(value, "detach"):
+        value = value.detach()
+    if str(getattr(value, "dtype", None)).startswith(("torch.bfloat16", "torch.float8")):
         value = value.float()
     return np.asarray(value)
 
 
-def _misfit(name: str, value: Array, parameter: Parameter) -> str | None:
+def _misfit(name: str, value: Array, parameter: Tensor) -> str | None:
     """Return why value cannot be copied into the parameter without loss, or None if it can."""
     if value.shape != parameter.shape:
         return f"shape of {name}: got {value.shape}, expected {parameter.shape}"
+    if parameter.is_floating_point() and value.dtype.name.startswith(("int", "uint", "bool")):
+        return (
+            f"dtype of {name}: got {value.dtype}, expected {parameter.dtype}; "
+            "integers are no weights until they are scaled to what they stand for"
+        )
     if not np.can_cast(value.dtype, parameter.dtype, casting="safe"):
         return (
             f"dtype of {name}: got {value.dtype}, expected {parameter.dtype}; "

@@ -5,8 +5,9 @@ Then read `graph.py` and `autograd.py`, one folder up: they are the whole engine
 
 Eleven pages derive one op each: `attention`, `cross_entropy`, `dropout`, `embedding`, `gelu`,
 `layer_norm`, `linear`, `matmul`, `multi_head_attention`, `relu` and `softmax`. Two of them have a
-second rule: `gelu_tanh` and `log_softmax`. Five pages collect the small rules: `arithmetic`,
-`elementwise`, `reductions`, `selection` and `shape`. `sum_to.py` is a tool that the rules share.
+second rule: `gelu_tanh` and `log_softmax`. Six pages collect the small rules: `arithmetic`,
+`elementwise`, `extreme`, `reductions`, `selection` and `shape`. `sum_to.py` is a tool that the
+rules share.
 Unless `tinygrad_tf.fast` is on, every op is computed by its page.
 
 On every page `dname` is dL/d`name` and has the shape of `name`; `dout` is the gradient that

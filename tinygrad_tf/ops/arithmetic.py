@@ -4,6 +4,9 @@ In every rule x and y may have any two shapes that broadcast, and out has their 
 the way back `sum_to` sums each gradient over the axes along which its input was stretched.
 The Transformer block runs `add` and `div` as it comes: `add` joins each residual connection, and
 `div` divides the scores by sqrt(K). The language model runs `mul` to scale its embeddings.
+
+Where `@promotes` stands, x and y have one dtype. Beside floats, integers and masks become floats;
+`div` makes floats of them in any case.
 """
 
 from __future__ import annotations
@@ -12,10 +15,12 @@ import numpy as np
 
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.machinery.inputs import promotes
 from tinygrad_tf.ops.sum_to import sum_to
 
 
 @differentiable
+@promotes()
 def add(x: Array, y: Array) -> tuple[Array, Backward]:
     """out = x + y.
 
@@ -32,6 +37,7 @@ def add(x: Array, y: Array) -> tuple[Array, Backward]:
 
 
 @differentiable
+@promotes(masks=False)
 def sub(x: Array, y: Array) -> tuple[Array, Backward]:
     """out = x - y.
 
@@ -47,6 +53,7 @@ def sub(x: Array, y: Array) -> tuple[Array, Backward]:
 
 
 @differentiable
+@promotes()
 def mul(x: Array, y: Array) -> tuple[Array, Backward]:
     """out = x * y.
 
@@ -62,6 +69,7 @@ def mul(x: Array, y: Array) -> tuple[Array, Backward]:
 
 
 @differentiable
+@promotes(to_float=True)
 def div(x: Array, y: Array) -> tuple[Array, Backward]:
     """out = x / y.
 
@@ -97,17 +105,26 @@ def pow(x: Array, *, exponent: float) -> tuple[Array, Backward]:
     Backward. dx = dout * exponent * x ** (exponent - 1). For exponent 0 this is 0, also at x = 0,
     where the formula would give 0 * inf.   Mirrors: torch.pow with a number.
     """
-    out = x**exponent
+    out = _power(x, exponent)
 
     def backward(dout: Array) -> Gradients:
         if exponent == 0:
             return (np.zeros_like(x),)
-        return (dout * exponent * x ** (exponent - 1),)
+        return (dout * exponent * _power(x, exponent - 1),)
 
     return out, backward
 
 
+def _power(x: Array, exponent: float) -> Array:
+    """Return x ** exponent. A square root is NaN at -inf, as in PyTorch; NumPy's power is not."""
+    if exponent in (0.5, -0.5):
+        root: Array = np.sqrt(x)
+        return root if exponent > 0 else 1.0 / root
+    return x**exponent
+
+
 @differentiable
+@promotes()
 def pow_tensor(x: Array, y: Array) -> tuple[Array, Backward]:
     """out = x ** y, differentiable in x and in y.
 
@@ -115,6 +132,8 @@ def pow_tensor(x: Array, y: Array) -> tuple[Array, Backward]:
     dy = dout * out * log(x). Where x = 0 and y >= 0, dy is 0, as in PyTorch.
     Mirrors: torch.pow with a tensor.
     """
+    if x.dtype == bool:
+        raise ValueError("pow_tensor: x and y are masks; convert one of them")
     out = x**y
 
     def backward(dout: Array) -> Gradients:
@@ -128,32 +147,38 @@ def pow_tensor(x: Array, y: Array) -> tuple[Array, Backward]:
 
 
 @differentiable
+@promotes()
 def maximum(x: Array, y: Array) -> tuple[Array, Backward]:
     """out = the larger of x and y, entry by entry.
 
-    Backward. The gradient goes to the larger entry. Equal entries get half each, as in PyTorch.
+    Backward. The gradient goes to the larger entry. Equal entries get half each, as in PyTorch. A
+    NaN is not smaller than anything, so beside a NaN both entries get dout.
     Mirrors: torch.maximum.
     """
     out = np.maximum(x, y)
 
     def backward(dout: Array) -> Gradients:
-        half = (x == y) * dout / 2
-        return sum_to((x > y) * dout + half, x.shape), sum_to((y > x) * dout + half, y.shape)
+        share, zero = np.where(x == y, dout / 2, dout), np.zeros((), dout.dtype)
+        dx, dy = np.where(x < y, zero, share), np.where(y < x, zero, share)
+        return sum_to(dx, x.shape), sum_to(dy, y.shape)
 
     return out, backward
 
 
 @differentiable
+@promotes()
 def minimum(x: Array, y: Array) -> tuple[Array, Backward]:
     """out = the smaller of x and y, entry by entry.
 
-    Backward. The gradient goes to the smaller entry. Equal entries get half each, as in PyTorch.
+    Backward. The gradient goes to the smaller entry. Equal entries get half each, as in PyTorch. A
+    NaN is not larger than anything, so beside a NaN both entries get dout.
     Mirrors: torch.minimum.
     """
     out = np.minimum(x, y)
 
     def backward(dout: Array) -> Gradients:
-        half = (x == y) * dout / 2
-        return sum_to((x < y) * dout + half, x.shape), sum_to((y < x) * dout + half, y.shape)
+        share, zero = np.where(x == y, dout / 2, dout), np.zeros((), dout.dtype)
+        dx, dy = np.where(x > y, zero, share), np.where(y > x, zero, share)
+        return sum_to(dx, x.shape), sum_to(dy, y.shape)
 
     return out, backward

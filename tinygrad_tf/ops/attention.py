@@ -32,8 +32,9 @@ def scaled_dot_product_attention(
 
     q (..., T, K), k (..., S, K), v (..., S, Kv), mask (..., T, S) -> out (..., T, Kv).
     A float mask is added to the scores. In a bool mask True means *may attend*, as in PyTorch's
-    function of the same name; in the masks of the modules True means the opposite. With is_causal,
-    query t sees keys 0 to t. A query that may attend nowhere gets zeros and passes no gradient.
+    function of the same name; in the masks of the modules True means the opposite. A mask without
+    leading axes, or with axes of size 1, is stretched. With is_causal, query t sees keys 0 to t.
+    A query that may attend nowhere gets zeros and passes no gradient.
 
     Backward. Four known rules, applied in reverse. ^T transposes the last two axes.
     * out = dropped @ v:           ddropped = dout @ v^T,   dv = dropped^T @ dout.
@@ -47,7 +48,7 @@ def scaled_dot_product_attention(
     Mirrors: torch.nn.functional.scaled_dot_product_attention.
     """
     _check_shapes(q, k, v, mask)
-    scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else scale
+    scale = 1.0 / math.sqrt(max(q.shape[-1], 1)) if scale is None else scale
     scores = q @ k.swapaxes(-1, -2) * scale                         # 1  (..., T, S)
     scores = _mask_scores(scores, mask, is_causal)                  # 2  (..., T, S)
     peak = scores.max(axis=-1, keepdims=True, initial=-np.inf)      # 3  softmax, in five lines
@@ -87,8 +88,15 @@ def _mask_scores(scores: Array, mask: Array | None, is_causal: bool) -> Array:
     if mask is None:
         return scores
     if mask.dtype == bool:
-        return np.where(mask, scores, -np.inf).astype(scores.dtype, copy=False)
-    return scores + mask
+        masked = np.where(mask, scores, -np.inf).astype(scores.dtype, copy=False)
+    else:
+        masked = scores + mask
+    if masked.shape != scores.shape:
+        raise ValueError(
+            f"scaled_dot_product_attention: mask has shape {mask.shape}, which does not stretch to "
+            f"the scores {scores.shape}"
+        )
+    return masked
 
 
 def _check_shapes(q: Array, k: Array, v: Array, mask: Array | None) -> None:
@@ -105,7 +113,8 @@ def _check_shapes(q: Array, k: Array, v: Array, mask: Array | None) -> None:
     if mask.dtype.kind not in "bf":
         raise ValueError(f"{op}: mask is {mask.dtype}; expected bool (may attend) or float")
     t, s = q.shape[-2], k.shape[-2]
-    if mask.ndim < 2 or mask.shape[-2] not in (1, t) or mask.shape[-1] not in (1, s):
+    rows, keys = (1, 1, *mask.shape)[-2:]
+    if rows not in (1, t) or keys not in (1, s):
         raise ValueError(
             f"{op}: mask has shape {mask.shape}, expected (..., {t}, {s}), "
             "one entry for each pair of query and key"

@@ -151,11 +151,13 @@ def erf(x: Array) -> tuple[Array, Backward]:
 def abs(x: Array) -> tuple[Array, Backward]:
     """out = |x|.
 
-    Backward. The slope is the sign of x. At 0 we take 0, as PyTorch does.   Mirrors: torch.abs.
+    Backward. The slope is the sign of x. At 0 and at NaN we take 0, as PyTorch does.
+    Mirrors: torch.abs.
     """
     out = np.abs(x)
 
     def backward(dout: Array) -> Gradients:
-        return (dout * np.sign(x),)
+        sign = (x > 0).astype(x.dtype) - (x < 0)
+        return (dout * sign,)
 
     return out, backward

@@ -61,24 +61,44 @@ def var(
 ) -> tuple[Array, Backward]:
     """out = sum((x - mean(x))^2) / (n - correction) over dim.
 
-    The default correction, 1, gives the unbiased estimate; layer norm uses 0.
+    The default correction, 1, gives the unbiased estimate; layer norm uses 0. Where n is not above
+    the correction, the division is by 0: one value has the variance 0 / 0 = NaN, as in PyTorch.
 
     Backward. Through the square, dx = dout * 2 * (x - mean) / (n - correction). Nothing comes
     through the mean: its gradient is -2 * sum(x - mean) / (n - correction) * dout, which is zero.
     Mirrors: torch.var.
     """
-    count = _count(x, dim)
-    if count <= correction:
-        raise ValueError(
-            f"var: {count} values along dim {dim} of x {x.shape}, with correction {correction}: "
-            "nothing to divide by"
-        )
-    centered = x - x.mean(axis=dim, keepdims=True)                           # 1
-    out = (centered * centered).sum(axis=dim, keepdims=keepdim) / (count - correction)  # 2
+    freedom = _count(x, dim) - correction
+    with np.errstate(invalid="ignore", divide="ignore"):                         #    no warning
+        centered = x - x.sum(axis=dim, keepdims=True) / max(_count(x, dim), 1)   # 1
+        squares = centered * centered                                            # 2
+        out = squares.sum(axis=dim, keepdims=keepdim) / max(freedom, 0)          # 3
 
     def backward(dout: Array) -> Gradients:
-        dsquares = restore_axes(dout, x.shape, dim) / (count - correction)   # 2
-        return (dsquares * 2.0 * centered,)                                  # 2, 1
+        with np.errstate(invalid="ignore", divide="ignore"):
+            dsquares = restore_axes(dout, x.shape, dim) / freedom                # 3
+            return (dsquares * 2.0 * centered,)                                  # 2, 1
+
+    return out, backward
+
+
+@differentiable
+def std(
+    x: Array, *, dim: Dim = None, correction: int = 1, keepdim: bool = False
+) -> tuple[Array, Backward]:
+    """out = the standard deviation over dim: the root of `var`, with the same correction.
+
+    Backward. The slope of the root is 1 / (2 * out), and the rest is the backward of `var`. Where
+    out = 0 all entries are equal, the root has no slope, and we take dx = 0, as PyTorch does.
+    Mirrors: torch.std.
+    """
+    variance, var_backward = var.rule(x, dim=dim, correction=correction, keepdim=keepdim)   # 1
+    out = np.sqrt(variance)                                                                 # 2
+
+    def backward(dout: Array) -> Gradients:
+        has_slope = out != 0
+        dvariance = np.divide(dout, 2.0 * out, out=np.zeros_like(dout), where=has_slope)    # 2
+        return var_backward(dvariance)                                                      # 1
 
     return out, backward
 

@@ -10,10 +10,12 @@ import numpy as np
 
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.machinery.inputs import promotes
 from tinygrad_tf.ops.sum_to import sum_to
 
 
 @differentiable
+@promotes(first=1)
 def where(condition: Array, x: Array, y: Array) -> tuple[Array, Backward]:
     """out = x where the condition is True, else y; all three broadcast.
 
@@ -42,6 +44,8 @@ def masked_fill(x: Array, mask: Array, *, value: float) -> tuple[Array, Backward
     """
     if mask.dtype != bool:
         raise ValueError(f"masked_fill: mask is {mask.dtype}, expected bool (True = fill)")
+    if not isinstance(value, int | float):
+        raise TypeError(f"masked_fill: value is {type(value).__name__}, expected a number")
     out = np.where(mask, np.asarray(value, dtype=x.dtype), x)
 
     def backward(dout: Array) -> Gradients:

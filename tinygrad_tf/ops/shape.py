@@ -1,6 +1,6 @@
 """Rules that move entries without changing them. The backward moves the gradients back.
 
-Only `cat` copies; the result of any other rule here may share memory with its input.
+Only `cat` and `clone` copy; the result of any other rule here may share memory with its input.
 The Transformer block runs `reshape`, `transpose` and `getitem` as it comes, to split and merge the
 heads of attention. The language model runs `cat` once, when it makes its sinusoidal positions.
 """
@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.machinery.inputs import promotes
 from tinygrad_tf.ops.sum_to import sum_to
 
 READ_ONCE = frozenset((int, slice, type(None), type(...)))  # such an index reads no entry twice
@@ -26,6 +27,8 @@ def reshape(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
     Backward. dx is dout in the shape of x.   Mirrors: torch.reshape, and also view, flatten,
     unflatten, squeeze and unsqueeze.
     """
+    if min(shape, default=0) < -1:
+        raise ValueError(f"shape {shape} has a size below -1; only -1 stands for a size left open")
     try:
         out = x.reshape(shape)
     except ValueError as error:
@@ -99,6 +102,21 @@ def expand(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Backward]:
 
 
 @differentiable
+def clone(x: Array) -> tuple[Array, Backward]:
+    """out = a copy of x, whose entries lie in memory in their own order.
+
+    Backward. dx = dout.   Mirrors: torch.clone, and also contiguous where it has to copy.
+    """
+    out = x.copy(order="C")
+
+    def backward(dout: Array) -> Gradients:
+        return (dout,)
+
+    return out, backward
+
+
+@differentiable
+@promotes()
 def cat(*arrays: Array, dim: int) -> tuple[Array, Backward]:
     """Join arrays along an axis they already have; the other sizes must agree.
 

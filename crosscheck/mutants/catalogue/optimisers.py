@@ -21,14 +21,14 @@ MUTANTS = (
         module=OPTIM,
         old='m_scale = 1 / (1 - beta1 ** state["step"])',
         new="m_scale = 1",
-        found=("AdamW",),
+        found=("Adam", "AdamW"),
     ),
     Mutant(
         id="adamw-coupled-decay",
         family="optimiser",
         what="the decay goes through the gradient, as in Adam with L2",
         module=OPTIM,
-        old='value *= 1 - lr * group["weight_decay"]',
+        old='value *= 1 - group["lr"] * group["weight_decay"]',
         new='gradient = gradient + group["weight_decay"] * value',
         found=("AdamW",),
     ),
@@ -40,7 +40,7 @@ MUTANTS = (
         old="denominator = np.sqrt(v)\n        denominator *= v_scale\n",
         new='denominator = np.sqrt(v + group["eps"]) - group["eps"] / v_scale\n'
         "        denominator *= v_scale\n",
-        found=("AdamW",),
+        found=("Adam", "AdamW"),
     ),
     Mutant(
         id="clip-each",

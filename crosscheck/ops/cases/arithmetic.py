@@ -19,6 +19,7 @@ CASES = (
     OpCase("add", "stretched both ways", lambda e, x, y: x + y, TOKEN),
     OpCase("add", "an input twice", lambda e, x: x + x),
     OpCase("add", "1 + x", lambda e, x: 1 + x),
+    OpCase("add", "integers", lambda e, x: x + e.tensor(np.arange(C))),
     OpCase("add", "a number of no axes", lambda e, x, y: x + y, (X, ())),
     *plain_cases("sub", lambda e, x: x[:, :1] - x),
     OpCase("sub", "two inputs", lambda e, x, y: x - y, PAIR),
@@ -29,6 +30,7 @@ CASES = (
     OpCase("mul", "two inputs", lambda e, x, y: x * y, PAIR),
     OpCase("mul", "stretched both ways", lambda e, x, y: x * y, TOKEN),
     OpCase("mul", "an input twice", lambda e, x: x * x),
+    OpCase("mul", "a mask", lambda e, x: (x > 0) * x),
     OpCase("mul", "2 * x", lambda e, x: 2 * x),
     OpCase("mul", "an input that is used again", lambda e, x: x.exp() * x + x),
     OpCase("mul", "a number of no axes", lambda e, x, y: x * y, ((), X)),
@@ -36,6 +38,7 @@ CASES = (
     OpCase("div", "two inputs", lambda e, x, y: x / y, PAIR, prepare=positive),
     OpCase("div", "stretched both ways", lambda e, x, y: x / y, TOKEN, prepare=positive),
     OpCase("div", "magnitudes", lambda e, x, y: x / y, PAIR, prepare=across_magnitudes),
+    OpCase("div", "integers", lambda e, x: x / e.tensor(np.arange(1, C + 1))),
     OpCase("div", "2 / x", lambda e, x: 2 / x, prepare=positive),
     OpCase("div", "x / 2", lambda e, x: x / 2),
     *plain_cases("neg", lambda e, x: -x),
@@ -44,6 +47,7 @@ CASES = (
     OpCase("pow", "exponent 0.5", lambda e, x: x**0.5, prepare=positive),
     OpCase("pow", "exponent -1.5", lambda e, x: x**-1.5, prepare=positive),
     OpCase("pow", "exponent 0", lambda e, x: x**0, may_vanish=True),
+    OpCase("pow", "a function", lambda e, x: e.library.pow(x, 3.0)),
     *plain_cases("pow_tensor", lambda e, x: (x * x + 0.1) ** x, huge=30.0),
     OpCase("pow_tensor", "two inputs", lambda e, x, y: x**y, PAIR, prepare=positive),
     OpCase("pow_tensor", "stretched both ways", lambda e, x, y: x**y, TOKEN, prepare=positive),
@@ -86,10 +90,14 @@ CASES = (
         "where", "stretched both ways", lambda e, x, y: e.library.where(e.tensor(CHOICE), x, y),
         ((B, T, 1), (1, C)),
     ),
+    OpCase("where", "two numbers", lambda e, x: x * e.library.where(x > 0, 1.0, 0.5).to(x)),
     *plain_cases("masked_fill", lambda e, x: x.masked_fill(e.tensor(CHOICE), 0.5)),
     OpCase("masked_fill", "masked by itself", lambda e, x: x.masked_fill(x > 0, 0.5)),
     OpCase(
         "masked_fill", "minus infinity", lambda e, x: x.masked_fill(e.tensor(CHOICE), -np.inf)
+    ),
+    OpCase(
+        "masked_fill", "a tensor fills", lambda e, x, y: x.masked_fill(e.tensor(CHOICE), y), (X, ())
     ),
     OpCase("masked_fill", "a mask of keys", lambda e, x: x.masked_fill(e.tensor(CHOICE[0]), -1.0)),
 )  # fmt: skip

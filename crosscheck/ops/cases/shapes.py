@@ -24,6 +24,8 @@ CASES = (
     *plain_cases("expand", lambda e, x: x.unsqueeze(0).expand(3, -1, -1, -1)),
     OpCase("expand", "inner axes", lambda e, x: x.expand(4, T, C), ((T, 1),)),
     OpCase("expand", "a number of no axes", lambda e, x: x.expand(T, C), ((),)),
+    *plain_cases("clone", lambda e, x: x.exp().clone()),
+    OpCase("clone", "contiguous", lambda e, x: x.transpose(0, 2).contiguous()),
     *plain_cases("cat", lambda e, x: e.library.cat([x, x * 2, x[:, :, :1]], dim=-1)),
     OpCase(
         "cat", "three inputs", lambda e, x, y, z: e.library.cat([x, y, z], dim=1),

@@ -34,6 +34,7 @@ def getitem(engine: Any, x: Any) -> Any:
 
 
 RUNGS = {**OP_RUNGS, "cast": cast, "dropout": dropout, "getitem": getitem}
+del RUNGS["clone"]  # the tape sees through it
 PACKED = RUNGS.pop("multi_head_attention")  # PyTorch has no op that it could be held against
 
 # By file and rule: what stands there, what is made of it, and the gradient that is then wrong.
@@ -64,6 +65,7 @@ CHANGES = {
     "elementwise/sigmoid": ("out * (1.0 - out)", "out * (1.0 + out)", "dx"),
     "elementwise/sqrt": ("(2.0 * out)", "(2.0 / out)", "dx"),
     "reductions/mean": ("dim) / max(_count", "dim) * max(_count", "dx"),
+    "reductions/std": ("(dout, 2.0 * out", "(dout, 2.0 / out", "dx"),
     "reductions/var": ("dsquares * 2.0 *", "dsquares * 3.0 *", "dx"),
     "selection/masked_fill": ("np.where(mask, np.zeros", "np.where(~mask, np.zeros", "dx"),
     "selection/tril": ("np.tril(dout, diagonal)", "np.tril(dout,-diagonal)", "dx"),

@@ -115,3 +115,22 @@ def test_the_lines_of_a_model_of_the_user_and_of_its_rule() -> None:
     np.testing.assert_array_equal(trace.array(left.index), trace.array(tripled.index))
     (dx,) = [r for r in trace.records if r.name == "dx"]
     assert left.index in dx.sources
+
+
+class Shifted(tinygrad_tf.nn.Module):
+    """A layer whose shift is a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = tinygrad_tf.nn.Linear(C, 3)
+        self.register_buffer("shift", tinygrad_tf.arange(3.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x) + self.shift
+
+
+def test_a_buffer_is_a_value_that_is_given() -> None:
+    trace = traced(Shifted())
+    (buffer,) = (r for r in trace.records if r.name == "shift")
+    np.testing.assert_array_equal(trace.array(buffer.index), np.arange(3.0))
+    assert any(buffer.index in r.sources for r in trace.records)

@@ -1,3 +1,4 @@
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -81,3 +82,67 @@ def test_the_text_is_pytorchs(kind: str, modules: Any) -> None:
         nested = side.Sequential(container(given) if kind == "ModuleList" else container(*given))
         written.append(repr(nested))
     assert written[0] == written[1]
+
+
+@pytest.mark.parametrize("kind", ["ModuleList", "Sequential"])
+def test_rows_grow_and_shrink_as_pytorchs_do(kind: str) -> None:
+    written = []
+    for side in (nn, torch.nn):
+        row = getattr(side, kind)()
+        row.append(side.Linear(1, 2))
+        row.extend([side.ReLU(), side.Tanh()])
+        row.insert(1, side.Sigmoid())
+        row[3] = side.Identity()
+        row[-2] = side.GELU()
+        written.append([repr(row), repr(row[1:3]), [name for name, _ in row.named_children()]])
+    assert written[0] == written[1]
+    with pytest.raises(TypeError, match=f"^{kind}: expected a Module, got int"):
+        getattr(nn, kind)().append(3)
+
+
+def test_a_sequence_may_have_names() -> None:
+    sides = (
+        side.Sequential(OrderedDict(a=side.Linear(3, 2), b=side.Tanh())) for side in (nn, torch.nn)
+    )
+    ours, theirs = sides
+    assert repr(ours) == repr(theirs)
+    assert repr(ours[1:]) == repr(theirs[1:])
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    assert (
+        ours(Tensor([1.0, 2.0, 3.0])).tolist() == ours.b(ours.a(Tensor([1.0, 2.0, 3.0]))).tolist()
+    )
+
+
+def build_dict(nn: Any) -> Any:
+    return nn.ModuleDict({"first": nn.Linear(1, 2), "act": nn.ReLU(), "last": nn.Linear(2, 1)})
+
+
+def test_a_dictionary_is_a_dictionary() -> None:
+    seen = []
+    for side in (nn, torch.nn):
+        modules = build_dict(side)
+        assert modules["first"] is modules.first
+        modules["act"] = side.Tanh()
+        modules.update({"more": side.Sigmoid()})
+        modules.update([("pair", side.Identity())])
+        popped = modules.pop("pair")
+        del modules["more"]
+        assert "act" in modules
+        assert "more" not in modules
+        keys = [list(modules), list(modules.keys()), [name for name, _ in modules.items()]]
+        kinds = [repr(popped), repr(list(modules.values())), repr(modules), len(modules)]
+        seen.append([keys, kinds, list(modules.state_dict())])
+        with pytest.raises(KeyError):
+            modules["nothing"]
+    assert seen[0] == seen[1]
+    copied = nn.ModuleDict(build_dict(nn))
+    assert list(copied) == ["first", "act", "last"]
+
+
+@pytest.mark.parametrize("name", ["a.b", "", "items", "training"])
+def test_names_that_a_dictionary_refuses(name: str) -> None:
+    for side in (nn, torch.nn):
+        with pytest.raises(KeyError):
+            side.ModuleDict({name: side.ReLU()})
+    with pytest.raises(TypeError, match=r"^ModuleDict: expected a Module, got int"):
+        nn.ModuleDict({"a": 3})

@@ -158,6 +158,28 @@ def test_a_value_used_as_query_key_and_value(check_op: Check) -> None:
     check_op(lambda x: attention(x, x, x), (2, T, K), theirs=lambda x: theirs(x, x, x))
 
 
+@pytest.mark.parametrize("mask", [(6,), (1,), ()])
+def test_a_mask_of_few_axes_is_stretched(mask: Any, check_op: Check) -> None:
+    allowed = np.random.default_rng(3).random(mask) < 0.7
+    check_op(
+        lambda q, k, v: attention(q, k, v, Tensor(allowed)),
+        (4, 3), (6, 3), (6, 5),
+        theirs=lambda q, k, v: theirs(q, k, v, torch.tensor(allowed)),
+        may_be_zero=True,
+    )  # fmt: skip
+    if mask == (6,):  # a number that all scores share changes nothing
+        check_op(attention, (4, 3), (6, 3), (6, 5), mask, theirs=theirs)
+
+
+@pytest.mark.parametrize("is_causal", [False, True])
+def test_heads_without_channels_average_the_values(is_causal: bool, check_values: Check) -> None:
+    check_values(
+        lambda v: attention(v[..., :0], v[..., :0], v, is_causal=is_causal),
+        np.random.default_rng(0).normal(size=(2, 4, 5)),
+        theirs=lambda v: theirs(v[..., :0], v[..., :0], v, is_causal=is_causal),
+    )
+
+
 @pytest.mark.parametrize(
     ("q", "k", "v", "mask", "message"),
     [
@@ -167,7 +189,8 @@ def test_a_value_used_as_query_key_and_value(check_op: Check) -> None:
         ((4, 3), (6, 3), (6, 5), "i8", "mask is int64; expected bool .may attend. or float"),
         ((4, 3), (6, 3), (6, 5), (6, 4), r"mask has shape \(6, 4\), expected \(..., 4, 6\)"),
         ((4, 3), (6, 3), (6, 5), (5, 6), r"mask has shape \(5, 6\), expected \(..., 4, 6\)"),
-        ((4, 3), (6, 3), (6, 5), (6,), r"mask has shape \(6,\), expected \(..., 4, 6\)"),
+        ((4, 3), (6, 3), (6, 5), (4,), r"mask has shape \(4,\), expected \(..., 4, 6\)"),
+        ((4, 3), (6, 3), (6, 5), (2, 4, 6), r"mask has shape \(2, 4, 6\), .* scores \(4, 6\)"),
         ((2, 4, 3), (5, 6, 3), (5, 6, 5), None, r".*\(inputs: \(2, 4, 3\) float64, \(5, 6, 3\)"),
         ((2, 4, 3), (2, 6, 3), (2, 6, 5), (3, 4, 6), r".*\(2, 4, 3\) float64, .*\(3, 4, 6\) flo"),
     ],

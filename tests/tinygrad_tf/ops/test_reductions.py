@@ -10,7 +10,7 @@ from tinygrad_tf import Tensor
 from tinygrad_tf.ops import reductions
 
 Check = Callable[..., None]
-NAMES = ["sum", "mean", "var", "amax"]
+NAMES = ["sum", "mean", "var", "std", "amax"]
 
 
 def both(name: str, **options: Any) -> tuple[Any, Any]:
@@ -64,6 +64,30 @@ def test_sums_of_masks_and_integers_count(data: list[Any]) -> None:
     assert found.dtype == np.int64
 
 
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("dim", [(), [], [0], [0, -1]])
+@pytest.mark.parametrize("name", NAMES)
+def test_dims_in_a_list_and_none_at_all(
+    name: str, dim: Any, keepdim: bool, check_op: Check
+) -> None:
+    # PyTorch's own gradient of var(dim=()) and std divides by the wrong number, and is infinite.
+    theirs = dim or None if name in ("var", "std") else dim
+    check_op(
+        lambda x: getattr(x, name)(dim=dim, keepdim=keepdim),
+        (3, 4),
+        theirs=lambda x: getattr(x, name)(dim=theirs, keepdim=keepdim),
+    )
+
+
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("dim", [(), [0], [0, -1]])
+@pytest.mark.parametrize("name", ["all", "any"])
+def test_dims_of_all_and_any(name: str, dim: Any, keepdim: bool) -> None:
+    x = np.array([[True, False, True], [True, False, False]])
+    found = getattr(Tensor(x), name)(dim=dim, keepdim=keepdim)
+    assert found.tolist() == getattr(torch.tensor(x), name)(dim=dim, keepdim=keepdim).tolist()
+
+
 def test_the_mean_of_nothing_is_nan_without_a_warning() -> None:
     assert np.isnan(Tensor(np.zeros((0, 3))).mean().item())
 
@@ -95,9 +119,18 @@ def test_the_gradients_of_sum_and_amax_sum_to_dout() -> None:
         np.testing.assert_allclose(total, 5 * dout if op is reductions.sum else dout)
 
 
-def test_a_variance_without_degrees_of_freedom() -> None:
-    with pytest.raises(ValueError, match=r"^var: 1 values along dim 1 of x \(3, 1\), with corr"):
-        reductions.var(Tensor(np.ones((3, 1))), dim=1)
+@pytest.mark.filterwarnings("ignore:var.*degrees of freedom")
+@pytest.mark.parametrize(
+    ("shape", "correction"), [((3, 1), 1), ((3, 0), 1), ((3, 2), 2), ((3, 2), 3)]
+)
+def test_a_variance_without_degrees_of_freedom(shape: Any, correction: int) -> None:
+    x = np.random.default_rng(0).normal(size=shape)
+    ours, theirs = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    found, expected = (side.var(dim=1, correction=correction) for side in (ours, theirs))
+    found.backward(Tensor(np.array([1.0, -2.0, 3.0])))
+    expected.backward(torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64))
+    np.testing.assert_array_equal(found.data, expected.detach())
+    np.testing.assert_allclose(ours.grad.data, theirs.grad, rtol=1e-12)
 
 
 @pytest.mark.parametrize("dim", [2, -3, (0, 5)])
@@ -113,3 +146,9 @@ def test_a_long_sum_in_float32_is_as_accurate_as_pytorch() -> None:
     found = Tensor(x).sum()
     assert found.dtype == np.float32
     assert abs(found.item() / exact - 1) < 1e-6
+
+
+def test_equal_entries_have_a_deviation_of_zero_and_no_gradient(check_values: Check) -> None:
+    x = np.array([[2.0, 2.0, 2.0], [1.0, 2.0, 4.0]])
+    ours, theirs = both("std", dim=1)
+    check_values(ours, x, theirs=theirs)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tinygrad_tf
 import torch
 from tinygrad_tf import Tensor
 from tinygrad_tf.ops.selection import masked_fill, tril, triu, where
@@ -70,6 +71,36 @@ def test_masked_fill_with_any_value(value: float, check_values: Check) -> None:
     )
 
 
+@pytest.mark.parametrize("shape", [(3, 4), (4,), (2, 3, 4), ()])
+def test_masked_fill_with_a_tensor_that_gets_a_gradient(shape: Any, check_op: Check) -> None:
+    filled = mask(*shape) if shape else np.array(True)
+    check_op(
+        lambda x, value: x.masked_fill(Tensor(filled), value),
+        (3, 4),
+        (),
+        theirs=lambda x, value: x.masked_fill(torch.tensor(filled), value),
+        may_be_zero=True,
+    )
+
+
+def test_a_tensor_that_fills_takes_the_dtype_of_what_is_filled() -> None:
+    for x, value in (([1.0, 2.0], np.array(0.1)), ([1, 2], np.array(2.7)), ([True, True], 0)):
+        found = Tensor(x).masked_fill(Tensor([True, False]), Tensor(value))
+        expected = torch.tensor(x).masked_fill(torch.tensor([True, False]), torch.tensor(value))
+        assert found.tolist() == expected.tolist()
+        assert str(found.dtype) == str(expected.dtype).removeprefix("torch.")
+
+
+def test_the_diagonal_of_a_triangle_may_be_given_by_position(check_op: Check) -> None:
+    for name in ("tril", "triu"):
+        for diagonal in (1, -1):
+            check_op(
+                lambda x, name=name, k=diagonal: getattr(tinygrad_tf, name)(x, k),
+                (3, 4),
+                theirs=lambda x, name=name, k=diagonal: getattr(torch, name)(x, k),
+            )
+
+
 @pytest.mark.parametrize("diagonal", [0, 1, -1, 3, -2, 9])
 @pytest.mark.parametrize("shape", [(3, 4), (5, 2), (2, 3, 4)])
 @pytest.mark.parametrize(("ours", "theirs"), [(tril, torch.tril), (triu, torch.triu)])
@@ -111,6 +142,11 @@ X = Tensor(np.ones((2, 3)))
             lambda: masked_fill(X, np.array([True] * 4), value=0.0),
             r"^masked_fill: .*\(2, 3\) float64, \(4,\) bool",
         ),
+        (lambda: X.masked_fill(X > 0, X[0]), r"^masked_fill: value has shape \(3,\), expected a n"),
+        (
+            lambda: X.masked_fill(Tensor([1, 0, 1]), X.sum()),
+            "^masked_fill: mask is int64, expected",
+        ),
         (lambda: tril(X.sum(dim=0)), r"^tril: x has shape \(3,\), expected two axes at least"),
         (lambda: triu(X.sum()), r"^triu: x has shape \(\), expected two axes at least"),
     ],
@@ -118,3 +154,14 @@ X = Tensor(np.ones((2, 3)))
 def test_what_does_not_fit_is_named(call: Callable[[], Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("value", [None, "1", np.ones(3), 1j])
+def test_only_a_number_or_a_tensor_fills(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"^masked_fill: value is \w+, expected a number"):
+        X.masked_fill(X > 0, value)
+
+
+def test_what_integers_cannot_hold_is_refused() -> None:
+    with pytest.raises(OverflowError, match=r"^masked_fill: cannot convert float infinity"):
+        Tensor([1, 2]).masked_fill(Tensor([True, False]), float("inf"))

@@ -117,6 +117,7 @@ X = Tensor(np.ones((2, 3)))
         (lambda: rules.reshape(X, shape=(4, -1)), r"^reshape: .*\(2, 3\) float64"),
         (lambda: rules.reshape(X, shape=(-1, -1)), r"^reshape: .*\(2, 3\) float64"),
         (lambda: rules.reshape(X, shape=(-2, -3)), r"^reshape: .*\(2, 3\) float64"),
+        (lambda: rules.reshape(X, shape=(-2, 3)), r"^reshape: shape \(-2, 3\) has a size below -1"),
         (
             lambda: rules.permute(X, dims=(0, 0)),
             r"^permute: dims \(0, 0\) do not name each axis of x \(2, 3\) once",
@@ -138,3 +139,11 @@ X = Tensor(np.ones((2, 3)))
 def test_what_does_not_fit_is_named(call: Callable[[], Any], message: str) -> None:
     with pytest.raises((ValueError, IndexError), match=message):
         call()
+
+
+def test_clone_copies_and_lets_the_gradient_through(check_op: Check) -> None:
+    check_op(lambda x: x.transpose(0, 1).clone(), (3, 4))
+    x = np.ones((3, 4)).T
+    out, _ = rules.clone.rule(x)
+    assert not np.shares_memory(out, x)
+    assert out.flags.c_contiguous
