@@ -75,8 +75,12 @@ def _new_neighbour(path: Path) -> BinaryIO:
 def _clear_strays(path: Path) -> None:
     """Delete the neighbours that nobody holds. Windows refuses to delete those that are open."""
     stray = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.part")
-    for neighbour in path.parent.iterdir():
-        if stray.fullmatch(neighbour.name):
+    try:
+        neighbours = list(path.parent.iterdir())
+    except OSError:  # a folder that may be written to and not listed
+        return
+    for neighbour in neighbours:
+        if stray.fullmatch(neighbour.name) and neighbour.is_file():
             with suppress(OSError), neighbour.open("rb") as file:
                 _lock(file, wait=False)
                 if fcntl is None:
@@ -109,6 +113,8 @@ def require_file(path: StrPath, who: str, expected: str) -> None:
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"{who}: {path} is a folder, expected {expected}")
+    if path.exists() and not path.is_file():
+        return  # a pipe, say: what is read from it here would be missing later
     try:
         with path.open("rb") as file:
             is_empty = not file.read(1)

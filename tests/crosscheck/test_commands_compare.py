@@ -252,7 +252,7 @@ def test_a_file_that_trains_is_stopped(tmp_path: Path, monkeypatch: pytest.Monke
         (("BLOCK:Block", "--shape", "8"), "'8' is no shape: expected B,T,C"),
         (("BLOCK:Block", "--weights", "automatic"), "'automatic' is not auto, name, value, or"),
         (("BLOCK:Block", "--weights", "no.json"), "no.json: there is no such file"),
-        (("BLOCK:Block", "--input", "no.npy"), "No such file or directory: 'no.npy'"),
+        (("BLOCK:Block", "--input", "no.npy"), "--input: no.npy: no such file (seen from"),
         (("BLOCK:Block", "--heads", "5"), "width 12 is not divisible by heads 5: every head"),
         (("BLOCK:OnMeta",), "is on the device meta, where weights have no numbers"),
         (("BLOCK:size",), "BLOCK:size is int, expected a class, a function that makes a model"),

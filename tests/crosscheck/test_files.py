@@ -88,6 +88,15 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("file", "old")]
 
 
+def test_a_pipe_may_be_read_from_and_keeps_what_it_holds(tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")
+    end = os.open(pipe, os.O_RDWR)
+    os.write(end, b"content")
+    require_file(pipe, "--input", "an array")
+    assert os.read(end, 100) == b"content"
+    os.close(end)
+
+
 def test_what_is_no_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     for path, said in {tmp_path: "is a folder", tmp_path / "empty": "is empty"}.items():
