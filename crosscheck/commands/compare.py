@@ -111,21 +111,26 @@ def compare_command(
     with user_mistakes():
         _require_room(request)
     try:
-        with user_mistakes(), saving(json_path) as save, few_threads(threads, _work(request)):
-            agrees = _compare(request, console, save, save_map)
+        with (
+            user_mistakes(),
+            saving(json_path) as save,
+            saving(save_map) as save_weights,
+            few_threads(threads, _work(request)),
+        ):
+            agrees = _compare(request, console, save, save_weights)
     except UserCodeError as error:
         click.echo(error.shown, err=True)
         raise CouldNotRun(str(error)) from error
     context.exit(0 if agrees else DISAGREE)
 
 
-def _compare(request: Request, console: Console, save: Any, save_map: Path | None) -> bool:
+def _compare(request: Request, console: Console, save: Any, save_weights: Any) -> bool:
     from crosscheck.brought.prepare import prepared
     from crosscheck.comparison import compare_examined
     from crosscheck.cuts import share_of_values
     from crosscheck.render_compare import print_comparison
 
-    with prepared(request, share_of_values) as ready, saving(save_map) as save_weights:
+    with prepared(request, share_of_values) as ready:
         report = compare_examined(
             ready.mine, ready.reference, ready.batch,
             weights=ready.weights, dtype=ready.dtype, seed=request.seed,
