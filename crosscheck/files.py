@@ -155,9 +155,24 @@ def replace_marked(path: StrPath, name: str, content: str) -> None:
 
     Raises ValueError if the file has no such lines.
     """
-    text = Path(path).read_text(encoding="utf-8")
+    text, pattern = _marked(path, name)
+    new = pattern.sub(lambda found: found[1] + content + found[2], text)
+    write_whole(path, new.encode())
+
+
+def require_marked(path: StrPath, name: str) -> None:
+    """Raise the error that `replace_marked` would, for callers who want to know early."""
+    _marked(path, name)
+    require_writable(path)
+
+
+def _marked(path: StrPath, name: str) -> tuple[str, re.Pattern[str]]:
+    """Return the text of a file, and what finds the place between its markers."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not text in UTF-8: {error}") from error
     pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.S)
     if not pattern.search(text):
         raise ValueError(f"{path} has no markers <!-- {name} --> and <!-- /{name} -->")
-    new = pattern.sub(lambda found: found[1] + content + found[2], text)
-    write_whole(path, new.encode())
+    return text, pattern

@@ -12,6 +12,7 @@ from crosscheck.commands.common import (
     AT_LEAST_ONE,
     DISAGREE,
     EXIT_CODES,
+    NEVER_FAST,
     SEED,
     FilePath,
     fast_option,
@@ -100,10 +101,11 @@ def check_command(
     from crosscheck.threads import few_threads
 
     if fast and dtype == "float64":
-        raise click.UsageError("--fast computes float32 alone: with --dtype float64 it never runs")
+        raise click.UsageError(NEVER_FAST)
     console = make_console()
     with user_mistakes():
         options = ModelOptions(**model)
+        options.require_room(batch_size)
         work = options.multiply_adds(batch_size)
         with saving(json_path) as save, fast_forms(fast), few_threads(threads, work):
             text = named_text(corpus)

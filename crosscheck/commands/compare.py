@@ -108,22 +108,29 @@ def compare_command(
 
     console = make_console()
     request = Request(input=input_path, **asked)
+    with user_mistakes():
+        _require_room(request)
     try:
-        with user_mistakes(), saving(json_path) as save, few_threads(threads, _work(request)):
-            agrees = _compare(request, console, save, save_map)
+        with (
+            user_mistakes(),
+            saving(json_path) as save,
+            saving(save_map) as save_weights,
+            few_threads(threads, _work(request)),
+        ):
+            agrees = _compare(request, console, save, save_weights)
     except UserCodeError as error:
         click.echo(error.shown, err=True)
         raise CouldNotRun(str(error)) from error
     context.exit(0 if agrees else DISAGREE)
 
 
-def _compare(request: Request, console: Console, save: Any, save_map: Path | None) -> bool:
+def _compare(request: Request, console: Console, save: Any, save_weights: Any) -> bool:
     from crosscheck.brought.prepare import prepared
     from crosscheck.comparison import compare_examined
     from crosscheck.cuts import share_of_values
     from crosscheck.render_compare import print_comparison
 
-    with prepared(request, share_of_values) as ready, saving(save_map) as save_weights:
+    with prepared(request, share_of_values) as ready:
         report = compare_examined(
             ready.mine, ready.reference, ready.batch,
             weights=ready.weights, dtype=ready.dtype, seed=request.seed,
@@ -164,6 +171,18 @@ def _as_json(request: Request, ready: Prepared, report: Report) -> dict[str, Any
         "input": list(ready.batch.inputs.shape),
         "report": report.to_dict(),
     }
+
+
+def _require_room(request: Request) -> None:
+    """Raise ValueError if one block of these sizes needs more memory than the machine has."""
+    from crosscheck.room import require_room
+
+    batch, tokens = (2, 8) if request.shape is None else request.shape[:2]
+    width = request.width or (request.shape[-1] if request.shape else 64)
+    require_room(
+        layers=1, width=width, feed_forward=request.feed_forward or 4 * width,
+        heads=request.heads or 1, tokens=tokens, batch=batch,
+    )  # fmt: skip
 
 
 def _work(request: Request) -> int:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
@@ -25,17 +24,18 @@ def diff_command(context: click.Context, before: Path, after: Path) -> None:
     """Compare two results saved with --json: which rows got worse, or better.
 
     A row is worse if it passed and does not now, or if its error in float64 has grown tenfold and
-    is above 1e-13.
+    is above 1e-13. If the two were run with another model or seed, that is said first.
     """
-    from crosscheck.saved import changes
+    from crosscheck.check import SCHEMA
+    from crosscheck.saved import changes, read_result, unlike
 
     console = make_console()
     with user_mistakes():
-        results = _load(before), _load(after)
-        try:
-            found = changes(*results)
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"{before} or {after} is damaged: {error!r}") from error
+        results = read_result(before, SCHEMA), read_result(after, SCHEMA)
+    found = changes(*results)
+    if otherwise := unlike(*results):
+        console.print(Text("Note: these are not two results of one run."))
+        console.print(Text("\n".join(f"  {line}" for line in otherwise)))
     if not found:
         console.print(Text("No row got worse or better."))
         return
@@ -43,23 +43,6 @@ def diff_command(context: click.Context, before: Path, after: Path) -> None:
     worse = sum(change.worse for change in found)
     console.print(Text(f"{worse} got worse, {len(found) - worse} better"))
     context.exit(DISAGREE if worse else 0)
-
-
-def _load(path: Path) -> dict[str, Any]:
-    from crosscheck.check import SCHEMA
-
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
-    schema = result.get("schema") if isinstance(result, dict) else None
-    if schema != SCHEMA or "report" not in result:
-        raise ValueError(
-            f"{path} is not a result of `crosscheck --json` of schema {SCHEMA} (it says {schema}): "
-            "save it anew with this version"
-        )
-    loaded: dict[str, Any] = result
-    return loaded
 
 
 def _table(found: list[Change]) -> Table:

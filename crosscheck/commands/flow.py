@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from crosscheck.flow.study import Plan, Study
 
 SEEDS = 5
+MOST_SEEDS = 10_000  # more would take days, and a list of 10**30 no machine holds
 EXIT_CODES = exit_codes(
     "the engines agree, and a paper's figures lie in their ranges",
     "the engines disagree, or a figure lies outside its range",
@@ -75,7 +76,9 @@ class Numbers(click.ParamType[tuple[int, ...]]):
     "--threads and --json, and no other option. Ctrl-C keeps nothing of it.",
 )
 @click.option(
-    "--seeds", type=AT_LEAST_ONE, help="How many seeds; 5 if not given, or what the paper needs."
+    "--seeds",
+    type=click.IntRange(1, MOST_SEEDS),
+    help="How many seeds; 5 if not given, or what the paper needs.",
 )
 @click.option("--seed", type=SEED, default=0, help="The first seed.")
 @click.option(
@@ -163,8 +166,11 @@ def _plan(
     from crosscheck.flow.study import Plan
     from crosscheck.models import ModelOptions
 
+    options = ModelOptions(context=tokens, **model)
+    text = _long_enough(named_text(corpus), tokens) if source == "text" else None
+    options.require_room(batch_size=1, layers=max(depths))
     return Plan(
-        model=ModelOptions(context=tokens, **model),
+        model=options,
         depths=depths,
         wirings=tuple(
             wiring
@@ -175,7 +181,7 @@ def _plan(
         seeds=tuple(range(seed, seed + (seeds or SEEDS))),
         sides=sides_of(engine),
         causal=mask == "causal",
-        corpus=_long_enough(named_text(corpus), tokens) if source == "text" else None,
+        corpus=text,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ from rich.text import Text
 from crosscheck.commands.common import (
     DISAGREE,
     SEED,
+    CouldNotRun,
     exit_codes,
     threads_option,
     user_mistakes,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from crosscheck.mutants.lab import Exercise
 
 TRIES = 3
+NOBODY = "the input has ended, and no answer was given: give one with --answer OP"
 
 
 @click.command(name="lab", epilog=exit_codes("the answer is right", "the answer is wrong"))
@@ -67,7 +70,7 @@ def _ask(exercise: Exercise, console: Console) -> bool:
     console.print(Text(f"\nOps that ran: {', '.join(exercise.ops)}"))
     tries = TRIES
     while tries:
-        said = click.prompt("Which op is it? (an op, hint, or give up)", type=str).strip()
+        said = _prompt()
         if said == "give up":
             return False
         if said == "hint":
@@ -78,6 +81,21 @@ def _ask(exercise: Exercise, console: Console) -> bool:
             tries -= 1
             console.print(Text(f"No, not {said}. Tries left: {tries}."))
     return False
+
+
+def _prompt() -> str:
+    """Return the reader's answer. Raises CouldNotRun where nobody can answer."""
+    if sys.stdin is None:  # closed before Python started
+        raise CouldNotRun(NOBODY)
+    try:
+        said: str = click.prompt("Which op is it? (an op, hint, or give up)", type=str)
+    except click.Abort as error:
+        if isinstance(error.__context__, EOFError):
+            raise CouldNotRun(NOBODY) from error
+        raise
+    except (OSError, UnicodeDecodeError) as error:
+        raise CouldNotRun(f"the answer cannot be read: {error}") from error
+    return said.strip()
 
 
 def _reveal(exercise: Exercise, right: bool, console: Console) -> None:

@@ -20,6 +20,7 @@ from crosscheck.commands.common import (
     threads_option,
     user_mistakes,
 )
+from crosscheck.files import require_marked
 from crosscheck.mutants.catalogue import CATALOGUE, mutant_called
 from crosscheck.mutants.foreign import catalogue as foreign_catalogue
 from crosscheck.mutants.foreign.bug import Bug
@@ -71,13 +72,18 @@ def mutants_command(
     scores, tables = _home_of_scores(foreign)
     with user_mistakes(), saving(json_path) as save, few_threads(threads):
         chosen = _chosen_foreign(family, ids) if foreign else _chosen(family, ids)
+        if update is not None:
+            require_marked(update, tables.MARKED)
         usual = FOREIGN_HONEST_RUNS if foreign else HONEST_RUNS
         runs = usual if honest is None else honest
         result = _with_progress(scores.score, chosen, seed, runs)
-        save(result.to_dict())
-        if update is not None:
-            tables.put_into(update, result)
-    print_sections(tables.score_sections(result), console)
+    try:
+        with user_mistakes():
+            save(result.to_dict())
+            if update is not None:
+                tables.put_into(update, result)
+    finally:  # minutes of work are shown, whether or not they could be written
+        print_sections(tables.score_sections(result), console)
     context.exit(0 if result.good else DISAGREE)
 
 

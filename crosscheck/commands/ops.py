@@ -12,6 +12,7 @@ import click
 from crosscheck.choices import DTYPES
 from crosscheck.commands.common import (
     DISAGREE,
+    NEVER_FAST,
     SEED,
     exit_codes,
     fast_option,
@@ -59,6 +60,8 @@ def ops_command(
     from crosscheck.threads import few_threads
     from crosscheck.versions import versions
 
+    if fast and dtype == "float64":
+        raise click.UsageError(NEVER_FAST)
     console = make_console()
     with user_mistakes(), few_threads(threads):
         chosen = _chosen(names)

@@ -15,7 +15,7 @@ import numpy as np
 from crosscheck.flow.summary import Summary
 
 SLOW = 0.9  # a change by less than this factor (or its inverse) per block is called slow
-SMALL = 0.01  # a change by less than this factor over the whole of a shallow stack is slow too
+SMALL = 0.01  # a change by less than this factor over the whole stack is no vanishing or explosion
 # The two halves of a stack have about the same factor if their logarithms differ by less than this
 # share of the larger one.
 EVEN = 0.5
@@ -26,12 +26,14 @@ SILENT = 1e-6  # queries learn nothing if W_Q's gradient over that of W_V is bel
 UNDERFLOW = "is lost with the activations, which leave the range of float64"
 OVERFLOW = "is lost: the activations or it leave the range of float64 upwards"
 LOST = (UNDERFLOW, OVERFLOW)
+SLOWLY, NEITHER = "changes slowly", "neither vanishes nor explodes"
+MODERATE = (SLOWLY, NEITHER)
 
 
 class Words(NamedTuple):
     """What is said of one summary; a word is empty where there is nothing to say."""
 
-    gradient: str  # "vanishes", "explodes", "changes slowly", or one of LOST
+    gradient: str  # "vanishes", "explodes", one of MODERATE, or one of LOST
     evenly: str  # where in the stack the gradient changes
     tokens: str  # "stay apart", "draw together" or "become alike"
     queries: str  # "learn nothing", or empty
@@ -39,16 +41,18 @@ class Words(NamedTuple):
 
 def words(found: Summary) -> Words:
     """Return the words for one summary, by the limits above."""
-    slowest = min(SLOW**found.depth, SMALL)
+    slow = SLOW**found.depth
     if not (math.isfinite(found.ratio) and math.isfinite(found.activation)):
         return Words(OVERFLOW, "", "", "")
     if found.activation == 0.0:
         gradient = UNDERFLOW
-    elif slowest <= found.ratio <= 1 / slowest:
-        gradient = "changes slowly"
+    elif slow <= found.ratio <= 1 / slow:
+        gradient = SLOWLY
+    elif SMALL <= found.ratio <= 1 / SMALL:
+        gradient = NEITHER
     else:
         gradient = "explodes" if found.ratio > 1 else "vanishes"
-    evenly = "" if gradient in ("changes slowly", *LOST) else _evenly(found)
+    evenly = "" if gradient in (*MODERATE, *LOST) else _evenly(found)
     if found.variation > APART:
         tokens = "stay apart"
     else:

@@ -17,6 +17,7 @@ from crosscheck.mutants.acceptance import OTHER_RULES
 from crosscheck.mutants.score import Score
 from crosscheck.printing import plain_table
 
+MARKED = "score"  # the name of the markers in a page
 TOTALS = ("judged by", "caught", "placed at the op", "named by a hint")
 FAMILIES = ("family", "planted bugs", "caught", "placed", "named")
 
@@ -119,4 +120,4 @@ def markdown_table(names: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> I
 
 def put_into(path: Path, score: Score) -> None:
     """Put the Markdown between the markers named `score` of a file, or raise ValueError."""
-    replace_marked(path, "score", f"{markdown(score)}\n")
+    replace_marked(path, MARKED, f"{markdown(score)}\n")

@@ -61,6 +61,16 @@ def test_a_block_is_compared_with_the_layer_that_fits(tmp_path: Path) -> None:
     assert again.exit_code == 0, again.output
 
 
+@pytest.mark.parametrize("option", ["--save-map", "--json"])
+def test_where_a_file_cannot_be_written_no_code_is_run(tmp_path: Path, option: str) -> None:
+    path = written(tmp_path, "raise RuntimeError('this ran')")
+    missing = tmp_path / "missing" / "file.json"
+    result = compare(f"{path}:Block", option, missing)
+    assert result.exit_code == 2
+    assert f"cannot write {missing}: No such file or directory" in result.output
+    assert "this ran" not in result.output
+
+
 @pytest.mark.parametrize("mask", ["causal", "both"])
 def test_a_mask_is_given_to_both(tmp_path: Path, mask: str) -> None:
     path = written(tmp_path, BLOCK)

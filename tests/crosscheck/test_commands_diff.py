@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from crosscheck import saved as saved_module
 from crosscheck.cli import cli
 
 
@@ -160,3 +162,107 @@ def test_other_than_two_files_is_a_usage_error(arguments: list[str]) -> None:
     result = CliRunner().invoke(cli, ["diff", *arguments], prog_name="crosscheck")
     assert result.exit_code == 2
     assert "Usage: crosscheck diff" in result.output
+
+
+HOSTILE = (
+    None, True, -1, 2.5, 10**400, 1e308, "", "nan", "\ud800", "\x1b[2J", "x" * 10_000,
+    [], [None], [[[]]], {}, {"name": 3}, {"": []},
+)  # fmt: skip
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every place in a result, of each list the first item alone: the container and the key."""
+    keys = list(value) if isinstance(value, dict) else [0] if isinstance(value, list) else []
+    for key in keys:
+        if isinstance(value, list) and not value:
+            continue
+        yield value, key
+        yield from places(value[key])
+
+
+def test_a_damaged_result_is_never_a_crash(saved: Any, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    small = copy.deepcopy(saved)
+    for comparison in small["report"]["comparisons"]:
+        for kind in ("outputs", "gradients"):
+            del comparison[kind][1:]
+    del small["report"]["comparisons"][1:]
+    good.write_text(json.dumps(small), encoding="utf-8")
+    said = {}
+    for number, (container, key) in enumerate(places(small)):
+        was = container[key]
+        container[key] = HOSTILE[number % len(HOSTILE)]
+        bad.write_text(json.dumps(small), encoding="utf-8")
+        container[key] = was
+        result = CliRunner().invoke(cli, ["diff", str(good), str(bad)], prog_name="crosscheck")
+        assert result.exception is None or isinstance(result.exception, SystemExit), (key, number)
+        said[result.exit_code] = said.get(result.exit_code, 0) + 1
+    assert set(said) <= {0, 1, 2}
+    assert said[2] > 3
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("name", 3, "3 is no name of a row"),
+        ("name", "\ud800", "is no name of a row"),
+        ("error", 10**400, "is larger than any float64"),
+        ("error", True, "is True, and no number"),
+        ("error", "large", "is 'large', and no number"),
+        ("error", [], "is [], and no number"),
+        ("verdict", [], "is damaged"),
+        ("verdict", "fine", "'fine' is not a valid Verdict"),
+    ],
+)
+def test_a_row_of_wrong_types_is_damaged(diff: Any, field: str, value: Any, message: str) -> None:
+    result = diff(lambda r: gradient(r).update({field: value}))
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[" * 200_000, "nested too deeply"),
+        (b'{"schema": NaN}', "NaN is no number of JSON"),
+        (b'{"a": 1, "a": 2}', "the name 'a' stands twice"),
+        (b'{"schema": ' + b"9" * 5000 + b"}", "is not JSON: Exceeds the limit"),
+        (b'{"schema": "' + b"x" * 500 + b'"}', "and so on"),
+        (b"\xef\xbb\xbf{}", "is not JSON: Unexpected UTF-8 BOM"),
+        (b'{"schema": true, "report": {}}', "(it says True)"),
+    ],
+)
+def test_hostile_json_is_refused_in_words(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_bytes(content)
+    result = CliRunner().invoke(cli, ["diff", str(path), str(path)], prog_name="crosscheck")
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+
+
+def test_a_file_without_end_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(saved_module, "LARGEST", 100)
+    path = tmp_path / "long.json"
+    path.write_bytes(b" " * 101)
+    result = CliRunner().invoke(cli, ["diff", str(path), str(path)], prog_name="crosscheck")
+    assert (result.exit_code, "larger than 100 bytes" in result.output) == (2, True)
+
+
+def test_a_row_listed_twice_is_said(diff: Any) -> None:
+    rows = "gradients"
+    result = diff(lambda r: r["report"]["comparisons"][0][rows].append(gradient(r)))
+    assert result.exit_code == 2
+    assert "is listed twice under" in result.output
+
+
+def test_another_seed_and_another_model_are_said(diff: Any) -> None:
+    def change(result: Any) -> None:
+        result["seed"] += 1
+        result["options"]["layers"] = 7
+
+    result = diff(change)
+    assert result.exit_code == 0  # no row is worse
+    assert "these are not two results of one run" in result.output
+    assert "seed: 0, then 1" in result.output
+    assert "then 7" in result.output
+    assert "Note" not in diff().output

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 from click.testing import CliRunner, Result
 
 from crosscheck.cli import cli
+from crosscheck.commands.common import CouldNotRun
+from crosscheck.commands.lab import _prompt
 from crosscheck.mutants import lab as lab_module
 from crosscheck.mutants.catalogue import CATALOGUE
 from crosscheck.mutants.lab import WITHOUT_ANSWER, Exercise, set_exercise
@@ -155,3 +158,16 @@ def test_what_shows_nowhere_is_no_exercise() -> None:
     )  # fmt: skip
     with pytest.raises(ValueError, match="equivalent-order shows in no trial"):
         set_exercise(same)
+
+
+@pytest.mark.parametrize("said", ["", "gelu\n"])
+def test_an_input_that_ends_is_no_answer(said: str) -> None:
+    result = crosscheck("--bug", BUG, said=said)
+    assert result.exit_code == 2
+    assert "the input has ended, and no answer was given" in result.output
+
+
+def test_a_closed_input_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(CouldNotRun, match="the input has ended"):
+        _prompt()

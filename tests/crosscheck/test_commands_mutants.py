@@ -117,3 +117,17 @@ def test_the_score_goes_into_a_page(tmp_path: Path) -> None:
     result = crosscheck("--bug", "sub-sign", "--honest", "0", "--update", str(path))
     assert (result.exit_code, path.read_text()) == (2, "no markers\n")
     assert "has no markers" in result.output
+
+
+@pytest.mark.parametrize("foreign", [[], ["--foreign"]])
+@pytest.mark.parametrize("content", [None, b"no markers", b"\xff"])
+def test_a_page_is_looked_at_before_the_work(
+    foreign: list[str], content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "page.md"
+    if content is not None:
+        page.write_bytes(content)
+    monkeypatch.setattr(command, "_with_progress", None)  # would raise TypeError
+    result = crosscheck(*foreign, "--update", str(page))
+    assert result.exit_code == 2
+    assert "page.md" in result.output

@@ -118,3 +118,9 @@ def test_a_planted_bug_in_a_rule_makes_its_row_fail() -> None:
         chosen = [case for case in CASES if case.op in mutant.found]
         with mutant.planted():
             assert any(case.examine(0, "both").failures for case in chosen), mutant.id
+
+
+def test_fast_forms_have_no_float64() -> None:
+    result = crosscheck("gelu", "--fast", "--dtype", "float64")
+    assert result.exit_code == 2
+    assert "--fast computes float32 alone" in result.output

@@ -181,7 +181,18 @@ def test_the_core_is_read_in_minutes() -> None:
 # The same law for crosscheck: a file or folder imports only what stands in a row before its own.
 CROSSCHECK_LAYERS = [
     {"choices"},
-    {"answers", "draws", "files", "forms", "versions", "reception", "text", "printing", "threads"},
+    {
+        "answers",
+        "draws",
+        "files",
+        "forms",
+        "versions",
+        "reception",
+        "text",
+        "printing",
+        "room",
+        "threads",
+    },
     {"arrays", "download"},
     {"foreign", "weight_files"},
     {"sides"},

@@ -17,6 +17,7 @@ from crosscheck.mutants.foreign.trial import FIRST, Result
 from crosscheck.mutants.score_table import mark, markdown_table, totals_table
 from crosscheck.printing import plain_table
 
+MARKED = "foreign-score"  # the name of the markers in a page
 TOTALS = (
     "examples in",
     "planted bugs",
@@ -85,4 +86,4 @@ def markdown(score: ForeignScore) -> str:
 
 def put_into(path: Path, score: ForeignScore) -> None:
     """Put the Markdown between the markers named `foreign-score` of a file, or raise ValueError."""
-    replace_marked(path, "foreign-score", f"{markdown(score)}\n")
+    replace_marked(path, MARKED, f"{markdown(score)}\n")

@@ -28,7 +28,9 @@ BASE = Summary(
         ({}, "gradient", "vanishes"),
         ({"ratio": 1e17}, "gradient", "explodes"),
         ({"ratio": 0.02}, "gradient", "changes slowly"),  # 6 % a block
-        ({"ratio": 0.02, "depth": 8}, "gradient", "changes slowly"),  # 39 % a block, but 8 of them
+        ({"ratio": 0.02, "depth": 8}, "gradient", "neither vanishes nor explodes"),  # 39 % a block
+        ({"ratio": 54.0, "depth": 8}, "gradient", "neither vanishes nor explodes"),
+        ({"ratio": 0.5, "depth": 8}, "gradient", "changes slowly"),  # 8 % a block
         ({"ratio": 1e-4, "depth": 8}, "gradient", "vanishes"),
         ({"activation": 0.0, "ratio": 0.0}, "gradient", UNDERFLOW),
         ({"activation": math.inf}, "gradient", OVERFLOW),
