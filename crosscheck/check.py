@@ -99,10 +99,12 @@ def run_check(
 
     The initial loss is taken at the initial weights; then every parameter is randomised, since
     initial values (zeros, ones) hide bugs, and the comparison is made. Raises ValueError for
-    options that do not fit together, and for a corpus shorter than the context.
+    options that do not fit together, for a corpus shorter than the context, and for sizes that
+    this machine has no memory for.
     """
     tokenizer = CharacterTokenizer(corpus.text)
     training = _training_part(tokenizer.encode(corpus.text), options.context)
+    options.require_room(batch_size)
     batch = _batch(training, options, batch_size, seed)
     models = build_language_models(options, tokenizer.vocab_size, seed)
     losses = [_loss(model, batch) for model in models]

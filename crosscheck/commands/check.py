@@ -105,7 +105,6 @@ def check_command(
     console = make_console()
     with user_mistakes():
         options = ModelOptions(**model)
-        options.require_room(batch_size)
         work = options.multiply_adds(batch_size)
         with saving(json_path) as save, fast_forms(fast), few_threads(threads, work):
             text = named_text(corpus)

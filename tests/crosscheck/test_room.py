@@ -21,7 +21,6 @@ HUGE = str(2**31)
         ["check", "--layers", "1" + "0" * 400],
         ["check", "--feed-forward", "1" + "0" * 20],
         ["check", "--batch", "1" + "0" * 20],
-        ["check", "--context", "1" + "0" * 20],
         ["check", "--width", HUGE, "--heads", HUGE],
         ["flow", "--depths", "1," + HUGE],
         ["flow", "--depths", "100000000"],
