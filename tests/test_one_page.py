@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -28,7 +30,20 @@ from torch_impl import TransformerLanguageModel
 
 PAGE = ROOT / "examples" / "one_page.py"
 SOURCE = PAGE.read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE_AS_IT_IS = module_of(SOURCE, PAGE.name)
 V = 11
+SMALL = {"B": 2, "T": 5, "C": 6, "F": 9, "BLOCKS": 1}
+
+
+def script(name: str) -> ModuleType:
+    """A script of docs/, which is no part of a package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def loaded(source: str = SOURCE, **sizes: int) -> ModuleType:
@@ -99,7 +114,7 @@ def test_the_command_proves_every_gradient_of_the_page_as_it_is(
 )
 def test_a_bug_in_the_page_is_caught_and_its_line_is_named(right: str, wrong: str) -> None:
     assert SOURCE.count(right) == 1
-    report = compared(loaded(SOURCE.replace(right, wrong), T=5, C=6, F=9, BLOCKS=1))
+    report = compared(loaded(SOURCE.replace(right, wrong), **SMALL))
     assert report.disagrees
     assert report.first is not None
     assert report.first.place.line == SOURCE[: SOURCE.index(right)].count("\n") + 1
@@ -140,11 +155,12 @@ def test_a_short_training_lowers_the_loss_and_can_write(
 ) -> None:
     page = loaded()
     text = "to be, or not to be: " * 40
-    weights, characters = page.train(text, steps=60)
+    weights, characters = page.train(text, steps=150)
     assert {array.dtype.name for array in weights.values()} == {"float32"}
     tokens = np.array([characters.index(character) for character in text])
     windows = np.lib.stride_tricks.sliding_window_view(tokens, page.T + 1)
     before = page.loss_on(windows, page.init_weights(len(characters)))
+    assert before == pytest.approx(math.log(len(characters)), abs=0.1)  # a fair guess
     assert page.loss_on(windows, weights) < 0.7 * before
     assert re.fullmatch(
         r"step    1   loss \d\.\d{3}   held out \d\.\d{3}\n", capsys.readouterr().out
@@ -152,7 +168,7 @@ def test_a_short_training_lowers_the_loss_and_can_write(
     written = page.write(weights, characters, length=30)
     assert len(written) == 31
     assert set(written) <= set(text)
-    assert page.write(*page.train(text, steps=60), length=30) == written  # seeds decide it all
+    assert page.write(weights, characters, length=30) == written  # its seed decides
 
 
 def test_no_character_is_both_learned_and_held_out() -> None:
@@ -178,6 +194,35 @@ def test_no_character_is_both_learned_and_held_out() -> None:
     assert held_out == set(range(360, 396))  # five windows, each T = 7 from the last one
 
 
+def test_the_readme_shows_a_training_that_is_good_enough_for_ci() -> None:
+    shown = re.search(r"<!-- one-page -->\n```text\n(.*?)```\n<!-- /one-page -->", README, re.S)
+    assert shown is not None
+    command, *lines = shown[1].splitlines()
+    assert command == f"$ {script('one_page').COMMAND}"
+    losses = script("one_page").held_out_losses(shown[1])
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < script("one_page").LIMIT <= 2.0
+    steps = [int(line[5:9]) for line in lines if line.startswith("step ")]
+    assert steps == [1, *range(300, PAGE_AS_IT_IS.STEPS + 1, 300)]
+    assert len(steps) == len(losses)
+    assert f"guessing among 65 characters, which is {math.log(65):.3f}:" in README
+
+
+def test_the_picture_is_of_all_entries_and_they_are_on_the_diagonal() -> None:
+    proof = script("proof")
+    small = SOURCE.replace("= 16, 64, 96, 4, 384, 2\n", "= 2, 40, 6, 3, 9, 1\n")
+    assert small != SOURCE
+    ours, theirs = map(proof.entries, proof.both_runs(small))
+    weights = module_of(small, PAGE.name).init_weights(proof.V)
+    assert len(ours) == sum(array.size for array in weights.values()) - 6  # without the key biases
+    assert np.all(theirs != 0)  # a logarithmic axis has no place for zero
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12 * np.abs(theirs).max())
+    assert SOURCE.count(proof.RIGHT) == 1
+    picture = proof.PICTURE.read_bytes()
+    assert len(picture) < 150_000
+    assert b"<dc:date>" not in picture
+
+
 def test_without_a_text_it_says_how_to_get_one(tmp_path: Path) -> None:
     """It looks beside its own folder, wherever it is called from."""
     (tmp_path / "examples").mkdir()
@@ -185,4 +230,4 @@ def test_without_a_text_it_says_how_to_get_one(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, copy], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     missing = tmp_path / "data" / "tiny_shakespeare.txt"
-    assert done.stderr == f"There is no text in {missing}: run `make run` first, to fetch one.\n"
+    assert done.stderr == f"There is no text to learn from in {missing}: run `make run` first.\n"

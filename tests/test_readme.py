@@ -77,7 +77,7 @@ def test_there_are_snippets_of_every_kind() -> None:
 
 
 def test_both_numbers_of_the_layer_norm_are_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    (program,) = (code for code in blocks("README.md", "python") if "F." in code)
+    (program,) = (code for code in blocks("docs/your-own.md", "python") if "F.layer" in code)
     exec(program, {})
     derived, measured = map(float, capsys.readouterr().out.split())
     assert measured == pytest.approx(derived, rel=1e-6)
@@ -124,7 +124,7 @@ def test_the_output_it_shows_is_that_of_a_run() -> None:
         left = left[start + len(part) :]
     assert left == []
     assert plain(shown[1])[-1].startswith("AGREE: ")
-    assert sum("agree" in line for line in plain(shown[1])) > 15
+    assert sum("agree" in line for line in plain(shown[1])) > 10
 
 
 def test_the_diagnosis_it_shows_is_that_of_a_run() -> None:
