@@ -42,7 +42,10 @@ def test_a_block_has_a_language_that_says_how_it_is_tested() -> None:
 
 # Python
 
-SNIPPETS = [(page, code) for page in PAGES for code in blocks(page, "python")]
+# The Portuguese pages have the same code, which test_translations.py sees to.
+SNIPPETS = [
+    (page, code) for page in PAGES if "pt-BR" not in page for code in blocks(page, "python")
+]
 
 
 @pytest.mark.parametrize(
