@@ -1,8 +1,8 @@
 """Says which sections of the Portuguese pages lag behind the English ones.
 
-A page NAME.pt-BR.md translates NAME.md section by section. Under the heading of each section stands
-the hash of the section that it translates: <!--translates:bcdklmaa-->. Outputs, and numbers that are
-filled in from results, do not count: they change without a change of the words.
+A page NAME.pt-BR.md translates NAME.md section by section. Under each heading stands the hash of
+the section that is translated: <!--translates:bcdklmaa-->. Outputs, and numbers that are filled in
+from results, do not count: they change without a change of the words.
 
     python docs/translations.py             # says which sections lag, and ends with 1 if any does
     python docs/translations.py --accept    # after translating: writes the hashes as they are now

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
-from support.pages import ROOT, blocks
+from support.pages import ROOT, blocks, program
 
-spec = importlib.util.spec_from_file_location("translations", ROOT / "docs" / "translations.py")
-assert spec is not None and spec.loader is not None
-translations = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(translations)
-
+translations = program("translations")
 PAGES = translations.translations()
 ENGLISH = """[Português](page.pt-BR.md)
 

@@ -5,19 +5,18 @@ Counts and sizes (64 blocks, 32 tokens, 24 stacks) are plain whole numbers, and 
 
 from __future__ import annotations
 
-import importlib.util
 import re
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 from click.testing import CliRunner
+from support.pages import ROOT, program
 
 from crosscheck.cli import cli
 from crosscheck.commands.flow import flow_command
 from crosscheck.flow.stacks import WIRINGS
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = ROOT / "docs"
 CHAPTERS = ("gradient-flow.md", "gradient-flow.pt-BR.md")
 MARK = re.compile(r"<!--=\S+?-->.*?<!--/-->|<!--table:\w+-->.*?<!--/table-->", re.S)
 # What is not measured: sizes, constants of a definition, places in papers, the base of a thought.
@@ -30,13 +29,7 @@ GIVEN = {
 
 @pytest.fixture(scope="module")
 def fill() -> ModuleType:
-    """docs/fill.py, which is no part of a package."""
-    spec = importlib.util.spec_from_file_location("fill", DOCS / "fill.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return program("fill")
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
