@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
-from support.pages import PAGES, ROOT, blocks
+from support.pages import PAGES, ROOT, SESSION, blocks
 
 from crosscheck.check import run_check
 from crosscheck.corpus import load_corpus
@@ -43,9 +43,8 @@ def test_a_block_has_a_language_that_says_how_it_is_tested() -> None:
 # Python
 
 # The Portuguese pages have the same code, which test_translations.py sees to.
-SNIPPETS = [
-    (page, code) for page in PAGES if "pt-BR" not in page for code in blocks(page, "python")
-]
+ALONE = [page for page in PAGES if "pt-BR" not in page and page != SESSION]
+SNIPPETS = [(page, code) for page in ALONE for code in blocks(page, "python")]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ PAGES = {
     for path in sorted(folder.glob("*.md"))
 }
 
+SESSION = "docs/theory.md"  # its Python blocks are one session, which tests/test_theory.py runs
+
 
 def blocks(page: str, language: str) -> list[str]:
     """The fenced blocks of a page in one language."""
