@@ -67,7 +67,7 @@ def test_the_sizes_are_those_of_the_run(name: str) -> None:
 
 def test_both_pages_show_the_same() -> None:
     """Only decimal commas and the names of steps in the table are translated."""
-    marks = [re.findall(r"<!--[=\w][^>]*-->", text) for text in TEXTS.values()]
+    marks = [re.findall(r"<!--(?!translates:)[=\w][^>]*-->", text) for text in TEXTS.values()]
     assert marks[0] == marks[1]
     shown = [
         [found.group().replace(",", ".") for found in MARK.finditer(text) if found[1] != "steps"]

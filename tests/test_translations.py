@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.pages import ROOT, blocks, program
+import translations
+from support.pages import ROOT, blocks
 
-translations = program("translations")
 PAGES = translations.translations()
 ENGLISH = """[Português](page.pt-BR.md)
 

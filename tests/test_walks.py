@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import walks
 from click.testing import CliRunner
-from support.pages import PAGES, program
+from support.pages import PAGES
 
 from crosscheck.cli import cli
 from crosscheck.mutants.foreign.bug import planted
 from crosscheck.mutants.foreign.catalogue import bug_called
 
-walks = program("walks")
 each_walk = pytest.mark.parametrize("walk", walks.WALKS, ids=[walk.name for walk in walks.WALKS])
 
 

@@ -6,11 +6,11 @@ Counts and sizes (64 blocks, 32 tokens, 24 stacks) are plain whole numbers, and 
 from __future__ import annotations
 
 import re
-from types import ModuleType
 
+import fill
 import pytest
 from click.testing import CliRunner
-from support.pages import ROOT, program
+from support.pages import ROOT
 
 from crosscheck.cli import cli
 from crosscheck.commands.flow import flow_command
@@ -27,13 +27,8 @@ GIVEN = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def fill() -> ModuleType:
-    return program("fill")
-
-
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_every_number_is_the_one_that_was_measured(fill: ModuleType, name: str) -> None:
+def test_every_number_is_the_one_that_was_measured(name: str) -> None:
     text = (DOCS / name).read_text(encoding="utf-8")
     assert len(MARK.findall(text)) > 50
     for line, now in zip(
@@ -68,18 +63,16 @@ def test_both_chapters_quote_the_same() -> None:
         (3, ".2g", "en", "3"),
     ],
 )
-def test_how_numbers_are_printed(
-    fill: ModuleType, value: float, form: str, spoken: str, text: str
-) -> None:
+def test_how_numbers_are_printed(value: float, form: str, spoken: str, text: str) -> None:
     assert fill.printed(value, form, spoken) == text
 
 
-def test_a_drifted_number_is_put_right(fill: ModuleType) -> None:
+def test_a_drifted_number_is_put_right() -> None:
     text = "so <!--=plain:0;.1f-->7.7<!--/--> it is"
     assert fill.filled(text, "en") == "so <!--=plain:0;.1f-->1.0<!--/--> it is"
 
 
-def test_what_the_chapter_concludes_is_what_the_results_say(fill: ModuleType) -> None:
+def test_what_the_chapter_concludes_is_what_the_results_say() -> None:
     """The sentences rest on these: vanishing is rare with a norm, alike tokens are not."""
     study = fill.study("flow")
     assert len(study) == 24
