@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+import fill
 import pytest
-from support.pages import PAGES, SESSION, program
+import snippets
+from support.pages import PAGES, SESSION
 
-snippets, fill = program("snippets"), program("fill")
 BOTH = (SESSION, "docs/theory.pt-BR.md")
 ENGLISH, PORTUGUESE = (PAGES[page] for page in BOTH)
 # What is not measured: sections of papers, and their numbers at arXiv.
