@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -41,6 +42,20 @@ def promotes(
 
     def mark(rule: Rule) -> Rule:
         rule.promotion = Promotion(first, to_float, masks)  # type: ignore[attr-defined]
+        return rule
+
+    return mark
+
+
+def takes(kinds: str = "iuf", *, first: int | None = None) -> Callable[[Rule], Rule]:
+    """Mark a rule whose first inputs, or all of them, have one dtype, of one of these kinds.
+
+    The kinds are NumPy's letters. Masks and integers would compute beside floats, where PyTorch
+    refuses them.
+    """
+
+    def mark(rule: Rule) -> Rule:
+        rule.kinds = kinds, first  # type: ignore[attr-defined]
         return rule
 
     return mark
@@ -94,8 +109,13 @@ def _convert(
     promotion: Promotion | None = getattr(rule, "promotion", None)
     others = [a.dtype for a in arrays if a is not None and a.dtype != dtype]
     if promotion is None or (dtype.kind == "f" and not others):
-        if any(other.kind == "f" for other in others):
+        kinds, first = getattr(rule, "kinds", ("", 0))
+        found = {a.dtype for a in arrays[:first] if a is not None}
+        if any(other.kind == "f" for other in others) or len(found) > 1:
             raise wrong_dtypes(name, arrays)
+        if any(kind.kind not in kinds for kind in found):
+            text = f"{dtype} has no place here: convert it with .to(float32)"
+            raise complaint(TypeError, name, text)
         return like, arrays
     arrays, common = promoted(name, inputs, promotion)
     return like if dtype == common else like.new_tensor(np.empty(0, common)), arrays
@@ -170,6 +190,8 @@ def plain_array(name: str, data: Any, dtype: Any = None) -> Array:
     except (TypeError, ValueError, OverflowError) as error:  # such as rows of unlike lengths
         raise complaint(type(error), name, str(error)) from error
     require_supported(name, array.dtype)
+    if array.dtype == np.uint64 and dtype is None and not hasattr(data, "dtype"):
+        raise complaint(OverflowError, name, "a whole number is larger than int64 holds")
     return array
 
 
@@ -182,6 +204,43 @@ def require_supported(name: str, dtype: np.dtype[Any]) -> None:
             f"dtype {dtype} is not supported; use float32 or float64, integers for indices, "
             "bool for masks",
         )
+
+
+def whole(name: str, value: Any) -> int:
+    """Return a whole number as Python's. Raises TypeError for a bool, a fraction and what is none.
+
+    name says what the number is; `@named` says which function got it.
+    """
+    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} is {value!r}, expected a whole number")
+    return operator.index(value)
+
+
+def true_or_false(name: str, value: Any) -> bool:
+    """Return a switch, which is a bool. Raises TypeError for anything else."""
+    if value is True or value is False:
+        return value
+    raise TypeError(f"{name} is {value!r}, expected True or False")
+
+
+def number(name: str, value: Any) -> Array:
+    """Return one number, or the entry of a tensor without axes, as an array without axes."""
+    array = value._array if isinstance(value, Variable) else plain_array(name, value)
+    if array.ndim:
+        raise TypeError(f"{name} has shape {array.shape}, expected a number")
+    return array
+
+
+def generator_or_new(generator: np.random.Generator | None) -> np.random.Generator:
+    """Return the Generator, or for None a fresh one. Raises TypeError for what draws nothing."""
+    if generator is None:
+        return np.random.default_rng()
+    if not hasattr(generator, "random"):
+        raise TypeError(
+            f"generator is {type(generator).__name__}, expected a numpy.random.Generator, such as "
+            "numpy.random.default_rng(seed)"
+        )
+    return generator
 
 
 def _constant(name: str, value: Any, dtype: np.dtype[Any] | None = None) -> Array | None:
