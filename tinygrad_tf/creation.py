@@ -14,8 +14,9 @@ from tinygrad_tf.dtypes import float32, float64, int64
 from tinygrad_tf.graph import Array, Variable
 from tinygrad_tf.machinery.complaints import complaint
 from tinygrad_tf.machinery.devices import require_cpu
-from tinygrad_tf.machinery.inputs import NUMBERS, RANKS, number, plain_array, whole
+from tinygrad_tf.machinery.inputs import NUMBERS, RANKS, plain_array
 from tinygrad_tf.machinery.naming import named
+from tinygrad_tf.machinery.options import number, whole
 from tinygrad_tf.shaping import sizes
 from tinygrad_tf.tensor import Tensor
 

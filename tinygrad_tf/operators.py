@@ -14,8 +14,9 @@ import numpy as np
 
 from tinygrad_tf.graph import Variable
 from tinygrad_tf.machinery.complaints import complaint, explain
-from tinygrad_tf.machinery.inputs import plain_array, promoted, whole
+from tinygrad_tf.machinery.inputs import plain_array, promoted
 from tinygrad_tf.machinery.naming import named
+from tinygrad_tf.machinery.options import whole
 from tinygrad_tf.ops import arithmetic, elementwise, selection
 from tinygrad_tf.ops.matmul import matmul
 from tinygrad_tf.ops.relu import relu

@@ -11,8 +11,8 @@ import numpy as np
 
 from tinygrad_tf.graph import Variable
 from tinygrad_tf.machinery.complaints import complaint, explain
-from tinygrad_tf.machinery.inputs import true_or_false
 from tinygrad_tf.machinery.naming import named
+from tinygrad_tf.machinery.options import true_or_false
 from tinygrad_tf.ops import arithmetic, extreme, reductions
 from tinygrad_tf.ops.reductions import Dim
 

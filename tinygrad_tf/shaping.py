@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_tf.graph import Variable
-from tinygrad_tf.machinery.inputs import plain_array, whole
+from tinygrad_tf.machinery.inputs import plain_array
 from tinygrad_tf.machinery.naming import named
+from tinygrad_tf.machinery.options import whole
 from tinygrad_tf.ops import shape as rules
 
 if TYPE_CHECKING:

@@ -23,9 +23,10 @@ from tinygrad_tf.fields import Fields
 from tinygrad_tf.graph import Array, Edge, Variable
 from tinygrad_tf.in_place import InPlace
 from tinygrad_tf.machinery.hooks import Hooks, RemovableHandle
-from tinygrad_tf.machinery.inputs import plain_array, whole
+from tinygrad_tf.machinery.inputs import plain_array
 from tinygrad_tf.machinery.memory import share_memory
 from tinygrad_tf.machinery.naming import named
+from tinygrad_tf.machinery.options import whole
 from tinygrad_tf.operators import Operators
 from tinygrad_tf.reducing import Reducing
 from tinygrad_tf.shaping import Shaping, sizes
@@ -157,7 +158,7 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Copy a leaf, with its `.grad`. Raises RuntimeError if an op made self."""
+        """Copy a leaf with its `.grad` and without its hooks. Raises RuntimeError for others."""
         if self.node is not None:
             raise RuntimeError(
                 f"deepcopy: an op ('{self.node.op}') made this tensor, and only leaves are copied; "
@@ -166,7 +167,7 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
         twin = copy.copy(self)
         memo[id(self)] = twin
         twin._array, twin.memory = copy.deepcopy(self._array, memo), None
-        twin._grad, twin.hooks = copy.deepcopy(self._grad, memo), copy.deepcopy(self.hooks, memo)
+        twin._grad, twin.hooks = copy.deepcopy(self._grad, memo), None
         return twin
 
     def detach(self) -> Tensor:
@@ -211,6 +212,12 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
 
     def __float__(self) -> float:
         return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.ndim == 0 else super().__format__(spec)
 
 
 def _holds_float64(data: Any) -> bool:

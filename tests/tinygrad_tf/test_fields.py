@@ -131,8 +131,22 @@ def test_deepcopy_takes_leaves_with_their_gradients_and_nothing_else() -> None:
         np.testing.assert_array_equal(array(w), A)
         np.testing.assert_array_equal(array(w.grad), B)
         np.testing.assert_array_equal(array(twins[0].grad), B + 1.0)
-    layer = copy.deepcopy(nn.Linear(2, 2))
-    assert type(layer.weight) is Parameter
+
+
+def test_deepcopy_leaves_hooks_out_and_of_parameters_the_gradient() -> None:
+    for engine, kind in enumerate((nn, torch.nn)):
+        leaf, layer = both(A, requires_grad=True)[engine], kind.Linear(3, 4)
+        layer.weight.grad = both(np.ones((4, 3), "f4"))[engine]
+        for x in (leaf, layer.weight):
+            x.register_hook(lambda g: g * 0.0)
+        twin, model = copy.deepcopy(leaf), copy.deepcopy(layer)
+        assert type(model.weight) is kind.Parameter
+        assert model.weight.grad is None
+        assert layer.weight.grad is not None
+        twin.backward(both(DOUT)[engine])
+        np.testing.assert_array_equal(array(twin.grad), DOUT)
+        model(both(np.ones((2, 3), "f4"))[engine]).backward(both(np.ones((2, 4), "f4"))[engine])
+        assert array(model.weight.grad).all()
 
 
 def test_retain_grad_without_a_backward_leaves_no_cycle() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -204,43 +203,6 @@ def require_supported(name: str, dtype: np.dtype[Any]) -> None:
             f"dtype {dtype} is not supported; use float32 or float64, integers for indices, "
             "bool for masks",
         )
-
-
-def whole(name: str, value: Any) -> int:
-    """Return a whole number as Python's. Raises TypeError for a bool, a fraction and what is none.
-
-    name says what the number is; `@named` says which function got it.
-    """
-    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} is {value!r}, expected a whole number")
-    return operator.index(value)
-
-
-def true_or_false(name: str, value: Any) -> bool:
-    """Return a switch, which is a bool. Raises TypeError for anything else."""
-    if value is True or value is False:
-        return value
-    raise TypeError(f"{name} is {value!r}, expected True or False")
-
-
-def number(name: str, value: Any) -> Array:
-    """Return one number, or the entry of a tensor without axes, as an array without axes."""
-    array = value._array if isinstance(value, Variable) else plain_array(name, value)
-    if array.ndim:
-        raise TypeError(f"{name} has shape {array.shape}, expected a number")
-    return array
-
-
-def generator_or_new(generator: np.random.Generator | None) -> np.random.Generator:
-    """Return the Generator, or for None a fresh one. Raises TypeError for what draws nothing."""
-    if generator is None:
-        return np.random.default_rng()
-    if not hasattr(generator, "random"):
-        raise TypeError(
-            f"generator is {type(generator).__name__}, expected a numpy.random.Generator, such as "
-            "numpy.random.default_rng(seed)"
-        )
-    return generator
 
 
 def _constant(name: str, value: Any, dtype: np.dtype[Any] | None = None) -> Array | None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tinygrad_tf.machinery.inputs import true_or_false, whole
 from tinygrad_tf.machinery.naming import named
+from tinygrad_tf.machinery.options import true_or_false, whole
 from tinygrad_tf.ops import dropout as _dropout
 from tinygrad_tf.ops import gelu as _gelu
 from tinygrad_tf.ops import layer_norm as _layer_norm

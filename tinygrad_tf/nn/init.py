@@ -12,8 +12,8 @@ import math
 import numpy as np
 
 from tinygrad_tf.graph import Array
-from tinygrad_tf.machinery.inputs import generator_or_new, number
 from tinygrad_tf.machinery.naming import named
+from tinygrad_tf.machinery.options import generator_or_new, number
 from tinygrad_tf.tensor import Tensor
 
 Generator = np.random.Generator | None

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinygrad_tf.creation import empty
-from tinygrad_tf.machinery.inputs import generator_or_new, true_or_false
 from tinygrad_tf.machinery.naming import named
+from tinygrad_tf.machinery.options import generator_or_new, true_or_false
 from tinygrad_tf.nn import functional as F
 from tinygrad_tf.nn import init
 from tinygrad_tf.nn.module import Module, Parameter

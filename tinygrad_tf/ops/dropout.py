@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
-from tinygrad_tf.machinery.inputs import generator_or_new
+from tinygrad_tf.machinery.options import generator_or_new
 
 
 @differentiable
