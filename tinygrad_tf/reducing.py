@@ -103,8 +103,7 @@ class Reducing(Variable):
 
 def all_if_none(dim: Dims) -> Dim:
     """Return the axes of a reduction as its rule takes them. In PyTorch dim=() means all axes."""
-    axes = tuple(dim) if isinstance(dim, list | tuple) else dim
-    return None if axes == () else axes
+    return tuple(dim) or None if isinstance(dim, list | tuple) else dim
 
 
 def _indices(op: str, find: Any, x: Variable, dim: Any, keepdim: Any) -> Any:
