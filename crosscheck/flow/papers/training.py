@@ -3,6 +3,9 @@
 At initialisation the gradient's size says little about what follows. Without residuals, tokens
 become alike within a few blocks. A model that cannot tell its inputs apart can do no better than
 predict how frequent each character is, and its loss is then the unigram entropy of the text.
+
+That loss is a plateau, which depends on the depth: the first seed trains on for longer, and so does
+a model of fewer blocks, which leaves it.
 """
 
 from __future__ import annotations
@@ -25,6 +28,9 @@ from crosscheck.sides import TORCH, Dialect
 from crosscheck.text import CharacterTokenizer, Tokens, sample_batch, split
 
 STEPS, RATE = 300, 1e-3
+LONG = 1000  # steps of the first seed without residual connections
+SHALLOW = 2  # blocks of the model that leaves the plateau
+PLATEAU = 0.15  # nats: a loss as near as this to the unigram entropy is on the plateau
 BATCH = 12  # windows of the text in a step
 VALIDATION_BATCHES = 20  # the validation loss is the mean over these
 GRADIENTS = 24  # seeds whose first gradients are compared: one seed proves nothing, nor do three
@@ -50,21 +56,62 @@ def training(
     corpus: Corpus,
     *,
     steps: int = STEPS,
+    long: int = LONG,
     model: ModelOptions | None = None,
     advance: Callable[[int], None] = lambda steps: None,
 ) -> Paper:
     """Compare the wirings by validation loss and first gradient, on the first of the sides."""
     model = model or ModelOptions(layers=4, context=64, activation="relu")
     text, side = read(corpus), sides[0]
-    loss = {
-        wiring: float(np.mean([train(side, text, model, wiring, s, steps, advance) for s in seeds]))
-        for wiring in WIRINGS
-    }
-    drawn = range(seeds[0], seeds[0] + GRADIENTS)
-    first = {w: [first_gradient(side, text, model, w, seed) for seed in drawn] for w in WIRINGS}
+    losses = {}  # by wiring and seed: after `steps`, and where the seed trains on, after `long`
+    for wiring in WIRINGS:
+        for seed in seeds:
+            goes_on = seed == seeds[0] and not wiring.residual
+            ends = (steps, long) if goes_on else (steps,)
+            losses[wiring, seed] = train(side, text, model, wiring, seed, ends, advance)
+    shallow, leaves = replace(model, layers=SHALLOW), Wiring("post", residual=False)
+    left = train(side, text, shallow, leaves, seeds[0], (long,), advance)[-1]
+
     unigram = text.unigram()
-    notes = []
-    claims = [_loss_claim(wiring, loss[wiring], unigram) for wiring in WIRINGS]
+    claims = []
+    for wiring in WIRINGS:
+        mean = float(np.mean([losses[wiring, seed][0] for seed in seeds]))
+        bounds = (0.0, 2.5) if wiring.residual else (unigram - PLATEAU, unigram + PLATEAU)
+        claims.append(Claim(f"{wiring.label}: validation loss", mean, *bounds))
+    starts, notes = _first_gradients(side, text, model, seeds[0])
+    claims += starts
+    for wiring in WIRINGS:
+        if not wiring.residual:
+            what = f"{wiring.label}: the same after {long} steps, first seed"
+            stays = losses[wiring, seeds[0]][-1]
+            claims.append(Claim(what, stays, unigram - PLATEAU, unigram + PLATEAU))
+    what = f"{leaves.label}: the same in {SHALLOW} blocks"
+    claims.append(Claim(what, left, 0.0, unigram - PLATEAU))
+    return Paper(
+        "training",
+        "Without residual connections, 4 blocks stay where a model is that sees no context",
+        "our own experiment",
+        f"{steps} steps of AdamW, {model.layers} blocks of width {model.width}, {BATCH} windows of "
+        f"{model.context} characters, {len(seeds)} seed{'s' if len(seeds) > 1 else ''}, "
+        f"{side.name}; unigram entropy {unigram:.3f}",
+        tuple(claims),
+        tuple(notes),
+    )
+
+
+def steps_of(seeds: Sequence[int]) -> int:
+    """Return how many steps all runs of `training` take together: the measure of its progress."""
+    plain = sum(not wiring.residual for wiring in WIRINGS)
+    return STEPS * len(seeds) * len(WIRINGS) + (LONG - STEPS) * plain + LONG
+
+
+def _first_gradients(
+    side: Dialect, text: Text, model: ModelOptions, seed: int
+) -> tuple[list[Claim], list[str]]:
+    """Compare the first block's gradient at the start, without residual and with it: see Paper."""
+    drawn = range(seed, seed + GRADIENTS)
+    first = {w: [first_gradient(side, text, model, w, s) for s in drawn] for w in WIRINGS}
+    claims, notes = [], []
     for name in NORMS:
         without, with_residual = (first[Wiring(name, residual)] for residual in (False, True))
         ratios = [a / b for a, b in zip(without, with_residual, strict=True)]
@@ -77,23 +124,7 @@ def training(
             f"{label}: of {GRADIENTS} seeds, the gradient without residual is the larger in "
             f"{larger}; the ratio is {min(ratios):.2g} to {max(ratios):.2g}"
         )
-    return Paper(
-        "training",
-        "Without residual connections the model learns how frequent characters are, and no more",
-        "our own experiment",
-        f"{steps} steps of AdamW, {model.layers} blocks of width {model.width}, {BATCH} windows of "
-        f"{model.context} characters, {len(seeds)} seed{'s' if len(seeds) > 1 else ''}, "
-        f"{side.name}; unigram entropy {unigram:.3f}",
-        tuple(claims),
-        tuple(notes),
-    )
-
-
-def _loss_claim(wiring: Wiring, loss: float, unigram: float) -> Claim:
-    what = f"{wiring.label}: validation loss"
-    if wiring.residual:
-        return Claim(what, loss, 0.0, 2.5)
-    return Claim(what, loss, unigram - 0.15, unigram + 0.15)
+    return claims, notes
 
 
 def read(corpus: Corpus) -> Text:
@@ -109,19 +140,29 @@ def train(
     model: ModelOptions,
     wiring: Wiring,
     seed: int,
-    steps: int,
+    ends: Sequence[int],
     advance: Callable[[int], None] = lambda steps: None,
-) -> float:
-    """Train one model in float32, and return its loss on validation text."""
+) -> list[float]:
+    """Train one model in float32, and return its loss on validation text after each of `ends`.
+
+    ends: numbers of steps, in ascending order. The training ends with the last.
+    """
     network = _network(side, text, model, wiring, seed)
     optimizer = side.library.optim.AdamW(network.parameters(), lr=RATE)
     generator = draws(Stream.WINDOWS, seed)
-    for _ in range(steps):
+    losses = []
+    for step in range(1, max(ends) + 1):
         optimizer.zero_grad()
         batch = sample_batch(text.training, BATCH, model.context, generator)
         _loss(side, network, batch).backward()
         optimizer.step()
         advance(1)
+        if step in ends:
+            losses.append(_validation_loss(side, text, model, network))
+    return losses
+
+
+def _validation_loss(side: Dialect, text: Text, model: ModelOptions, network: Any) -> float:
     fixed = draws(Stream.VALIDATION, 0)  # the same windows for every run
     losses = []
     for _ in range(VALIDATION_BATCHES):
