@@ -4,8 +4,8 @@ At initialisation the gradient's size says little about what follows. Without re
 become alike within a few blocks. A model that cannot tell its inputs apart can do no better than
 predict how frequent each character is, and its loss is then the unigram entropy of the text.
 
-That loss is a plateau, which depends on the depth: the first seed trains on for longer, and so does
-a model of fewer blocks, which leaves it.
+That loss is a plateau. The first seed trains on, to see when it ends, and so does a model of fewer
+blocks.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from crosscheck.text import CharacterTokenizer, Tokens, sample_batch, split
 
 STEPS, RATE = 300, 1e-3
 LONG = 1000  # steps of the first seed without residual connections
-SHALLOW = 2  # blocks of the model that leaves the plateau
-PLATEAU = 0.15  # nats: a loss as near as this to the unigram entropy is on the plateau
+EVERY = 100  # steps, after which it is seen whether the plateau has ended
+LEFT = 0.1  # nats: it has, where the loss is below the unigram entropy by more than this
+SHALLOW = 2  # blocks of a model that leaves the plateau earlier
 BATCH = 12  # windows of the text in a step
 VALIDATION_BATCHES = 20  # the validation loss is the mean over these
 GRADIENTS = 24  # seeds whose first gradients are compared: one seed proves nothing, nor do three
@@ -63,38 +64,30 @@ def training(
     """Compare the wirings by validation loss and first gradient, on the first of the sides."""
     model = model or ModelOptions(layers=4, context=64, activation="relu")
     text, side = read(corpus), sides[0]
-    losses = {}  # by wiring and seed: after `steps`, and where the seed trains on, after `long`
+    unigram, longer = text.unigram(), (steps, *range(steps + EVERY, long + 1, EVERY))
+    losses, plateaus = [], []
     for wiring in WIRINGS:
+        after_steps = []
         for seed in seeds:
             goes_on = seed == seeds[0] and not wiring.residual
-            ends = (steps, long) if goes_on else (steps,)
-            losses[wiring, seed] = train(side, text, model, wiring, seed, ends, advance)
+            ends = longer if goes_on else longer[:1]
+            found = train(side, text, model, wiring, seed, ends, advance)
+            after_steps.append(found[0])
+            if goes_on:
+                plateaus += _plateau_claims(wiring.label, found, ends, unigram)
+        losses.append(_loss_claim(wiring, float(np.mean(after_steps)), unigram))
     shallow, leaves = replace(model, layers=SHALLOW), Wiring("post", residual=False)
-    left = train(side, text, shallow, leaves, seeds[0], (long,), advance)[-1]
-
-    unigram = text.unigram()
-    claims = []
-    for wiring in WIRINGS:
-        mean = float(np.mean([losses[wiring, seed][0] for seed in seeds]))
-        bounds = (0.0, 2.5) if wiring.residual else (unigram - PLATEAU, unigram + PLATEAU)
-        claims.append(Claim(f"{wiring.label}: validation loss", mean, *bounds))
-    starts, notes = _first_gradients(side, text, model, seeds[0])
-    claims += starts
-    for wiring in WIRINGS:
-        if not wiring.residual:
-            what = f"{wiring.label}: the same after {long} steps, first seed"
-            stays = losses[wiring, seeds[0]][-1]
-            claims.append(Claim(what, stays, unigram - PLATEAU, unigram + PLATEAU))
-    what = f"{leaves.label}: the same in {SHALLOW} blocks"
-    claims.append(Claim(what, left, 0.0, unigram - PLATEAU))
+    found = train(side, text, shallow, leaves, seeds[0], longer, advance)
+    plateaus += _plateau_claims(f"{leaves.label}, {SHALLOW} blocks", found, longer, unigram)
+    gradients, notes = _first_gradients(side, text, model, seeds[0])
     return Paper(
         "training",
-        "Without residual connections, 4 blocks stay where a model is that sees no context",
+        "Without residual connections the loss stays where a model is that sees no context",
         "our own experiment",
         f"{steps} steps of AdamW, {model.layers} blocks of width {model.width}, {BATCH} windows of "
         f"{model.context} characters, {len(seeds)} seed{'s' if len(seeds) > 1 else ''}, "
         f"{side.name}; unigram entropy {unigram:.3f}",
-        tuple(claims),
+        (*losses, *gradients, *plateaus),
         tuple(notes),
     )
 
@@ -103,6 +96,28 @@ def steps_of(seeds: Sequence[int]) -> int:
     """Return how many steps all runs of `training` take together: the measure of its progress."""
     plain = sum(not wiring.residual for wiring in WIRINGS)
     return STEPS * len(seeds) * len(WIRINGS) + (LONG - STEPS) * plain + LONG
+
+
+def _loss_claim(wiring: Wiring, loss: float, unigram: float) -> Claim:
+    what = f"{wiring.label}: validation loss"
+    if wiring.residual:
+        return Claim(what, loss, 0.0, 2.5)
+    return Claim(what, loss, unigram - 0.15, unigram + 0.15)
+
+
+def _plateau_claims(
+    label: str, losses: Sequence[float], ends: Sequence[int], unigram: float
+) -> list[Claim]:
+    """Return the loss after the last of `ends`, and the first of them at which it had fallen.
+
+    Nothing predicts when that is, so the ranges are wide: no loss rises, and none falls at once.
+    """
+    fallen = (end for end, loss in zip(ends, losses, strict=True) if loss < unigram - LEFT)
+    step = next(fallen, np.inf)
+    return [
+        Claim(f"{label}: loss after {ends[-1]} steps, first seed", losses[-1], 0.0, unigram + 0.15),
+        Claim(f"{label}: steps until it is below {unigram - LEFT:.3f}", step, EVERY),
+    ]
 
 
 def _first_gradients(

@@ -189,9 +189,9 @@ def test_the_training_paper_claims_each_wiring() -> None:
     model = ModelOptions(layers=1, width=8, heads=2, feed_forward=12, context=6, activation="relu")
     steps: list[int] = []
     text = Corpus(TEXT, "here", complete=False)
-    found = training((0,), (TORCH,), text, steps=2, long=5, model=model, advance=steps.append)
-    assert len(found.claims) == 9 + 4
-    assert sum(steps) == 2 * 6 + 3 * 3 + 5
+    found = training((0,), (TORCH,), text, steps=2, long=2, model=model, advance=steps.append)
+    assert len(found.claims) == 6 + 3 + 4 * 2
+    assert sum(steps) == 2 * 6 + 2
     assert not found.holds  # two steps teach nothing
     assert "1 seed," in found.setting
 
