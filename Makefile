@@ -83,7 +83,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.more rules
 	$(BIN)/python -m benchmarks.table
 
-# What docs/gradient-flow.md quotes and shows, computed anew: about five minutes.
+# What docs/gradient-flow.md quotes and shows, computed anew: about six minutes.
 flow: $(READY)
 	$(BIN)/crosscheck flow --json $(RESULTS)/flow.json \
 	  --plots docs/pictures --labels en --labels pt-BR

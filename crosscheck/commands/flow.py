@@ -152,7 +152,9 @@ def flow_command(
         pictures = [] if plots is None else _draw(study, plots, languages)
     sections = study_sections(study, console)
     if pictures:
-        sections.insert(-1, Text(f"\n{len(pictures)} files, each picture twice, are in {plots}."))
+        sections.insert(
+            -1, Text(f"\n{len(pictures)} files, each picture as SVG and as PNG, are in {plots}.")
+        )
     print_sections(sections, console)
     context.exit(_exit_code(study))
 

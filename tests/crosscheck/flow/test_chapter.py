@@ -6,6 +6,7 @@ Counts and sizes (64 blocks, 32 tokens, 24 stacks) are plain whole numbers, and 
 from __future__ import annotations
 
 import importlib.util
+import math
 import re
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 
 from crosscheck.cli import cli
 from crosscheck.commands.flow import flow_command
+from crosscheck.flow.labels import ENGLISH, PORTUGUESE
 from crosscheck.flow.stacks import WIRINGS
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -103,6 +105,26 @@ def test_what_the_chapter_concludes_is_what_the_results_say(fill: ModuleType) ->
             assert found["variation"] > 0.2
     for paper in ("xiong2020", "dong2021", "noci2022", "plain", "training"):
         assert fill.results(paper)["holds"], paper
+    pre, post, none, shallow = (fill.value(f"training:{claim}") for claim in (10, 12, 14, 16))
+    assert pre == post == math.inf, "the plateau ends with a norm too"
+    assert 300 < none <= 1000
+    assert shallow < none
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_picture_is_in_the_language_of_its_page_and_has_a_sentence_in_its_place(
+    fill: ModuleType, name: str
+) -> None:
+    pictures = re.findall(r"^!\[(.*)\]\((.*)\)$", (DOCS / name).read_text("utf-8"), re.M)
+    folder = "pictures" if fill.language(name) == ENGLISH else f"pictures/{PORTUGUESE}"
+    assert [path for _, path in pictures] == [
+        f"{folder}/{drawn}.svg"
+        for drawn in (
+            "gradient-by-layer", "tokens-by-layer", "gradient-by-depth", "parameters-by-engine",
+        )
+    ]  # fmt: skip
+    for sentence, _ in pictures:
+        assert re.fullmatch(r"[A-Z].{60,}\.", sentence)
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
