@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 from support.pages import PAGES, ROOT, SESSION, blocks
 
 from crosscheck.check import run_check
@@ -180,3 +181,11 @@ def test_the_layout_is_that_of_the_tree() -> None:
             assert path.exists() or (path.name == "fast" and not HAS_FAST), path
         if not line.startswith("  "):
             folder = ROOT / names[0]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_mark_never_begins_a_line_of_a_sentence(page: str) -> None:
+    """There Markdown would end the paragraph, and take the line as HTML."""
+    for token in MarkdownIt("commonmark").enable("table").parse(PAGES[page]):
+        if token.type == "html_block":
+            assert re.fullmatch(r"(<!--[^>]*-->\s*)+", token.content), token.content
