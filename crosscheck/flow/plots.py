@@ -104,7 +104,7 @@ def parameters_by_engine(study: Study, say: Words = str) -> Figure:
     for axes, flow in zip(grid.flat, flows, strict=False):
         _draw_engines(axes, flow, names)
         axes.set_title(say(flow.wiring.label))
-    _frame(grid.flat[: len(flows)], "x")
+    _frame([*grid.flat[: len(flows)]], "x")
     for axes in grid.flat[len(flows) :]:
         axes.set_visible(False)
     for axes in grid[-1]:

@@ -99,7 +99,7 @@ def test_what_the_chapter_concludes_is_what_the_results_say() -> None:
 
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_picture_is_in_the_language_of_its_page_and_has_a_sentence_in_its_place(
-    name: str
+    name: str,
 ) -> None:
     pictures = re.findall(r"^!\[(.*)\]\((.*)\)$", (DOCS / name).read_text("utf-8"), re.M)
     folder = "pictures" if fill.language(name) == ENGLISH else f"pictures/{PORTUGUESE}"
