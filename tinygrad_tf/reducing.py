@@ -112,8 +112,8 @@ class Reducing(Variable):
 
 def over(dim: Dims, keepdim: bool) -> dict[str, Any]:
     """Return the options of a reduction as its rule takes them. dim=() means all axes."""
-    axes = tuple(dim) if isinstance(dim, list | tuple) else dim
-    return {"dim": None if axes == () else axes, "keepdim": true_or_false("keepdim", keepdim)}
+    axes = tuple(dim) or None if isinstance(dim, list | tuple) else dim
+    return {"dim": axes, "keepdim": true_or_false("keepdim", keepdim)}
 
 
 def _indices(op: str, find: Any, x: Variable, dim: Any, keepdim: Any) -> Tensor:
