@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
-from crosscheck.choices import DEPTHS, ENGINES, INITIALISATIONS, NORMS, PAPERS
+from crosscheck.choices import DEPTHS, ENGINES, INITIALISATIONS, LANGUAGES, NORMS, PAPERS
 from crosscheck.commands.common import (
     AT_LEAST_ONE,
     DISAGREE,
@@ -107,6 +107,14 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 @click.option("--json", "json_path", type=FilePath(), help="Write summaries and reading here.")
 @click.option("--csv", "csv_path", type=FilePath(), help="Write every norm of every layer here.")
 @click.option("--plots", "plots", type=FilePath(), help="Draw into this folder, SVG and PNG.")
+@click.option(
+    "--labels",
+    "languages",
+    type=click.Choice(LANGUAGES),
+    multiple=True,
+    default=LANGUAGES[:1],
+    help="The language in the pictures; pt-BR goes into a folder of that name inside.",
+)
 @click.pass_context
 def flow_command(
     context: click.Context,
@@ -115,6 +123,7 @@ def flow_command(
     json_path: Path | None,
     csv_path: Path | None,
     plots: Path | None,
+    languages: tuple[str, ...],
     threads: int | None,
     **options: Any,
 ) -> None:
@@ -141,10 +150,12 @@ def flow_command(
         study = _run(_plan(**options), threads)
         save_json(study_to_dict(study))
         save_csv(study_to_csv(study).encode())
-        pictures = [] if plots is None else _draw(study, plots)
+        pictures = [] if plots is None else _draw(study, plots, languages)
     sections = study_sections(study, console)
     if pictures:
-        sections.insert(-1, Text(f"\n{len(pictures)} files, each picture twice, are in {plots}."))
+        sections.insert(
+            -1, Text(f"\n{len(pictures)} files, each picture as SVG and as PNG, are in {plots}.")
+        )
     print_sections(sections, console)
     context.exit(_exit_code(study))
 
@@ -217,13 +228,19 @@ def _run(plan: Plan, threads: int | None) -> Study:
         return run_study(plan, advance)
 
 
-def _draw(study: Study, directory: Path) -> list[Path]:
+def _draw(study: Study, directory: Path, languages: tuple[str, ...]) -> list[Path]:
     """Draw all pictures. matplotlib takes a second to load, so only runs that draw load it."""
+    from crosscheck.flow.labels import ENGLISH, words
     from crosscheck.flow.plots import draw_study
     from crosscheck.flow.positions import draw_positions
 
-    model = study.plan.model
-    return draw_study(study, directory) + draw_positions(directory, model.width, 64)
+    drawn, width = [], study.plan.model.width
+    for language in dict.fromkeys(languages):
+        folder = directory if language == ENGLISH else directory / language
+        folder.mkdir(exist_ok=True)
+        drawn += draw_study(study, folder, words(language))
+        drawn += draw_positions(folder, width, 64, words(language))
+    return drawn
 
 
 def _exit_code(study: Study) -> int:
