@@ -81,6 +81,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.more memory
 	$(BIN)/python -m benchmarks.more growth
 	$(BIN)/python -m benchmarks.more rules
+	$(BIN)/python -m benchmarks.room
 	$(BIN)/python -m benchmarks.table
 
 # What docs/gradient-flow.md quotes and shows, computed anew: about six minutes.

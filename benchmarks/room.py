@@ -1,7 +1,7 @@
 """How well `crosscheck/room.py` knows the memory of a run: estimated and measured side by side.
 
-Every run is the command in a process of its own, with other sizes. What a run without a block needs
-is taken off its peak: that is Python and its libraries.
+Every run is the command in a process of its own, with other sizes. What a run of next to nothing
+needs is taken off its peak: that is Python and its libraries.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.results import FOLDER
 from crosscheck.draws import Stream, draws
 from crosscheck.files import write_json
-from crosscheck.room import COMPARISON, Blocks, Held, bytes_needed, study
+from crosscheck.room import COMPARISON, Blocks, bytes_needed, study
 
 UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, of what wait4 says
 CHARACTERS = 100_000  # in the text
@@ -39,7 +39,7 @@ CHECKED = {
     "wide": sized(width=768, feed_forward=3072, heads=12),
     "wide, one block": sized(layers=1, width=1024, feed_forward=4096, heads=1),
     "deep": sized(layers=32, width=192, feed_forward=768),
-    "deep and narrow": sized(layers=1000, width=4, feed_forward=4, heads=1, tokens=4, batch=1),
+    "deep and narrow": sized(layers=200, width=4, feed_forward=4, heads=1, tokens=4, batch=1),
     "long": sized(layers=6, tokens=256),
     "long, one block": sized(layers=1, heads=1, tokens=1024, batch=1),
     "many heads": sized(layers=2, heads=32, tokens=128),
@@ -56,10 +56,11 @@ STUDIED = {
     "wide": sized(layers=1, width=384, feed_forward=1536, batch=1, vocabulary=0),
     "deep": sized(layers=32, width=96, feed_forward=384, batch=1, vocabulary=0),
     "deep and narrow": sized(
-        layers=400, width=4, feed_forward=4, heads=1, tokens=4, batch=1, vocabulary=0
+        layers=300, width=4, feed_forward=4, heads=1, tokens=4, batch=1, vocabulary=0
     ),
     "long": sized(layers=4, tokens=768, batch=1, vocabulary=0),
 }
+CHECK = ["--norm", "pre"]  # with which gradients do not vanish, in deep models either
 ONE_WIRING = ["--norm", "pre", "--residual"]
 
 
@@ -100,15 +101,15 @@ def peak(arguments: list[str], vocabulary: int) -> int:
     return used.ru_maxrss * UNIT
 
 
-def cases() -> list[tuple[str, str, Blocks, Held, list[str]]]:
-    """Return the kind, the name, the sizes, what is held, and further arguments of each run."""
+def cases() -> list[tuple[str, str, Blocks, int, list[str]]]:
+    """Return the kind, the name, the sizes, the stacks and further arguments of each run."""
+    one_wiring = sized(layers=2, width=512, feed_forward=2048, batch=1, vocabulary=0)
     return [
-        *(("check", name, blocks, COMPARISON, []) for name, blocks in CHECKED.items()),
-        *(("compare", name, blocks, COMPARISON, []) for name, blocks in COMPARED.items()),
-        *(("flow", name, blocks, study(12), []) for name, blocks in STUDIED.items()),
-        ("flow", "one wiring", sized(layers=2, width=512, feed_forward=2048, batch=1,
-                                     vocabulary=0), study(2), ONE_WIRING),
-    ]  # fmt: skip
+        *(("check", name, blocks, 0, CHECK) for name, blocks in CHECKED.items()),
+        *(("compare", name, blocks, 0, []) for name, blocks in COMPARED.items()),
+        *(("flow", name, blocks, 12, []) for name, blocks in STUDIED.items()),
+        ("flow", "one wiring", one_wiring, 2, ONE_WIRING),
+    ]
 
 
 @click.command()
@@ -118,10 +119,10 @@ def main(keep: bool) -> None:
     table = Table("run", "sizes", "estimated, MB", "measured, MB", "ratio")
     found = []
     empty = {kind: peak(command(kind, SMALL), 2) for kind in ("check", "compare", "flow")}
-    for kind, name, blocks, held, more in cases():
+    for kind, name, blocks, stacks, more in cases():
         grown = peak([*command(kind, blocks), *more], blocks.vocabulary) - empty[kind]
-        needed = bytes_needed(blocks, held)
-        row = {"run": kind, "name": name, "blocks": vars(blocks), "held": vars(held)}
+        needed = bytes_needed(blocks, study(stacks) if stacks else COMPARISON)
+        row = {"run": kind, "name": name, "blocks": vars(blocks), "stacks": stacks}
         found.append({**row, "bytes": grown})
         cells = (f"{needed / 1e6:.0f}", f"{grown / 1e6:.0f}", f"{needed / grown:.2f}")
         table.add_row(kind, name, *cells)

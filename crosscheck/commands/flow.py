@@ -29,6 +29,7 @@ from tinygrad_tf.transformer.block import ACTIVATIONS
 
 if TYPE_CHECKING:
     from crosscheck.corpus import Corpus
+    from crosscheck.flow.stacks import Wiring
     from crosscheck.flow.study import Plan, Study
 
 SEEDS = 5
@@ -173,7 +174,7 @@ def _plan(
     tokens: int,
     **model: Any,
 ) -> Plan:
-    from crosscheck.flow.stacks import WIRINGS, sides_of
+    from crosscheck.flow.stacks import sides_of
     from crosscheck.flow.study import Plan
     from crosscheck.models import ModelOptions
     from crosscheck.room import require_room, study
@@ -181,11 +182,7 @@ def _plan(
     options = ModelOptions(context=tokens, layers=max(depths), **model)
     text = _long_enough(named_text(corpus), tokens) if source == "text" else None
     sides = sides_of(engine)
-    wirings = tuple(
-        wiring
-        for wiring in WIRINGS
-        if wiring.norm in (norms or NORMS) and residual in (None, wiring.residual)
-    )
+    wirings = _wirings(norms, residual)
     require_room(options.blocks(batch_size=1, vocab_size=0), study(len(wirings) * len(sides)))
     return Plan(
         model=options,
@@ -196,6 +193,17 @@ def _plan(
         sides=sides,
         causal=mask == "causal",
         corpus=text,
+    )
+
+
+def _wirings(norms: tuple[str, ...], residual: bool | None) -> tuple[Wiring, ...]:
+    """Return the wirings that are asked for: of no norm, all norms; of None, with and without."""
+    from crosscheck.flow.stacks import WIRINGS
+
+    return tuple(
+        wiring
+        for wiring in WIRINGS
+        if wiring.norm in (norms or NORMS) and residual in (None, wiring.residual)
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -24,8 +25,9 @@ TEXTS = {
     "lab": {"bug", "answer"},
 }
 NO_NUMBERS = (click.Choice, click.types.BoolParamType, FilePath)
+# The largest comes first: where it is taken, it fails at once, and 2**31 may fill the memory.
 VALUES = (
-    "0", "-1", str(2**31), "1" + "0" * 30, "1" + "0" * 400, "9" * 5000, "1e20", "nan", "inf", "",
+    "1" + "0" * 400, "9" * 5000, "1" + "0" * 30, str(2**31), "1e20", "nan", "inf", "", "-1", "0",
 )  # fmt: skip
 FINE = {("--seed", "0"), ("--seed", str(2**31)), ("--layers", "0"), ("--honest", "0")}
 NEEDED = {"compare": ["torch.nn:Linear"]}  # arguments that the command does not go without
@@ -54,11 +56,12 @@ def numeric() -> list[tuple[str, str]]:
 
 @pytest.fixture
 def small_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine of MEMORY, a text that is read at once, and no model that could be built."""
+    """A machine of MEMORY, a text that is read at once; no model can be built, no number drawn."""
 
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a run has begun")
 
+    monkeypatch.setattr(np.random, "default_rng", refuse)
     for engine in (torch, tinygrad_tf):
         monkeypatch.setattr(engine.nn.Module, "__init__", refuse)
     (tmp_path / "text.txt").write_text("To be, or not to be. " * 9)
