@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_tf.graph import Variable
+from tinygrad_tf.machinery.complaints import complaint
 from tinygrad_tf.machinery.inputs import plain_array
 from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.machinery.options import whole
@@ -167,6 +168,9 @@ def _as_index(part: Any) -> Any:
         part = plain_array("getitem", part)
     if isinstance(part, list):
         return plain_array("getitem", part, None if part else int)
+    if isinstance(part, np.ndarray) and part.dtype == np.uint8:
+        text = "an index of uint8 is a mask in PyTorch; convert it, with .bool() or .long()"
+        raise complaint(TypeError, "getitem", text)
     is_number = isinstance(part, np.ndarray) and part.ndim == 0 and part.dtype.kind in "iu"
     return int(part) if is_number else part
 

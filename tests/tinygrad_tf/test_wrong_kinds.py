@@ -77,6 +77,7 @@ REFUSED: dict[str, tuple[str, Callable[[Kit], Any]]] = {
     "p while not training": ("dropout", lambda k: k.F.dropout(k.x, 1.5, training=False)),
     "p changed later": ("dropout", lambda k: changed(k.nn.Dropout(0.5).eval(), p=-1.0)(k.x)),
     "a shape of floats": ("layer_norm", lambda k: k.F.layer_norm(k.x, (4.0,))),
+    "no eps": ("layer_norm", lambda k: k.F.layer_norm(k.x, (4,), eps=None)),
     "a fill of several": ("full", lambda k: k.t.full((2,), [1, 2])),
     "a fill that has axes": ("full_like", lambda k: k.t.full_like(k.x, k.t.ones(4))),
     "infinity as an integer": ("full", lambda k: k.t.full((2,), float("inf"), dtype=k.t.long)),

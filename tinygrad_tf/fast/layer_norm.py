@@ -74,4 +74,4 @@ def layer_norm(
 def _constants(channels: int, eps: float) -> tuple[Array, Array, Array]:
     """Return 1 / C as a vector over C channels, 1 / C as a 0-d array, and eps as a 0-d array."""
     share = 1.0 / channels
-    return filled(channels, share), constant(share), constant(eps)
+    return filled(channels, share), constant(share), constant(eps + 0.0)  # None would become NaN

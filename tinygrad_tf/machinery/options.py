@@ -17,6 +17,8 @@ from tinygrad_tf.machinery.inputs import plain_array
 
 def whole(name: str, value: Any) -> int:
     """Return a whole number. Raises TypeError for a bool, a fraction, and what is no number."""
+    if type(value) is int:  # as nearly always, and quickly
+        return value
     if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
         raise TypeError(f"{name} is {value!r}, expected a whole number")
     return operator.index(value)
