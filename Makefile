@@ -81,6 +81,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.more memory
 	$(BIN)/python -m benchmarks.more growth
 	$(BIN)/python -m benchmarks.more rules
+	$(BIN)/python -m benchmarks.room
 	$(BIN)/python -m benchmarks.table
 
 # What docs/gradient-flow.md quotes and shows, computed anew: about six minutes.
@@ -92,6 +93,7 @@ flow: $(READY)
 	  $(BIN)/crosscheck flow --paper $$paper --json $(RESULTS)/$$paper.json || exit 1; done
 	$(BIN)/crosscheck flow --paper training --seeds 3 --json $(RESULTS)/training.json
 	$(BIN)/python docs/fill.py
+	$(BIN)/python docs/backward.py
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -13,6 +13,7 @@ from crosscheck.commands.common import (
     AT_LEAST_ONE,
     DISAGREE,
     INTERRUPTED,
+    MOST_RUNS,
     SEED,
     FilePath,
     exit_codes,
@@ -28,10 +29,10 @@ from tinygrad_tf.transformer.block import ACTIVATIONS
 
 if TYPE_CHECKING:
     from crosscheck.corpus import Corpus
+    from crosscheck.flow.stacks import Wiring
     from crosscheck.flow.study import Plan, Study
 
 SEEDS = 5
-MOST_SEEDS = 10_000  # more would take days, and a list of 10**30 no machine holds
 EXIT_CODES = exit_codes(
     "the engines agree, and a paper's figures lie in their ranges",
     "the engines disagree, or a figure lies outside its range",
@@ -77,7 +78,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 )
 @click.option(
     "--seeds",
-    type=click.IntRange(1, MOST_SEEDS),
+    type=click.IntRange(1, MOST_RUNS),
     help="How many seeds; 5 if not given, or what the paper needs.",
 )
 @click.option("--seed", type=SEED, default=0, help="The first seed.")
@@ -173,26 +174,36 @@ def _plan(
     tokens: int,
     **model: Any,
 ) -> Plan:
-    from crosscheck.flow.stacks import WIRINGS, sides_of
+    from crosscheck.flow.stacks import sides_of
     from crosscheck.flow.study import Plan
     from crosscheck.models import ModelOptions
+    from crosscheck.room import require_room, study
 
-    options = ModelOptions(context=tokens, **model)
+    options = ModelOptions(context=tokens, layers=max(depths), **model)
     text = _long_enough(named_text(corpus), tokens) if source == "text" else None
-    options.require_room(batch_size=1, layers=max(depths))
+    sides = sides_of(engine)
+    wirings = _wirings(norms, residual)
+    require_room(options.blocks(batch_size=1, vocab_size=0), study(len(wirings) * len(sides)))
     return Plan(
         model=options,
         depths=depths,
-        wirings=tuple(
-            wiring
-            for wiring in WIRINGS
-            if wiring.norm in (norms or NORMS) and residual in (None, wiring.residual)
-        ),
+        wirings=wirings,
         initialisations=tuple(i for i in INITIALISATIONS if i in (initialisations or [i])),
         seeds=tuple(range(seed, seed + (seeds or SEEDS))),
-        sides=sides_of(engine),
+        sides=sides,
         causal=mask == "causal",
         corpus=text,
+    )
+
+
+def _wirings(norms: tuple[str, ...], residual: bool | None) -> tuple[Wiring, ...]:
+    """Return the wirings that are asked for: of no norm, all norms; of None, with and without."""
+    from crosscheck.flow.stacks import WIRINGS
+
+    return tuple(
+        wiring
+        for wiring in WIRINGS
+        if wiring.norm in (norms or NORMS) and residual in (None, wiring.residual)
     )
 
 
