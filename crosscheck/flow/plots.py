@@ -80,6 +80,7 @@ def gradient_by_depth(study: Study, say: Words = str) -> Figure:
             _band(axes, study.plan.depths[: len(by_depth)], by_depth, wiring, say)
         axes.set_xscale("log", base=2)
         axes.set_xticks(study.plan.depths, [str(depth) for depth in study.plan.depths])
+        axes.xaxis.set_minor_locator(NullLocator())
     _finish(figure, panels, "blocks in the stack", "gradient, input over output", say)
     return figure
 
@@ -104,7 +105,7 @@ def parameters_by_engine(study: Study, say: Words = str) -> Figure:
     for axes, flow in zip(grid.flat, flows, strict=False):
         _draw_engines(axes, flow, names)
         axes.set_title(say(flow.wiring.label))
-    _frame([*grid.flat[: len(flows)]], "x")
+    _frame(list(grid.flat[: len(flows)]), "x")
     for axes in grid.flat[len(flows) :]:
         axes.set_visible(False)
     for axes in grid[-1]:
@@ -151,10 +152,14 @@ def _finish(figure: Figure, panels: dict[str, Axes], xlabel: str, ylabel: str, s
 
 
 def _frame(panels: Sequence[Axes], axis: str) -> None:
-    """Give all panels the same log axis: whole powers of 10, as much of the data as FRAME has."""
+    """Give all panels the same log axis: whole powers of 10, as much of the data as FRAME has.
+
+    Where nothing is positive, the axis spans FRAME.
+    """
     drawn = [line.get_data()["xy".index(axis)] for axes in panels for line in axes.get_lines()]
     data = np.concatenate([np.asarray(values, dtype=np.float64) for values in drawn])
-    data = np.clip(data[np.isfinite(data)], *FRAME)
+    data = np.clip(data[np.isfinite(data) & (data > 0)], *FRAME)
+    data = data if data.size else np.array(FRAME)
     low, high = math.floor(math.log10(data.min())), math.ceil(math.log10(data.max()))
     step = next(2**n for n in itertools.count() if (high - low) / 2**n < TICKS)
     margin = 0.03 * max(high - low, 1)
@@ -175,6 +180,7 @@ def _by_layer(
         if flows := _flows(study, initialisation, wiring, depth):
             by_layer = list(zip(*(measure(flow.profile) for flow in flows), strict=True))
             _band(axes, range(depth + 1), by_layer, wiring, say)
+    for axes in panels.values():
         axes.xaxis.set_major_locator(MultipleLocator(max(1, depth // 4)))
     _finish(figure, panels, "layer (0 is the input)", ylabel, say)
     return figure

@@ -13,6 +13,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 from matplotlib.text import Text
 
 from crosscheck.flow import plots
@@ -20,8 +21,10 @@ from crosscheck.flow.labels import TRANSLATIONS, words
 from crosscheck.flow.plots import draw_study
 from crosscheck.flow.positions import draw_positions, gram, positions
 from crosscheck.flow.stacks import WIRINGS
-from crosscheck.flow.study import Study
+from crosscheck.flow.study import Plan, Study, run_study
 from crosscheck.flow.style import COLOURS, GREY, line_style, save, settings
+from crosscheck.models import ModelOptions
+from crosscheck.sides import NUMPY
 from tinygrad_tf.transformer import SinusoidalPositionalEncoding
 
 PICTURES = [
@@ -137,10 +140,17 @@ def test_the_files_are_the_same_each_time(study: Study, tmp_path: Path) -> None:
     assert contents[0][0].startswith(b"<?xml")
     assert b"<dc:date>" not in contents[0][0]
     assert contents[0][1].startswith(b"\x89PNG")
+    assert imread(paths[1])[0, 0, 3] == 0.0, "the ground is not transparent"
 
 
 def test_nothing_is_drawn_of_nothing(study: Study, tmp_path: Path) -> None:
     assert draw_study(Study(study.plan, (), interrupted=True), tmp_path) == []
+
+
+def test_a_gradient_that_has_left_float64_leaves_an_empty_picture(tmp_path: Path) -> None:
+    tiny = ModelOptions(width=4, heads=1, feed_forward=4, context=2, activation="relu")
+    plan = Plan(tiny, (70, 71), (WIRINGS[-1],), ("gpt2",), (0,), (NUMPY,))
+    assert len(draw_study(run_study(plan), tmp_path)) == 6
 
 
 def test_a_line_is_the_data(study: Study) -> None:
