@@ -40,12 +40,6 @@ def test_every_number_is_the_one_that_was_measured(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_no_line_begins_with_a_mark(name: str) -> None:
-    """Markdown would take it for a block of HTML, which ends the paragraph."""
-    assert re.findall(r"^<!--=.*", (DOCS / name).read_text(encoding="utf-8"), re.M) == []
-
-
-@pytest.mark.parametrize("name", CHAPTERS)
 def test_no_other_number_is_there(name: str) -> None:
     rest = MARK.sub("", (DOCS / name).read_text(encoding="utf-8"))
     found = re.findall(r"-?\b\d+(?:[.,]\d+)?e-?\d+|-?\b\d+[.,]\d+", rest)
