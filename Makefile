@@ -86,16 +86,19 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.more memory
 	$(BIN)/python -m benchmarks.more growth
 	$(BIN)/python -m benchmarks.more rules
+	$(BIN)/python -m benchmarks.room
 	$(BIN)/python -m benchmarks.table
 
-# What docs/gradient-flow.md quotes and shows, computed anew: about five minutes.
+# What docs/gradient-flow.md quotes and shows, computed anew: about six minutes.
 flow: $(READY)
-	$(BIN)/crosscheck flow --json $(RESULTS)/flow.json --plots docs/pictures
+	$(BIN)/crosscheck flow --json $(RESULTS)/flow.json \
+	  --plots docs/pictures --labels en --labels pt-BR
 	$(BIN)/crosscheck flow --mask causal --init default --json $(RESULTS)/causal.json
 	for paper in xiong2020 dong2021 noci2022 plain; do \
 	  $(BIN)/crosscheck flow --paper $$paper --json $(RESULTS)/$$paper.json || exit 1; done
 	$(BIN)/crosscheck flow --paper training --seeds 3 --json $(RESULTS)/training.json
 	$(BIN)/python docs/fill.py
+	$(BIN)/python docs/backward.py
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -15,6 +15,7 @@ from crosscheck.masks import model_masks
 from crosscheck.models import ModelOptions, build_language_models
 from crosscheck.parity import Parity, encoder_layer_parity
 from crosscheck.report import Report
+from crosscheck.room import COMPARISON, require_room
 from crosscheck.runs import CROSS_ENTROPY, Batch, run
 from crosscheck.sides import DIALECTS, NUMPY, side_of
 from crosscheck.tape import Localisation
@@ -104,7 +105,7 @@ def run_check(
     """
     tokenizer = CharacterTokenizer(corpus.text)
     training = _training_part(tokenizer.encode(corpus.text), options.context)
-    options.require_room(batch_size)
+    require_room(options.blocks(batch_size, tokenizer.vocab_size), COMPARISON)
     batch = _batch(training, options, batch_size, seed)
     models = build_language_models(options, tokenizer.vocab_size, seed)
     losses = [_loss(model, batch) for model in models]

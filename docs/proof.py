@@ -10,19 +10,16 @@ and what is computed for them is rounding.
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 
 from crosscheck import randomize
 from crosscheck.arrays import Array
 from crosscheck.brought import as_model
-from crosscheck.files import write_whole
-from crosscheck.flow.style import legend_below, new_figure, settings
+from crosscheck.flow.style import COLOURS, GREY, legend_below, new_figure, save, settings
 from crosscheck.in_projection import KEY_BIAS
 from crosscheck.mutants.foreign.bug import module_of
 from crosscheck.runs import COTANGENT, Batch, Run, run
@@ -34,16 +31,14 @@ PAGE = ROOT / "examples" / "one_page.py"
 PICTURE = ROOT / "docs" / "pictures" / "one-page.svg"
 RIGHT, WRONG = "- along_ones - x_hat * along_x_hat)", "- along_ones)"
 V = 65  # characters, as in Tiny Shakespeare
-GREY = "#7A7A7A"  # can be read on white and on black
 ENDS, TICKS = (1e-7, 1e3), (1e-6, 1e-4, 1e-2, 1, 1e2)  # of both axes
-SIGNS = {"same sign": "#0072B2", "opposite signs": "#D55E00"}
+SIGNS = {"same sign": COLOURS["pre"], "opposite signs": COLOURS["post"]}
 
 
 def main() -> None:
     """Write the picture."""
     source = PAGE.read_text(encoding="utf-8")
-    grey = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    with settings(), rc_context({**dict.fromkeys(grey, GREY), "grid.alpha": 0.3}):
+    with settings():
         figure = new_figure(7.2, 4.3)
         left, right = figure.subplots(1, 2, sharex=True, sharey=True)
         draw(left, source)
@@ -51,9 +46,7 @@ def main() -> None:
         left.set(title="The page as it is", ylabel="|dL/dw| by the page")
         right.set(title="One term of layer norm is missing")
         legend_below(figure, left, 2)
-        written = io.BytesIO()
-        figure.savefig(written, format="svg", transparent=True, dpi=150, metadata={"Date": None})
-    write_whole(PICTURE, written.getvalue())
+        save(figure, PICTURE.parent, PICTURE.stem)
 
 
 def draw(axes: Axes, source: str) -> None:

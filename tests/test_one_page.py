@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import math
 import re
@@ -15,6 +14,8 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import one_page
+import proof
 import pytest
 from click.testing import CliRunner
 from support.pages import ROOT
@@ -34,16 +35,6 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGE_AS_IT_IS = module_of(SOURCE, PAGE.name)
 V = 11
 SMALL = {"B": 2, "T": 5, "C": 6, "F": 9, "BLOCKS": 1}
-
-
-def script(name: str) -> ModuleType:
-    """A script of docs/, which is no part of a package."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def loaded(source: str = SOURCE, **sizes: int) -> ModuleType:
@@ -198,10 +189,10 @@ def test_the_readme_shows_a_training_that_is_good_enough_for_ci() -> None:
     shown = re.search(r"<!-- one-page -->\n```text\n(.*?)```\n<!-- /one-page -->", README, re.S)
     assert shown is not None
     command, *lines = shown[1].splitlines()
-    assert command == f"$ {script('one_page').COMMAND}"
-    losses = script("one_page").held_out_losses(shown[1])
+    assert command == f"$ {one_page.COMMAND}"
+    losses = one_page.held_out_losses(shown[1])
     assert losses == sorted(losses, reverse=True)
-    assert losses[-1] < script("one_page").LIMIT <= 2.0
+    assert losses[-1] < one_page.LIMIT <= 2.0
     steps = [int(line[5:9]) for line in lines if line.startswith("step ")]
     assert steps == [1, *range(300, PAGE_AS_IT_IS.STEPS + 1, 300)]
     assert len(steps) == len(losses)
@@ -209,7 +200,6 @@ def test_the_readme_shows_a_training_that_is_good_enough_for_ci() -> None:
 
 
 def test_the_picture_is_of_all_entries_and_they_are_on_the_diagonal() -> None:
-    proof = script("proof")
     small = SOURCE.replace("= 16, 64, 96, 4, 384, 2\n", "= 2, 40, 6, 3, 9, 1\n")
     assert small != SOURCE
     ours, theirs = map(proof.entries, proof.both_runs(small))
