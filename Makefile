@@ -45,7 +45,7 @@ test-without-fast: $(READY)
 	tar --exclude=./.git --exclude=./.venv --exclude=fast -cf - . | tar -xf - -C $(WITHOUT_FAST)
 	cd $(WITHOUT_FAST) && PYTHONPATH=. PATH="$(CURDIR)/$(BIN):$$PATH" $(subst $(BIN)/,,$(TEST)) $(EITHER_FORM)
 
-# Many runs of right code, none of which may be accused, and bugs in deep stacks.
+# Many runs of right code, none of which may be accused; every planted bug; and bugs in deep stacks.
 test-honest: $(READY)
 	$(TEST) -m honest tests
 
