@@ -56,10 +56,10 @@ test-floors: $(READY)
 	@test -z "$(TORCH_INDEX)" || PIP_CONSTRAINT=$(CURDIR)/$(FLOORS)/oldest.txt \
 	  $(FLOORS)/bin/python -m pip install --quiet --no-deps --index-url $(TORCH_INDEX) torch
 	export PATH="$(CURDIR)/$(FLOORS)/bin:$$PATH" PIP_CONSTRAINT=$(CURDIR)/$(FLOORS)/oldest.txt PIP_QUIET=1 \
-	  PYTEST_ADDOPTS='--numprocesses 2 --dist loadfile' OMP_NUM_THREADS=1; \
+	  OMP_NUM_THREADS=1; \
 	unset CROSSCHECK_REQUIRE_JAX; \
 	python -m pip install -e '.[dev]' && \
-	crosscheck && python -m pytest
+	crosscheck && python -m pytest --numprocesses 2 --dist loadfile
 
 check: lint types coverage
 
