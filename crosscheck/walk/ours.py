@@ -115,7 +115,8 @@ def _walk(
         columns=columns_of(ops),
         bug=None if report.agrees else bug_of(where, report.raised, ops, request.mutant),
         files=(),
-        arrays=shown.table.packed(),
+        arrays=shown.table.arrays,
+        buffers=shown.table.buffers(),
     )
 
 
