@@ -20,7 +20,7 @@ from crosscheck.commands.common import (
     saving,
     user_mistakes,
 )
-from crosscheck.commands.compare import compare_command
+from crosscheck.commands.compare import compare_command, require_room_for, work_of
 from crosscheck.files import write_whole
 from crosscheck.forms import fast_forms
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 # Of `check`, one window replaces what makes a batch; the rest is as it is there. Of `compare`,
 # those that `check` has too are its options, and count only if they are given.
 NOT_HERE = {"context", "batch_size", "json_path", "mine", "reference", "save_map"}
-OF_CHECK = [p for p in check_command.params if p.name not in NOT_HERE]
-OF_BOTH = {p.name for p in OF_CHECK} & {p.name for p in compare_command.params}
-OF_COMPARE = [p for p in compare_command.params if p.name not in OF_BOTH | NOT_HERE]
+OF_CHECK = {str(p.name): p for p in check_command.params if p.name not in NOT_HERE}
+OF_BOTH = OF_CHECK.keys() & {p.name for p in compare_command.params}
+OF_COMPARE = {str(p.name): p for p in compare_command.params if p.name not in OF_BOTH | NOT_HERE}
 TEXT = {"text", "characters", "bug"}  # the options of this command that our own model alone has
 
 
 @click.command(
     name="walk",
-    params=[*OF_CHECK, *OF_COMPARE],
+    params=[*OF_CHECK.values(), *OF_COMPARE.values()],
     epilog=exit_codes(
         "everything agrees", "something disagrees, or is not proved: the page opens there"
     ),
@@ -95,7 +95,7 @@ def _of_ours(named: set[str], threads: int | None, given: dict[str, Any]) -> Wal
     from crosscheck.threads import few_threads
     from crosscheck.walk.ours import Request, walk_of_ours
 
-    _refuse(named, {p.name for p in OF_COMPARE}, "goes with a model of your own: name its file")
+    _refuse(named, set(OF_COMPARE), "goes with a model of your own: name its file")
     if given["fast"] and given["dtype"] == "float64":
         raise click.UsageError(NEVER_FAST)
     text = given["text"]
@@ -114,10 +114,22 @@ def _of_ours(named: set[str], threads: int | None, given: dict[str, Any]) -> Wal
 
 
 def _of_brought(mine: str, named: set[str], threads: int | None, given: dict[str, Any]) -> Walk:
-    raise NotImplementedError
+    from crosscheck.brought.prepare import Request
+    from crosscheck.threads import few_threads
+    from crosscheck.walk.brought import walk_of_brought
+
+    ours = OF_CHECK.keys() - OF_BOTH | TEXT
+    _refuse(named, ours, "is of our own language model, and not of one that you bring")
+    asked = (OF_COMPARE.keys() | (OF_BOTH & named)) - {"input_path"}
+    request = Request(
+        mine, given["reference"], input=given["input_path"], **{name: given[name] for name in asked}
+    )
+    require_room_for(request)
+    with few_threads(threads, work_of(request)):
+        return walk_of_brought(request, given["language"])
 
 
-def _refuse(named: set[str], others: set[str | None], why: str) -> None:
+def _refuse(named: set[str], others: set[str], why: str) -> None:
     """Raise a usage error if one of these options was given."""
-    for name in sorted(named & {other for other in others if other is not None}):
+    for name in sorted(named & others):
         raise click.UsageError(f"--{name.replace('_', '-')} {why}")

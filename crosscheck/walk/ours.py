@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from crosscheck.check import masked_batch, text_batch
 from crosscheck.comparison import compare
-from crosscheck.conclusion import conclusion
 from crosscheck.corpus import Corpus
 from crosscheck.distance import relative_error
 from crosscheck.models import ModelOptions, build_language_models
@@ -26,10 +24,11 @@ from crosscheck.walk.bugs import bug_of
 from crosscheck.walk.facts import facts_of
 from crosscheck.walk.joins import joins_of
 from crosscheck.walk.ops import Ops
+from crosscheck.walk.outcome import outcome_of
 from crosscheck.walk.parameters import parameters_of, whole_gradients
 from crosscheck.walk.reading import text_of
 from crosscheck.walk.rule_page import rule_page
-from crosscheck.walk.schema import Loss, Model, Outcome, Text, Walk
+from crosscheck.walk.schema import Loss, Model, Text, Walk
 from crosscheck.walk.shown import Shown
 from crosscheck.walk.spine import columns_of, spine_of
 from crosscheck.weights import copy_weights, randomize
@@ -173,20 +172,4 @@ def _loss(tapes: PairedTapes) -> Loss:
         ours=None if ours is None else float(ours.loss),
         reference=float(theirs.loss),
         error=None if ours is None else relative_error(ours.loss, theirs.loss),
-    )
-
-
-def outcome_of(report: Report) -> Outcome:
-    """Return the verdict of the plain run, and its last line."""
-    rows = [row for comparison in report.comparisons for row in comparison.rows]
-    errors = [row.error for row in rows if row.error is not None and row.verdict.good]
-    verdicts = [row.verdict for row in rows]
-    said = conclusion(verdicts, report.comparisons, report.dtype, report.raised)
-    return Outcome(
-        agrees=report.agrees,
-        disagrees=report.disagrees,
-        rows=len(rows),
-        failing=len(report.failures),
-        largest_error=max(filter(math.isfinite, errors), default=None),
-        said=said.plain,
     )
