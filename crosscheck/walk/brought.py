@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from crosscheck.traces.tracing import trace_run
 from crosscheck.versions import versions
 from crosscheck.walk.bugs import bug_of
 from crosscheck.walk.lines import Lines
-from crosscheck.walk.outcome import outcome_of
+from crosscheck.walk.outcome import loss_of, outcome_of
 from crosscheck.walk.parameters import parameters_of, whole_gradients
 from crosscheck.walk.schema import Bug, File, Finding, Loss, Model, Op, Walk
 from crosscheck.walk.shown import Shown, place, short
@@ -52,7 +53,7 @@ def walk_of_brought(request: Request, language: str) -> Walk:
         report = compare_paired(paired, batch, by_name=by_name, dtype=ready.dtype, seed=seed)
         if side_of(paired.reference) is not TORCH:
             raise ValueError("walk: only a reference in PyTorch shows what its values are")
-        loss = report.wrong[0][0] if report.wrong else COTANGENT
+        loss = loss_of(report, COTANGENT)
         trace = trace_run(paired.model, batch, loss=loss, seed=seed)
         if trace is None:
             raise ValueError(f"walk: there is no way to see into {request.mine} while it runs")
@@ -76,24 +77,24 @@ def _walk(
     expected = expected_of(theirs, paired)
     cuts = report.cuts or find(trace, tape, expected=expected, actual=expected)
     values = values_of(tape)
-    sizes = _sizes(ready)
+    sizes, mine = _sizes(ready), Path(request.mine).name  # folders are this machine's
     shown = Shown(sizes)
     ops = tuple(Lines(trace, values, pair(values, Finder(trace)), cuts, shown).all())
     gradients = ours.gradients
     if ready.weights != NAME:
         whole = {n: g for n, g in gradients.items() if _fits(n, g, paired)}
         gradients = paired.map.to_reference(whole)
-    compared = [c for c in report.comparisons if c.loss == (report.wrong or [(COTANGENT,)])[0][0]]
-    rows = compared[0].gradients if compared else ()
+    loss = loss_of(report, COTANGENT)
+    rows = next((c.gradients for c in report.comparisons if c.loss == loss), ())
     weights = TORCH.weights(paired.reference)
     arrays = whole_gradients(gradients, theirs.gradients, 0.0, shown)
     return Walk(
         language=language,
         kind="brought",
         model=Model(
-            title=f"{request.mine} beside {ready.reference_said}",
+            title=f"{mine} beside {ready.reference_said}",
             engines=versions(),
-            ours=request.mine,
+            ours=mine,
             reference=ready.reference_said,
             options={},
             sizes=sizes,
@@ -104,7 +105,7 @@ def _walk(
         ),
         text=None,
         loss=Loss(
-            name=COTANGENT,
+            name=loss,
             ours=float(ours.loss),
             reference=float(theirs.loss),
             error=relative_error(ours.loss, theirs.loss),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Sequence
 
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.tape.finding import Finding as Found
 from crosscheck.tape.finding import Localisation
 from crosscheck.walk.ops import op_id
+from crosscheck.walk.rule_page import ROOT
 from crosscheck.walk.schema import Bug, Finding, Op
 from crosscheck.walk.shown import place
 
@@ -41,5 +43,5 @@ def _finding(found: Found, known: set[str]) -> Finding:
         hint=found.hint,
         place=place(found.rule),
         finite_difference=found.finite_difference,
-        words=str(found),
+        words=str(found).replace(f"{ROOT}{os.sep}", ""),  # paths are this machine's
     )

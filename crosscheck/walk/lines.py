@@ -52,7 +52,8 @@ class Lines:
         assert record.place is not None
         op = RULES.get(record.op, record.op)
         mark = marks.get(record.place)
-        output, dout = self._compared(record, "out"), self._dout(record)
+        output = self._compared(record, "out", self._expected(record))
+        dout = self._dout(record)
         return Op(
             id=self._ids[record.index],
             index=index,
@@ -81,57 +82,75 @@ class Lines:
                 kind, origin = ("input", "") if name == INPUT else ("parameter", name)
             yield Input(made.name, kind, origin, self._compared(made, made.name), None, None)
 
-    def _compared(self, record: Record, name: str, value: Value | None = None) -> Compared:
-        """Return the array of a record beside the value of the reference that it holds."""
+    def _compared(self, record: Record, name: str, expected: Value | None = None) -> Compared:
+        """Return the array of a record beside the value of the reference that it holds.
+
+        expected: the value that it should hold, where it holds none.
+        """
         array = self.trace.array(record.index)
-        if value is None and record.index in self.pairing.blocks:
-            value = None  # it holds a piece, and there is nothing of its size to show beside it
-        elif value is None and record.index in self.pairing.right:
-            value = self.values[self.pairing.right[record.index]]
+        is_right = record.index in self.pairing.right and record.index not in self.pairing.blocks
+        value = self.values[self.pairing.right[record.index]] if is_right else expected
         if value is None or value.size != array.size:
             return self.shown.alone(name, array)
-        theirs = aligned(value.array, array)
-        found = record.index in self.pairing.right
-        gap = gap_between(array, theirs, relative=FOUND if found else 0.0)
-        return self.shown.compared(value.name if name == "out" else name, array, theirs, gap)
+        orders = [aligned(theirs, array) for theirs in value.arrays]
+        gaps = [gap_between(array, order, relative=FOUND) for order in orders]
+        best = min(range(len(gaps)), key=lambda i: gaps[i].difference)
+        called = value.name if name == "out" else name
+        if is_right and not gaps[best].agrees:
+            return self.shown.same_entries(called, array, value.array)
+        return self.shown.compared(called, array, orders[best], gaps[best])
+
+    def _expected(self, record: Record) -> Value | None:
+        """Return the lost value in whose place a record at the blamed line stands."""
+        lost = self._lost
+        if lost is None or lost.backward != record.backward or not self._blamed(record):
+            return None
+        return lost if lost.size == record.signature.size else None
 
     def _dout(self, record: Record) -> Compared | None:
         """Return the gradient at a record, beside the reference's."""
-        held = self.pairing.right.get(record.index)
-        gradients = [v for v in self.values if v.backward and v.forward == held]
-        wanted = gradients[-1] if held is not None and gradients else None
-        tied = [r for r in self.trace.records if r.backward and r.value == record.index]
+        records = self.trace.records
+        tied = [r for r in records if r.backward and r.value == record.index]
+        gradients = self._gradients(record)
+        stand_ins = [r for r in records if gradients and self._expected(r) in gradients]
         found = [
-            self.trace.records[i]
-            for v in gradients
-            for i in self.pairing.found.get(v.index, ())
-            if held is not None and i in self.pairing.right and i not in self.pairing.blocks
+            records[i]
+            for value in gradients
+            for i in self.pairing.found.get(value.index, ())
+            if i in self.pairing.right and i not in self.pairing.blocks
         ]
-        if wanted is not None and wanted.name == self.cuts.value and self.cuts.first is not None:
-            blamed = self.cuts.first.place  # the array that stands in the place of the lost value
-            tied += [
-                r for r in self.trace.records
-                if r.place == blamed and r.backward and r.signature.size == wanted.size
-            ]  # fmt: skip
-        best = [*tied[-1:], *found]
+        best = [*tied[-1:], *stand_ins[-1:], *found]
+        wanted = gradients[-1] if gradients else None
         return self._compared(best[0], "dout", wanted) if best else None
 
     def _verdict(
         self, record: Record, output: Compared, dout: Compared | None, mark: Mark | None
     ) -> str:
-        first = None if self.cuts.first is None else self.cuts.first.place
-        right = record.index in self.pairing.right
-        names = {v.name for v in self.values if v.forward == self.pairing.right.get(record.index)}
-        if first is not None and (
-            (record.place == first and not right) or (right and self.cuts.value in names)
-        ):
+        right, gradients = record.index in self.pairing.right, self._gradients(record)
+        if self._lost in gradients or (self._blamed(record) and not right):
             return "born"
-        if (dout is not None and dout.verdict == "disagree") or output.verdict == "disagree":
+        lost = self.cuts.first is not None and any(
+            not self.pairing.is_found(value) for value in gradients
+        )
+        differs = any(c is not None and c.verdict == "disagree" for c in (output, dout))
+        inherits = mark is not None and mark.kind in (Kind.INHERITED, Kind.WRONG) and not right
+        if lost or differs or inherits:
             return "inherited"
-        if not right:
-            inherits = mark is not None and mark.kind in (Kind.INHERITED, Kind.WRONG)
-            return "inherited" if inherits else "unpaired"
-        return "agree"
+        return "agree" if right else "unpaired"
+
+    @property
+    def _lost(self) -> Value | None:
+        """The value at which the bug was born, if there is one."""
+        wanted = (value for value in self.values if value.name == self.cuts.value)
+        return None if self.cuts.first is None else next(wanted, None)
+
+    def _blamed(self, record: Record) -> bool:
+        return self.cuts.first is not None and record.place == self.cuts.first.place
+
+    def _gradients(self, record: Record) -> list[Value]:
+        """Return the reference's gradients at the value that a record holds."""
+        held = self.pairing.right.get(record.index)
+        return [v for v in self.values if held is not None and v.backward and v.forward == held]
 
     def _module(self, record: Record) -> str:
         assert record.place is not None

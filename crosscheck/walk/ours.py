@@ -24,7 +24,7 @@ from crosscheck.walk.bugs import bug_of
 from crosscheck.walk.facts import facts_of
 from crosscheck.walk.joins import joins_of
 from crosscheck.walk.ops import Ops
-from crosscheck.walk.outcome import outcome_of
+from crosscheck.walk.outcome import loss_of, outcome_of
 from crosscheck.walk.parameters import parameters_of, whole_gradients
 from crosscheck.walk.reading import text_of
 from crosscheck.walk.rule_page import rule_page
@@ -84,7 +84,7 @@ def _walked(request: Request) -> Walk:
     randomize(reference, seed)
     copy_weights(reference, model)
     report = compare(model, reference, batch, dtype=request.dtype, seed=seed)
-    loss = report.wrong[0][0] if report.wrong else CROSS_ENTROPY
+    loss = loss_of(report, CROSS_ENTROPY)
     tapes = paired_tapes(model, reference, batch, loss, seed, keep=True)
     return _walk(request, tokenizer, batch, model, report, tapes)
 
@@ -111,8 +111,7 @@ def _walk(
     ops = tuple(Ops(tapes, born, shown, request.seed).all())
     ours = {} if tapes.ours is None else tapes.ours.gradients
     gradients = whole_gradients(ours, tapes.theirs.gradients, tapes.floor, shown)
-    compared = [c for c in report.comparisons if c.loss == tapes.runs.loss]
-    rows = compared[0].gradients if compared else ()
+    rows = next((c.gradients for c in report.comparisons if c.loss == tapes.runs.loss), ())
     values = NUMPY.weights(model)
     return Walk(
         language=request.language,
@@ -155,8 +154,13 @@ def _model(request: Request, tokenizer: CharacterTokenizer, model: Any) -> Model
         heads=request.options.heads,
         parameters=sum(p.numel() for p in model.parameters()),
         seed=request.seed,
-        corpus=request.corpus.source,
+        corpus=_name_of(request.corpus),
     )
+
+
+def _name_of(corpus: Corpus) -> str:
+    """Return what a text is called, without its path, which is this machine's."""
+    return "Tiny Shakespeare" if corpus.complete else f"a text of {len(corpus.text):,} characters"
 
 
 def _text(tokenizer: CharacterTokenizer, batch: Batch, tapes: PairedTapes, shown: Shown) -> Text:

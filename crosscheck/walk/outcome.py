@@ -23,3 +23,8 @@ def outcome_of(report: Report) -> Outcome:
         largest_error=max(filter(math.isfinite, errors), default=None),
         said=said.plain,
     )
+
+
+def loss_of(report: Report, usual: str) -> str:
+    """Return the loss to walk back from: the first under which something is wrong, or the usual."""
+    return report.wrong[0][0] if report.wrong else usual

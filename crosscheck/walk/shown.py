@@ -61,6 +61,12 @@ class Shown:
             worst_reference=gap.reference if differs else None,
         )
 
+    def same_entries(self, name: str, array: Array, reference: Array) -> Compared:
+        """Return an array of our side that has the reference's entries, and in no order of axes."""
+        found = self.compared(name, array, array, None)
+        said = "the reference has these entries in another arrangement"
+        return replace(found, norm_reference=finite_norm(reference), error=None, said=said)
+
     def alone(self, name: str, array: Array) -> Compared:
         """Return an array of our side beside which nothing is known."""
         found = self.compared(name, array, array, None)
