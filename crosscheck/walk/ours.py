@@ -9,6 +9,7 @@ from crosscheck.check import masked_batch, text_batch
 from crosscheck.comparison import compare
 from crosscheck.corpus import Corpus
 from crosscheck.distance import relative_error
+from crosscheck.forms import has_fast_forms
 from crosscheck.models import ModelOptions, build_language_models
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.render import model_in_words
@@ -39,7 +40,7 @@ WIRINGS: tuple[dict[str, Any], ...] = (
     {"attention": "fused", "activation": "relu", "norm": "pre", "tie_weights": True},
     {"activation": "gelu-tanh", "position": "learned"},
     {"attention": "fused", "mask": "both"},
-    {"attention": "packed"},
+    *([{"attention": "packed"}] if has_fast_forms() else []),
 )
 
 

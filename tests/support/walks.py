@@ -21,10 +21,11 @@ SMALL: dict[str, Any] = {"layers": 1, "width": 12, "heads": 2, "feed_forward": 2
 
 
 @functools.cache
-def small_walk(*, bug: str = "", text: str = "", **options: Any) -> Walk:
+def small_walk(*, bug: str = "", text: str = "", dtype: str = "float64", **options: Any) -> Walk:
     """A walk through one small block, with this bug planted if there is one."""
     mutant = mutant_called(bug) if bug else None
-    return walk_of_ours(Request(ModelOptions(**{**SMALL, **options}), TEXT, text, mutant=mutant))
+    given = ModelOptions(**{**SMALL, **options})
+    return walk_of_ours(Request(given, TEXT, text, dtype=dtype, mutant=mutant))
 
 
 def op_called(walk: Walk, id: str) -> Op:

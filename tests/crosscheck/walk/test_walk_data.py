@@ -31,14 +31,14 @@ def near(a: Any, b: Any) -> bool:
 
 
 def test_the_numbers_are_those_of_the_check() -> None:
-    check = run_check(ModelOptions(**SMALL), TEXT, batch_size=1).to_dict()
+    check = run_check(ModelOptions(**SMALL), TEXT, batch_size=1, dtype="float64").to_dict()
     compared = check["report"]["comparisons"][0]
     assert (small_walk().loss.name, small_walk().loss.ours) == (compared["loss"], compared["value"])
     rows = {row["name"]: row for row in compared["gradients"]}
     assert [p.name for p in small_walk().parameters] == list(rows)
     for parameter in small_walk().parameters:
         row = rows[parameter.name]
-        for name in ("norm", "norm_reference", "error", "rounding", "verdict", "cosine"):
+        for name in ("norm", "norm_reference", "error", "verdict", "cosine"):
             assert getattr(parameter, name) == row[name], (parameter.name, name)
     assert small_walk().text is not None
     assert "".join(small_walk().text.tokens) == check["sample"]
@@ -88,7 +88,7 @@ def test_only_a_sum_copies_the_gradient() -> None:
 
 
 def test_tied_weights_join() -> None:
-    walk = small_walk(tie_weights=True)
+    walk = small_walk(norm="none", tie_weights=True)
     (join,) = [join for join in walk.joins if join.kind == "parameter"]
     assert (join.source, [part.op for part in join.contributions]) == (
         "token_embedding.weight", ["token_embedding/embedding", "head/linear"]
@@ -172,28 +172,28 @@ def test_the_slope_of_gelu_is_a_difference_quotient() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "on_stream", "branches"),
+    ("options", "on_stream"),
     [
-        ({}, ["add", "layer_norm", "add~2", "layer_norm"], ["attention", "feed-forward"]),
-        ({"norm": "pre"}, ["add", "add~2", "layer_norm"], ["attention", "feed-forward"]),
-        ({"norm": "none"}, ["add", "add~2"], ["attention", "feed-forward"]),
+        ({}, ["add", "layer_norm", "add~2", "layer_norm"]),
+        ({"norm": "pre", "position": "learned"}, ["add", "add~2", "layer_norm"]),
+        ({"norm": "none", "tie_weights": True}, ["add", "add~2"]),
     ],
 )
 def test_the_stream_is_what_every_path_goes_through(
-    options: dict[str, Any], on_stream: list[str],
-    branches: list[str],
-) -> None:  # fmt: skip
+    options: dict[str, Any], on_stream: list[str]
+) -> None:
     spine = small_walk(**options).spine
     assert spine is not None
     inner = spine.stream[spine.stream.index("position/add") + 1 : spine.stream.index("head/linear")]
     assert [id.rpartition("/")[2] for id in inner] == on_stream
-    assert [branch.name for branch in spine.branches] == branches
-    assert [set(branch.lanes) for branch in spine.branches] == [{0, 1, 2}, {0}]
+    branches = [branch for branch in spine.branches if branch.leaves]
+    assert [branch.name for branch in branches] == ["attention", "feed-forward"]
+    assert [set(branch.lanes) for branch in branches] == [{0, 1, 2}, {0}]
     assert all(branch.joins in spine.stream for branch in spine.branches)
 
 
 def test_learned_positions_do_not_leave_the_stream() -> None:
-    spine = small_walk(position="learned").spine
+    spine = small_walk(norm="pre", position="learned").spine
     assert spine is not None
     assert (spine.branches[0].leaves, spine.branches[0].ops) == ("", ("position/getitem",))
 
@@ -218,9 +218,6 @@ def test_axes_are_named_only_where_no_two_sizes_say_otherwise() -> None:
     assert axes_of((), sizes) == ()
 
 
-def test_a_text_of_ones_own() -> None:
-    walk = small_walk(text="hear me", context=6)
-    assert walk.text is not None
-    assert ("".join(walk.text.tokens), walk.text.targets[-1]) == ("hear m", "e")
+def test_a_text_with_a_character_that_the_vocabulary_lacks() -> None:
     with pytest.raises(ValueError, match="character 'é' at position 1"):
         small_walk(text="hé me", context=4)
