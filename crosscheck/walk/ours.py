@@ -1,0 +1,174 @@
+"""The walk of our own language model, with or without a planted bug."""
+
+from __future__ import annotations
+
+import math
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from crosscheck.check import masked_batch, text_batch
+from crosscheck.comparison import compare
+from crosscheck.conclusion import conclusion
+from crosscheck.corpus import Corpus
+from crosscheck.distance import relative_error
+from crosscheck.models import ModelOptions, build_language_models
+from crosscheck.mutants.mutant import Mutant
+from crosscheck.render import model_in_words
+from crosscheck.report import Report
+from crosscheck.runs import CROSS_ENTROPY, Batch
+from crosscheck.sides import NUMPY
+from crosscheck.tape.call import LOSS
+from crosscheck.tape.paired_tapes import PairedTapes, paired_tapes
+from crosscheck.text import CharacterTokenizer
+from crosscheck.versions import versions
+from crosscheck.walk.attention import attentions_of
+from crosscheck.walk.bugs import bug_of
+from crosscheck.walk.facts import facts_of
+from crosscheck.walk.joins import joins_of
+from crosscheck.walk.ops import Ops
+from crosscheck.walk.parameters import parameters_of, whole_gradients
+from crosscheck.walk.reading import text_of
+from crosscheck.walk.rule_page import rule_page
+from crosscheck.walk.schema import Loss, Model, Outcome, Text, Walk
+from crosscheck.walk.shown import Shown
+from crosscheck.walk.spine import columns_of, spine_of
+from crosscheck.weights import copy_weights, randomize
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to walk through."""
+
+    options: ModelOptions  # what the model is like; its context is the number of characters
+    corpus: Corpus  # what the vocabulary is from, and the window if there is no text
+    text: str = ""  # the characters to read and the one after them; "": a window of the corpus
+    seed: int = 0  # of the weights, the window and the directions
+    dtype: str = "both"  # as for `compare`
+    mutant: Mutant | None = None  # the bug to plant
+    language: str = "en"  # of the page
+
+
+def walk_of_ours(request: Request) -> Walk:
+    """Run both sides, with their tapes, and return what the page gets.
+
+    Raises ValueError for a text that the vocabulary lacks, and for a bug that does not show.
+    """
+    tokenizer = CharacterTokenizer(request.corpus.text)
+    batch = _batch(request, tokenizer)
+    with request.mutant.planted() if request.mutant is not None else nullcontext():
+        model, reference = build_language_models(
+            request.options, tokenizer.vocab_size, request.seed
+        )
+        randomize(reference, request.seed)
+        copy_weights(reference, model)
+        report = compare(model, reference, batch, dtype=request.dtype, seed=request.seed)
+        if request.mutant is not None and not report.disagrees:
+            raise ValueError(
+                f"--bug {request.mutant.id} does not show in this model: it needs another wiring, "
+                "such as --norm pre, --activation relu or --attention fused"
+            )
+        loss = report.wrong[0][0] if report.wrong else CROSS_ENTROPY
+        tapes = paired_tapes(model, reference, batch, loss, request.seed, keep=True)
+        return _walk(request, tokenizer, batch, model, report, tapes)
+
+
+def _batch(request: Request, tokenizer: CharacterTokenizer) -> Batch:
+    if not request.text:
+        return text_batch(tokenizer.encode(request.corpus.text), request.options, 1, request.seed)
+    tokens = tokenizer.encode(request.text)[None, :]
+    request.options.require_room(1)
+    return masked_batch(tokens[:, :-1], tokens[:, 1:], request.options, request.seed)
+
+
+def _walk(
+    request: Request,
+    tokenizer: CharacterTokenizer,
+    batch: Batch,
+    model: Any,
+    report: Report,
+    tapes: PairedTapes,
+) -> Walk:
+    where, pairs = report.localisation, tapes.recorder.pairs
+    shown = Shown(_sizes(request.options, tokenizer.vocab_size))
+    born = set() if where is None else {finding.key for finding in where.findings}
+    ops = tuple(Ops(tapes, born, shown, request.seed).all())
+    ours = {} if tapes.ours is None else tapes.ours.gradients
+    gradients = whole_gradients(ours, tapes.theirs.gradients, tapes.floor, shown)
+    compared = [c for c in report.comparisons if c.loss == tapes.runs.loss]
+    rows = compared[0].gradients if compared else ()
+    values = NUMPY.weights(model)
+    return Walk(
+        language=request.language,
+        kind="language model",
+        model=_model(request, tokenizer, model),
+        text=_text(tokenizer, batch, tapes, shown),
+        loss=_loss(tapes),
+        outcome=outcome_of(report),
+        ops=ops,
+        joins=tuple(joins_of(ops, gradients)),
+        attentions=tuple(attentions_of(pairs, shown.table)),
+        parameters=tuple(parameters_of(rows, values, gradients, shown)),
+        facts=tuple(facts_of(pairs, shown.table)),
+        rules={pair.call.op: rule_page(pair.call.op, pair.rule.rule) for pair in pairs.values()},
+        spine=spine_of(ops),
+        columns=columns_of(ops),
+        bug=None if report.agrees else bug_of(where, report.raised, ops, request.mutant),
+        files=(),
+        arrays=shown.table.packed(),
+    )
+
+
+def _sizes(options: ModelOptions, vocab_size: int) -> dict[str, int]:
+    heads = options.heads
+    return {
+        "B": 1, "T": options.context, "C": options.width, "H": heads, "K": options.width // heads,
+        "F": options.feed_forward, "V": vocab_size,
+    }  # fmt: skip
+
+
+def _model(request: Request, tokenizer: CharacterTokenizer, model: Any) -> Model:
+    return Model(
+        title=model_in_words(request.options),
+        engines=versions(),
+        ours="NumPy",
+        reference="PyTorch",
+        options=asdict(request.options),
+        sizes=_sizes(request.options, tokenizer.vocab_size),
+        heads=request.options.heads,
+        parameters=sum(p.numel() for p in model.parameters()),
+        seed=request.seed,
+        corpus=request.corpus.source,
+    )
+
+
+def _text(tokenizer: CharacterTokenizer, batch: Batch, tapes: PairedTapes, shown: Shown) -> Text:
+    last = [call for call in tapes.tape.values() if call.path != LOSS][-1]
+    dlogits = last.dout if tapes.runs.loss == CROSS_ENTROPY else None
+    return text_of(batch, tokenizer.characters, tapes.theirs.output, dlogits, shown.table)
+
+
+def _loss(tapes: PairedTapes) -> Loss:
+    ours, theirs = tapes.ours, tapes.theirs
+    return Loss(
+        name=tapes.runs.loss,
+        ours=None if ours is None else float(ours.loss),
+        reference=float(theirs.loss),
+        error=None if ours is None else relative_error(ours.loss, theirs.loss),
+    )
+
+
+def outcome_of(report: Report) -> Outcome:
+    """Return the verdict of the plain run, and its last line."""
+    rows = [row for comparison in report.comparisons for row in comparison.rows]
+    errors = [row.error for row in rows if row.error is not None and row.verdict.good]
+    verdicts = [row.verdict for row in rows]
+    said = conclusion(verdicts, report.comparisons, report.dtype, report.raised)
+    return Outcome(
+        agrees=report.agrees,
+        disagrees=report.disagrees,
+        rows=len(rows),
+        failing=len(report.failures),
+        largest_error=max(filter(math.isfinite, errors), default=None),
+        said=said.plain,
+    )
