@@ -1,5 +1,7 @@
 // What the screens of layer norm and of the activation compute from recorded facts.
 
+import { flatNumbers } from "./recorded.js";
+
 /**
  * @typedef {object} NormParts the recorded norms of one token, made in float64
  * @property {number} dx_hat
@@ -17,20 +19,11 @@
  */
 export function partsOfToken(numbers, token) {
   return {
-    dx_hat: numberAt(numbers.dx_hat, token),
-    along_ones: numberAt(numbers.along_ones, token),
-    along_x_hat: numberAt(numbers.along_x_hat, token),
-    rest: numberAt(numbers.rest, token),
+    dx_hat: flatNumbers(numbers.dx_hat)[token],
+    along_ones: flatNumbers(numbers.along_ones)[token],
+    along_x_hat: flatNumbers(numbers.along_x_hat)[token],
+    rest: flatNumbers(numbers.rest)[token],
   };
-}
-
-/**
- * A recorded list as numbers, however it is nested; "nan" and "inf" are strings in JSON.
- * @param {unknown} nested
- * @returns {number[]}
- */
-export function flatNumbers(nested) {
-  return [nested].flat(Infinity).map((entry) => (entry === "nan" ? NaN : entry === "inf" ? Infinity : Number(entry)));
 }
 
 /**
@@ -79,13 +72,4 @@ export function slopeCounts(slope) {
     else counts.stretched += 1;
   }
   return counts;
-}
-
-/**
- * @param {unknown} nested
- * @param {number} place
- * @returns {number}
- */
-function numberAt(nested, place) {
-  return flatNumbers(nested)[place];
 }

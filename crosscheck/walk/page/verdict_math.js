@@ -1,5 +1,7 @@
 // What the screen of the verdict computes: the order of rows, places on log axes, differences.
 
+import { asNumber } from "./recorded.js";
+
 /** @typedef {"name" | "norm" | "error" | "verdict"} SortKey */
 /**
  * @typedef {object} VerdictRow what is sorted of a `Parameter`
@@ -26,25 +28,16 @@ export function sortedRows(rows, key) {
 }
 
 /**
- * A number that may be a word in JSON, as a number: "nan", "inf", "-inf".
- * @param {number | string | null | undefined} value
- * @returns {number} NaN where there is none
- */
-export function asNumber(value) {
-  if (typeof value === "number") return value;
-  return value === "inf" ? Infinity : value === "-inf" ? -Infinity : NaN;
-}
-
-/**
  * Which powers of ten the points lie between; zeros and what is not finite are left out.
  * @param {readonly number[]} values
+ * @param {number} most how many decades to show; what is smaller lies on the edge
  * @returns {{low: number, high: number}} exponents, at least one apart
  */
-export function decadesOf(values) {
+export function decadesOf(values, most) {
   const logs = values.filter((v) => Number.isFinite(v) && v !== 0).map((v) => Math.log10(Math.abs(v)));
   if (logs.length === 0) return { low: -1, high: 0 };
-  const low = Math.floor(Math.min(...logs));
-  return { low, high: Math.max(low + 1, Math.ceil(Math.max(...logs))) };
+  const high = Math.ceil(Math.max(...logs));
+  return { low: Math.max(high - most, Math.min(high - 1, Math.floor(Math.min(...logs)))), high };
 }
 
 /**
@@ -106,7 +99,7 @@ export function rightlyNamed(answers, op) {
 }
 
 /**
- * @param {number | string | null} value
+ * @param {number | null} value
  * @returns {number}
  */
 function size(value) {

@@ -56,13 +56,13 @@ export function missingAfter(x, dout, dweight, order) {
 
 /**
  * The tokens as the slider adds them: as they stand in the text, or those that taught most first.
- * @param {readonly {norm: number}[]} lessons
+ * @param {readonly {share: number}[]} lessons
  * @param {boolean} strongestFirst
  * @returns {number[]}
  */
 export function lessonOrder(lessons, strongestFirst) {
   const order = lessons.map((_, token) => token);
-  return strongestFirst ? order.sort((a, b) => lessons[b].norm - lessons[a].norm || a - b) : order;
+  return strongestFirst ? order.sort((a, b) => lessons[b].share - lessons[a].share || a - b) : order;
 }
 
 /**
