@@ -56,12 +56,13 @@ test("a query's sentences are its row, recomputed", () => {
     scores: matrix(2, 0, -Infinity, 1, 0),
   };
   const said = querySentences(SCENE, { softmax: "softmax" }, { head, at: 0, query: 1 });
-  assert.match(said[0], /t=1 b: .* over 2 keys, is 0.25 \(recorded: 0.25\)/);
+  assert.match(said[0], /t=1 b: .* is 0.25 \(recorded: 0.25\). Keys in sight: 2/);
   assert.match(said[1], /s=1 b, whose dprobs is 1: dscores = 0.25 \* 0.75 = 0.188\. .* lowers/);
   assert.match(said[2], /adds up to 1e-17, and its magnitudes to 0.375/);
   assert.match(said[3], /norm of this row is 5e-17/);
   const first = querySentences(SCENE, { softmax: "softmax" }, { head, at: 0, query: 0 });
-  assert.match(first[0], /over 1 keys/);
+  assert.match(first[0], /Keys in sight: 1/);
+  assert.match(first[1], /single key/);
 });
 
 test("a product says how far it is from what is recorded", () => {

@@ -63,35 +63,47 @@ function queryRows({ head, query }) {
  */
 export function querySentences(scene, attention, choice) {
   const { head, at, query } = choice;
-  const { probs, dprobs, centred, dscores, average, masked } = queryRows(choice);
+  const rows = queryRows(choice);
+  const { average, masked } = rows;
   const recorded = scene.fact(attention.softmax, "row_sums");
   const vanished = scene.fact(attention.softmax, "under_sum");
-  const { pulled, pushed } = strongestKeys(dscores);
-  const s = Math.abs(dscores[pulled]) > Math.abs(dscores[pushed]) ? pulled : pushed;
   const inRow = (/** @type {string} */ name, /** @type {typeof recorded} */ fact) =>
     fact ? scene.number(recordedAt(fact.numbers[name], [0, at, query])) : "-";
+  const keys = masked.filter((hidden) => !hidden).length;
   return [
     scene.say("attention.average", {
       t: query,
       character: scene.characters(head.probs.rows)[query],
-      keys: masked.filter((hidden) => !hidden).length,
+      keys,
       average: scene.number(average),
       recorded: inRow("average", recorded),
     }),
-    scene.say("attention.strongest", {
-      s,
-      key: scene.characters(head.probs.columns)[s],
-      probs: scene.number(probs[s]),
-      dprobs: scene.number(dprobs[s]),
-      centred: scene.number(centred[s]),
-      dscores: scene.number(dscores[s]),
-      moves: scene.say(dscores[s] < 0 ? "attention.raises" : "attention.lowers"),
-    }),
+    keys === 1 ? scene.say("attention.alone") : strongestSentence(scene, rows, scene.characters(head.probs.columns)),
     ...(recorded
       ? [scene.say("attention.row-sum", { sum: inRow("sums", recorded), size: inRow("sizes", recorded) })]
       : []),
     ...(vanished ? [scene.say("attention.under-sum", { norm: inRow("dx", vanished) })] : []),
   ];
+}
+
+/**
+ * @param {Scene} scene
+ * @param {ReturnType<typeof queryRows>} rows
+ * @param {readonly string[]} characters of the keys
+ * @returns {string}
+ */
+function strongestSentence(scene, { probs, dprobs, centred, dscores }, characters) {
+  const { pulled, pushed } = strongestKeys(dscores);
+  const s = Math.abs(dscores[pulled]) > Math.abs(dscores[pushed]) ? pulled : pushed;
+  return scene.say("attention.strongest", {
+    s,
+    key: characters[s],
+    probs: scene.number(probs[s]),
+    dprobs: scene.number(dprobs[s]),
+    centred: scene.number(centred[s]),
+    dscores: scene.number(dscores[s]),
+    moves: scene.say(dscores[s] < 0 ? "attention.raises" : "attention.lowers"),
+  });
 }
 
 /**

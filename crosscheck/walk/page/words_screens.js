@@ -23,7 +23,9 @@ export const SCREEN_WORDS = {
     "attention.bar-average": "less the average, sum(dprobs * probs)",
     "attention.bar-dscores": "times probs: dscores",
     "attention.average":
-      "Query t={t} {character}: the average of dprobs, weighted by probs over {keys} keys, is {average} (recorded: {recorded}).",
+      "Query t={t} {character}: the average of dprobs, weighted by probs, is {average} (recorded: {recorded}). Keys in sight: {keys}.",
+    "attention.alone":
+      "It sees a single key, so probs is 1 whatever the score is, and softmax sends nothing back.",
     "attention.strongest":
       "Its strongest key is s={s} {key}, whose dprobs is {dprobs}: dscores = {probs} * {centred} = {dscores}. A step against the gradient {moves} this score.",
     "attention.raises": "raises",
@@ -161,7 +163,9 @@ export const SCREEN_WORDS = {
     "attention.bar-average": "menos a média, sum(dprobs * probs)",
     "attention.bar-dscores": "vezes probs: dscores",
     "attention.average":
-      "Query t={t} {character}: a média de dprobs, ponderada por probs sobre {keys} keys, é {average} (registrada: {recorded}).",
+      "Query t={t} {character}: a média de dprobs, ponderada por probs, é {average} (registrada: {recorded}). Keys à vista: {keys}.",
+    "attention.alone":
+      "Ela vê uma única key: probs é 1 seja qual for o score, e o softmax não manda nada de volta.",
     "attention.strongest":
       "A key mais forte é s={s} {key}, com dprobs {dprobs}: dscores = {probs} * {centred} = {dscores}. Um passo contra o gradiente {moves} esse score.",
     "attention.raises": "aumenta",
