@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from crosscheck.check import masked_batch, text_batch
@@ -35,6 +34,15 @@ from crosscheck.walk.shown import Shown
 from crosscheck.walk.spine import columns_of, spine_of
 from crosscheck.weights import copy_weights, randomize
 
+# Together they run every op that a language model can have.
+WIRINGS: tuple[dict[str, Any], ...] = (
+    {},
+    {"attention": "fused", "activation": "relu", "norm": "pre", "tie_weights": True},
+    {"activation": "gelu-tanh", "position": "learned"},
+    {"attention": "fused", "mask": "both"},
+    {"attention": "packed"},
+)
+
 
 @dataclass(frozen=True)
 class Request:
@@ -46,6 +54,7 @@ class Request:
     seed: int = 0  # of the weights, the window and the directions
     dtype: str = "both"  # as for `compare`
     mutant: Mutant | None = None  # the bug to plant
+    any_wiring: bool = False  # whether a bug may be shown in another wiring than that of options
     language: str = "en"  # of the page
 
 
@@ -54,23 +63,31 @@ def walk_of_ours(request: Request) -> Walk:
 
     Raises ValueError for a text that the vocabulary lacks, and for a bug that does not show.
     """
+    mutant = request.mutant
+    if mutant is None:
+        return _walked(request)
+    with mutant.planted():
+        for wiring in WIRINGS if request.any_wiring else ({},):
+            walk = _walked(replace(request, options=replace(request.options, **wiring)))
+            if not walk.outcome.agrees:
+                return walk
+    raise ValueError(
+        f"--bug {mutant.id} does not show in one window of a language model"
+        f"{'' if request.any_wiring else ' of this wiring'}: `crosscheck lab --bug {mutant.id}` "
+        "has it in another model"
+    )
+
+
+def _walked(request: Request) -> Walk:
     tokenizer = CharacterTokenizer(request.corpus.text)
-    batch = _batch(request, tokenizer)
-    with request.mutant.planted() if request.mutant is not None else nullcontext():
-        model, reference = build_language_models(
-            request.options, tokenizer.vocab_size, request.seed
-        )
-        randomize(reference, request.seed)
-        copy_weights(reference, model)
-        report = compare(model, reference, batch, dtype=request.dtype, seed=request.seed)
-        if request.mutant is not None and not report.disagrees:
-            raise ValueError(
-                f"--bug {request.mutant.id} does not show in this model: it needs another wiring, "
-                "such as --norm pre, --activation relu or --attention fused"
-            )
-        loss = report.wrong[0][0] if report.wrong else CROSS_ENTROPY
-        tapes = paired_tapes(model, reference, batch, loss, request.seed, keep=True)
-        return _walk(request, tokenizer, batch, model, report, tapes)
+    batch, seed = _batch(request, tokenizer), request.seed
+    model, reference = build_language_models(request.options, tokenizer.vocab_size, seed)
+    randomize(reference, seed)
+    copy_weights(reference, model)
+    report = compare(model, reference, batch, dtype=request.dtype, seed=seed)
+    loss = report.wrong[0][0] if report.wrong else CROSS_ENTROPY
+    tapes = paired_tapes(model, reference, batch, loss, seed, keep=True)
+    return _walk(request, tokenizer, batch, model, report, tapes)
 
 
 def _batch(request: Request, tokenizer: CharacterTokenizer) -> Batch:
@@ -115,7 +132,8 @@ def _walk(
         columns=columns_of(ops),
         bug=None if report.agrees else bug_of(where, report.raised, ops, request.mutant),
         files=(),
-        arrays=shown.table.packed(),
+        arrays=shown.table.arrays,
+        buffers=shown.table.buffers(),
     )
 
 

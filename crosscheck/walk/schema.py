@@ -20,13 +20,15 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Packed:
-    """An array: float32, little endian, in C order, "deflate-raw" of DecompressionStream, base64.
+    """An array. Its entry [i, j] is number i * strides[0] + j * strides[1] of its buffer.
 
-    Infinities and NaNs are there as such: a mask puts -inf into the scores.
+    A transposed array shares its buffer with the other one: so the file is smaller. Infinities and
+    NaNs are there as such: a mask puts -inf into the scores.
     """
 
     shape: tuple[int, ...]
-    data: str
+    strides: tuple[int, ...]  # counted in numbers
+    buffer: int  # an index into `Walk.buffers`
 
 
 @dataclass(frozen=True)
@@ -379,4 +381,6 @@ class Walk:
     bug: Bug | None  # null where all agrees
     files: tuple[File, ...]  # of a user's model; [] of ours
     arrays: tuple[Packed, ...]
+    # Numbers: float32, little endian, "deflate-raw" of DecompressionStream, base64.
+    buffers: tuple[str, ...]
     version: int = field(default=VERSION)
