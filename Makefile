@@ -91,6 +91,7 @@ flow: $(READY)
 	  $(BIN)/crosscheck flow --paper $$paper --json $(RESULTS)/$$paper.json || exit 1; done
 	$(BIN)/crosscheck flow --paper training --seeds 3 --json $(RESULTS)/training.json
 	$(BIN)/python docs/fill.py
+	$(BIN)/python docs/backward.py
 
 format: $(READY)
 	$(BIN)/ruff format .

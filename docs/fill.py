@@ -1,4 +1,4 @@
-"""Writes measured numbers into the chapters on gradient flow, from the results they quote.
+"""Writes measured numbers into the pages that quote docs/results, in both languages.
 
 A number stands between `<!--=FILE:PLACE-->` and `<!--/-->`, a table between `<!--table:FIELD-->`
 and `<!--/table-->`. FILE is one of docs/results. PLACE is, of a study, its `depth`, limits/NAME,
@@ -21,7 +21,7 @@ from typing import Any
 from crosscheck.files import write_whole
 
 DOCS = Path(__file__).parent
-CHAPTERS = ("gradient-flow.md", "gradient-flow.pt-BR.md")
+CHAPTERS = ("gradient-flow.md", "gradient-flow.pt-BR.md", "theory.md", "theory.pt-BR.md")
 NUMBER = re.compile(r"(<!--=(\S+?)-->)(.*?)(<!--/-->)", re.S)
 TABLE = re.compile(r"(<!--table:(\w+)-->\n).*?(<!--/table-->)", re.S)
 LABELS = {
@@ -31,7 +31,7 @@ LABELS = {
 
 
 def main() -> None:
-    """Rewrite both chapters."""
+    """Rewrite all chapters."""
     for name in CHAPTERS:
         path = DOCS / name
         write_whole(path, filled(path.read_text(encoding="utf-8"), language(name)).encode())
