@@ -21,7 +21,7 @@ from crosscheck.tape.paired_tapes import PairedTapes, paired_tapes
 from crosscheck.text import CharacterTokenizer
 from crosscheck.versions import versions
 from crosscheck.walk.attention import attentions_of
-from crosscheck.walk.bugs import bug_of
+from crosscheck.walk.bugs import born_in, bug_of
 from crosscheck.walk.facts import facts_of
 from crosscheck.walk.joins import joins_of
 from crosscheck.walk.ops import Ops
@@ -108,8 +108,7 @@ def _walk(
 ) -> Walk:
     where, pairs = report.localisation, tapes.recorder.pairs
     shown = Shown(_sizes(request.options, tokenizer.vocab_size))
-    born = set() if where is None else {finding.key for finding in where.findings}
-    ops = tuple(Ops(tapes, born, shown, request.seed).all())
+    ops = tuple(Ops(tapes, born_in(where), shown, request.seed).all())
     ours = {} if tapes.ours is None else tapes.ours.gradients
     gradients = whole_gradients(ours, tapes.theirs.gradients, tapes.floor, shown)
     rows = next((c.gradients for c in report.comparisons if c.loss == tapes.runs.loss), ())
