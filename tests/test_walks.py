@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+import walks
 from click.testing import CliRunner
-from support.pages import PAGES, ROOT
+from support.pages import PAGES
 
 from crosscheck.cli import cli
 from crosscheck.mutants.foreign.bug import planted
 from crosscheck.mutants.foreign.catalogue import bug_called
 
-
-def _walks() -> ModuleType:
-    """docs/walks.py, which is no part of a package."""
-    spec = importlib.util.spec_from_file_location("walks", ROOT / "docs" / "walks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["walks"] = module  # a dataclass looks itself up there
-    spec.loader.exec_module(module)
-    return module
-
-
-walks = _walks()
 each_walk = pytest.mark.parametrize("walk", walks.WALKS, ids=[walk.name for walk in walks.WALKS])
 
 

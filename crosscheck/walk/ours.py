@@ -14,6 +14,7 @@ from crosscheck.models import ModelOptions, build_language_models
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.render import model_in_words
 from crosscheck.report import Report
+from crosscheck.room import COMPARISON, require_room
 from crosscheck.runs import CROSS_ENTROPY, Batch
 from crosscheck.sides import NUMPY
 from crosscheck.tape.call import LOSS
@@ -92,9 +93,9 @@ def _walked(request: Request) -> Walk:
 
 def _batch(request: Request, tokenizer: CharacterTokenizer) -> Batch:
     if not request.text:
-        return text_batch(tokenizer.encode(request.corpus.text), request.options, 1, request.seed)
+        return text_batch(tokenizer, request.corpus.text, request.options, 1, request.seed)
     tokens = tokenizer.encode(request.text)[None, :]
-    request.options.require_room(1)
+    require_room(request.options.blocks(1, tokenizer.vocab_size), COMPARISON)
     return masked_batch(tokens[:, :-1], tokens[:, 1:], request.options, request.seed)
 
 

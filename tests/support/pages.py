@@ -7,17 +7,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = {
-    name: (ROOT / name).read_text(encoding="utf-8")
-    for name in (
-        "README.md",
-        "CONTRIBUTING.md",
-        "CHANGELOG.md",
-        "docs/judging.md",
-        "docs/performance.md",
-        "docs/your-own.md",
-        "examples/README.md",
-    )
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for folder in (ROOT, ROOT / "docs", ROOT / "examples")
+    for path in sorted(folder.glob("*.md"))
 }
+
+SESSION = "docs/theory.md"  # its Python blocks are one session, which tests/test_theory.py runs
 
 
 def blocks(page: str, language: str) -> list[str]:

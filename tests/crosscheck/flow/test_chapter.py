@@ -5,19 +5,20 @@ Counts and sizes (64 blocks, 32 tokens, 24 stacks) are plain whole numbers, and 
 
 from __future__ import annotations
 
-import importlib.util
+import math
 import re
-from pathlib import Path
-from types import ModuleType
 
+import fill
 import pytest
 from click.testing import CliRunner
+from support.pages import ROOT
 
 from crosscheck.cli import cli
 from crosscheck.commands.flow import flow_command
+from crosscheck.flow.labels import ENGLISH, PORTUGUESE
 from crosscheck.flow.stacks import WIRINGS
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = ROOT / "docs"
 CHAPTERS = ("gradient-flow.md", "gradient-flow.pt-BR.md")
 MARK = re.compile(r"<!--=\S+?-->.*?<!--/-->|<!--table:\w+-->.*?<!--/table-->", re.S)
 # What is not measured: sizes, constants of a definition, places in papers, the base of a thought.
@@ -28,19 +29,8 @@ GIVEN = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def fill() -> ModuleType:
-    """docs/fill.py, which is no part of a package."""
-    spec = importlib.util.spec_from_file_location("fill", DOCS / "fill.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_every_number_is_the_one_that_was_measured(fill: ModuleType, name: str) -> None:
+def test_every_number_is_the_one_that_was_measured(name: str) -> None:
     text = (DOCS / name).read_text(encoding="utf-8")
     assert len(MARK.findall(text)) > 50
     for line, now in zip(
@@ -69,24 +59,22 @@ def test_both_chapters_quote_the_same() -> None:
     [
         (2.78e-67, ".2g", "en", "2.8e-67"),
         (2.17e9, ".2g", "en", "2.2e9"),
-        (0.0934, ".2g", "pt", "0,093"),
+        (0.0934, ".2g", "pt-BR", "0,093"),
         (0.2526, "%", "en", "25 %"),
-        (1.5e-9, ".2g", "pt", "1,5e-9"),
+        (1.5e-9, ".2g", "pt-BR", "1,5e-9"),
         (3, ".2g", "en", "3"),
     ],
 )
-def test_how_numbers_are_printed(
-    fill: ModuleType, value: float, form: str, spoken: str, text: str
-) -> None:
+def test_how_numbers_are_printed(value: float, form: str, spoken: str, text: str) -> None:
     assert fill.printed(value, form, spoken) == text
 
 
-def test_a_drifted_number_is_put_right(fill: ModuleType) -> None:
+def test_a_drifted_number_is_put_right() -> None:
     text = "so <!--=plain:0;.1f-->7.7<!--/--> it is"
     assert fill.filled(text, "en") == "so <!--=plain:0;.1f-->1.0<!--/--> it is"
 
 
-def test_what_the_chapter_concludes_is_what_the_results_say(fill: ModuleType) -> None:
+def test_what_the_chapter_concludes_is_what_the_results_say() -> None:
     """The sentences rest on these: vanishing is rare with a norm, alike tokens are not."""
     study = fill.study("flow")
     assert len(study) == 24
@@ -103,6 +91,26 @@ def test_what_the_chapter_concludes_is_what_the_results_say(fill: ModuleType) ->
             assert found["variation"] > 0.2
     for paper in ("xiong2020", "dong2021", "noci2022", "plain", "training"):
         assert fill.results(paper)["holds"], paper
+    pre, post, none, shallow = (fill.value(f"training:{claim}") for claim in (10, 12, 14, 16))
+    assert pre == post == math.inf, "the plateau ends with a norm too"
+    assert 300 < none <= 1000
+    assert shallow < none
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_picture_is_in_the_language_of_its_page_and_has_a_sentence_in_its_place(
+    name: str,
+) -> None:
+    pictures = re.findall(r"^!\[(.*)\]\((.*)\)$", (DOCS / name).read_text("utf-8"), re.M)
+    folder = "pictures" if fill.language(name) == ENGLISH else f"pictures/{PORTUGUESE}"
+    assert [path for _, path in pictures] == [
+        f"{folder}/{drawn}.svg"
+        for drawn in (
+            "gradient-by-layer", "tokens-by-layer", "gradient-by-depth", "parameters-by-engine",
+        )
+    ]  # fmt: skip
+    for sentence, _ in pictures:
+        assert re.fullmatch(r"[A-Z].{60,}\.", sentence)
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
