@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -175,14 +176,17 @@ def _as_json(request: Request, ready: Prepared, report: Report) -> dict[str, Any
 
 def require_room_for(request: Request) -> None:
     """Raise ValueError if one block of these sizes needs more memory than the machine has."""
-    from crosscheck.room import require_room
+    from crosscheck.brought.sizes import Sizes
+    from crosscheck.room import COMPARISON, Blocks, require_room
 
-    batch, tokens = (2, 8) if request.shape is None else request.shape[:2]
-    width = request.width or (request.shape[-1] if request.shape else 64)
-    require_room(
-        layers=1, width=width, feed_forward=request.feed_forward or 4 * width,
-        heads=request.heads or 1, tokens=tokens, batch=batch,
-    )  # fmt: skip
+    sizes = Sizes.wanted(
+        request.width, request.heads, request.feed_forward, request.shape, causal=None, seed=0
+    )
+    between = math.prod((request.shape or ())[2:-1])  # the dimensions between T and C, if any
+    blocks = Blocks(
+        1, sizes.width, sizes.feed_forward, sizes.heads, sizes.tokens, sizes.batch * between
+    )
+    require_room(blocks, COMPARISON)
 
 
 def work_of(request: Request) -> int:

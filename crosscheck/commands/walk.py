@@ -50,14 +50,12 @@ TEXT = {"text", "characters", "bug"}  # the options of this command that our own
     help="Where the page is written.",
 )  # fmt: skip
 @click.option(
-    "--text",
-    default="",
-    show_default=False,
-    help="What our model reads; the last is a target only.",
-)
+    "--text", default="", show_default=False,
+    help="What our model reads, in characters of the corpus; the last is only a target.",
+)  # fmt: skip
 @click.option(
     "--characters", type=click.IntRange(2, 256), default=24,
-    help="Of a window of the corpus, where there is no --text.",
+    help="How many of the corpus our model reads, where there is no --text.",
 )  # fmt: skip
 @click.option("--bug", metavar="ID", help="Plant this bug; `crosscheck mutants` has them.")
 @click.option("--language", type=click.Choice(LANGUAGES), default="en", help="Of the page.")
@@ -81,11 +79,12 @@ def walk_command(
                 walk = _of_ours(named, threads, given)
             else:
                 walk = _of_brought(mine, named, threads, given)
-            save(page_of(walk))
+            content = page_of(walk)
+            save(content)
     except UserCodeError as error:
         click.echo(error.shown, err=True)
         raise CouldNotRun(str(error)) from error
-    click.echo(f"{walk.outcome.said}\n{page}: {len(walk.ops)} ops, {page.stat().st_size:,} bytes")
+    click.echo(f"{walk.outcome.said}\n{page}: {len(walk.ops)} ops, {len(content):,} bytes")
     context.exit(0 if walk.outcome.agrees else DISAGREE)
 
 

@@ -17,7 +17,8 @@ from crosscheck.cuts.cuts import Line
 from crosscheck.cuts.finder import Finder
 from crosscheck.cuts.of_models import expected_of, taped
 from crosscheck.cuts.pairing import pair
-from crosscheck.distance import relative_error
+from crosscheck.distance import largest_gradient, relative_error
+from crosscheck.judge import FLOOR
 from crosscheck.maps.pairing import NAME, Pairing, pair_weights
 from crosscheck.maps.trial import score_by
 from crosscheck.report import Report
@@ -85,9 +86,10 @@ def _walk(
         whole = {n: g for n, g in gradients.items() if _fits(n, g, paired)}
         gradients = paired.map.to_reference(whole)
     loss = loss_of(report, COTANGENT)
+    floor = FLOOR * largest_gradient(theirs.gradients.values())
     rows = next((c.gradients for c in report.comparisons if c.loss == loss), ())
     weights = TORCH.weights(paired.reference)
-    arrays = whole_gradients(gradients, theirs.gradients, 0.0, shown)
+    arrays = whole_gradients(gradients, theirs.gradients, floor, shown)
     return Walk(
         language=language,
         kind="brought",
@@ -110,7 +112,7 @@ def _walk(
             reference=float(theirs.loss),
             error=relative_error(ours.loss, theirs.loss),
         ),
-        outcome=outcome_of(report),
+        outcome=outcome_of(report, ready.notes),
         ops=ops,
         joins=(),
         attentions=(),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.tape.finding import Finding as Found
-from crosscheck.tape.finding import Localisation
+from crosscheck.tape.finding import Kind, Localisation
 from crosscheck.walk.ops import op_id
 from crosscheck.walk.rule_page import ROOT
 from crosscheck.walk.schema import Bug, Finding, Op
@@ -30,6 +30,12 @@ def bug_of(
         what="" if mutant is None else mutant.what,
         patch="" if mutant is None else base64.b64encode(mutant.patch().encode()).decode("ascii"),
     )
+
+
+def born_in(where: Localisation | None) -> set[str]:
+    """Return the keys of the ops at which something of ours went wrong."""
+    found = () if where is None else where.findings
+    return {one.key for one in found if one.kind not in (Kind.REFERENCE, Kind.SETTING)}
 
 
 def _finding(found: Found, known: set[str]) -> Finding:

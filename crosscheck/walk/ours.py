@@ -14,6 +14,7 @@ from crosscheck.models import ModelOptions, build_language_models
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.render import model_in_words
 from crosscheck.report import Report
+from crosscheck.room import COMPARISON, require_room
 from crosscheck.runs import CROSS_ENTROPY, Batch
 from crosscheck.sides import NUMPY
 from crosscheck.tape.call import LOSS
@@ -21,7 +22,7 @@ from crosscheck.tape.paired_tapes import PairedTapes, paired_tapes
 from crosscheck.text import CharacterTokenizer
 from crosscheck.versions import versions
 from crosscheck.walk.attention import attentions_of
-from crosscheck.walk.bugs import bug_of
+from crosscheck.walk.bugs import born_in, bug_of
 from crosscheck.walk.facts import facts_of
 from crosscheck.walk.joins import joins_of
 from crosscheck.walk.ops import Ops
@@ -92,9 +93,9 @@ def _walked(request: Request) -> Walk:
 
 def _batch(request: Request, tokenizer: CharacterTokenizer) -> Batch:
     if not request.text:
-        return text_batch(tokenizer.encode(request.corpus.text), request.options, 1, request.seed)
+        return text_batch(tokenizer, request.corpus.text, request.options, 1, request.seed)
     tokens = tokenizer.encode(request.text)[None, :]
-    request.options.require_room(1)
+    require_room(request.options.blocks(1, tokenizer.vocab_size), COMPARISON)
     return masked_batch(tokens[:, :-1], tokens[:, 1:], request.options, request.seed)
 
 
@@ -108,8 +109,7 @@ def _walk(
 ) -> Walk:
     where, pairs = report.localisation, tapes.recorder.pairs
     shown = Shown(_sizes(request.options, tokenizer.vocab_size))
-    born = set() if where is None else {finding.key for finding in where.findings}
-    ops = tuple(Ops(tapes, born, shown, request.seed).all())
+    ops = tuple(Ops(tapes, born_in(where), shown, request.seed).all())
     ours = {} if tapes.ours is None else tapes.ours.gradients
     gradients = whole_gradients(ours, tapes.theirs.gradients, tapes.floor, shown)
     rows = next((c.gradients for c in report.comparisons if c.loss == tapes.runs.loss), ())

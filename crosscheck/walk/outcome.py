@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from crosscheck.conclusion import conclusion
 from crosscheck.report import Report
 from crosscheck.walk.schema import Outcome
 
 
-def outcome_of(report: Report) -> Outcome:
-    """Return the verdict of the plain run, and its last line."""
+def outcome_of(report: Report, notes: Sequence[str] = ()) -> Outcome:
+    """Return the verdict of the plain run, and its last line. notes: beside the report's."""
     rows = [row for comparison in report.comparisons for row in comparison.rows]
     errors = [row.error for row in rows if row.error is not None and row.verdict.good]
     verdicts = [row.verdict for row in rows]
@@ -22,6 +23,7 @@ def outcome_of(report: Report) -> Outcome:
         failing=len(report.failures),
         largest_error=max(filter(math.isfinite, errors), default=None),
         said=said.plain,
+        notes=tuple(dict.fromkeys((*notes, *report.notes))),
     )
 
 

@@ -323,6 +323,7 @@ class Outcome:
     failing: int
     largest_error: float | None
     said: str  # the last line of the check, in words
+    notes: tuple[str, ...]  # what else a reader should know, in sentences without a full stop
 
 
 @dataclass(frozen=True)
