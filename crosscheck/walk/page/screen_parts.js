@@ -1,29 +1,19 @@
-// STUB in part: what the screens share, until the frame is there.
+// What screens are made of: a heat map with its table, tabs, the characters of the text, a table.
 
-import { make, makeSvg } from "./dom.js";
+import { make } from "./dom.js";
+import { heatMap } from "./heatmap.js";
+import { foldedTable, matrixTable, plainTable } from "./tables.js";
 
 /** @typedef {import("./matrix.js").Matrix} Matrix */
-/** @typedef {{op: string, kind: string, numbers: Record<string, unknown>, arrays: Record<string, number>}} Fact */
-/** @typedef {{name: string, shape: number[], axes: string[], ours: number | null, reference: number | null, verdict: string, said: string, worst: number[] | null, worst_ours: number | null, worst_reference: number | null}} Compared */
-/** @typedef {{rule: number, difference: number | null, agrees: boolean | null}} Witness */
-/** @typedef {{argument: string, kind: string, source: string, value: Compared, gradient: Compared | null, finite_difference: Witness | null}} Input */
-/** @typedef {{id: string, op: string, kind: string, module: string, inputs: Input[], output: Compared, dout: Compared | null, verdict: string}} Op */
-/** @typedef {{name: string, parameter: string, rows: number[] | null, shape: number[], gradient: number | null, gradient_reference: number | null, norm: number | null, norm_reference: number | null, error: number | null, verdict: string, good: boolean}} Parameter */
-/** @typedef {{op: string, rule: string, argument: string, what: string, hint: string, place: {file: string, line: number, text: string} | null, finite_difference: number | null, words: string}} Finding */
-/** @typedef {{id: string, findings: Finding[], inherited: string[], raised: string, answers: string[], what: string, patch: string}} Bug */
-/** @typedef {{module: string, softmax: string, scale: number, q: number, k: number, v: number, scores: number, probs: number, dprobs: number, dscores: number, dcontext: number, dq: number, dk: number, dv: number}} Attention */
-/** @typedef {{language: string, model: {ours: string, reference: string}, text: {tokens: string[]} | null, outcome: {agrees: boolean, disagrees: boolean, rows: number, failing: number, largest_error: number | null, said: string}, ops: Op[], facts: Fact[], attentions: Attention[], parameters: Parameter[], bug: Bug | null, files: {file: string, first: number, lines: string[], marks: Record<string, [string, string]>}[]}} Walk */
-/**
- * @typedef {object} Scene
- * @property {Walk} walk
- * @property {(ref: number) => {shape: readonly number[], data: Float32Array}} array
- * @property {(key: string, values?: Record<string, unknown>) => string} say
- * @property {(value: unknown) => string} number
- * @property {(count: number) => string[]} characters
- * @property {(op: string, kind: string) => Fact | undefined} fact
- * @property {(id: string) => Op | undefined} op
- */
-
+/** @typedef {import("./scene.js").Scene} Scene */
+/** @typedef {import("./schema.js").Fact} Fact */
+/** @typedef {import("./schema.js").Compared} Compared */
+/** @typedef {import("./schema.js").Op} Op */
+/** @typedef {import("./schema.js").Parameter} Parameter */
+/** @typedef {import("./schema.js").Finding} Finding */
+/** @typedef {import("./schema.js").Bug} Bug */
+/** @typedef {import("./schema.js").Attention} Attention */
+/** @typedef {import("./schema.js").Walk} Walk */
 /**
  * @typedef {object} Heat
  * @property {string} title
@@ -41,22 +31,43 @@ import { make, makeSvg } from "./dom.js";
 /**
  * @param {Scene} scene
  * @param {Heat} heat
- * @returns {HTMLElement}
+ * @returns {HTMLElement} a picture, with a table behind it
  */
-export function heatPicture(scene, { title, matrix, rows, columns, masked, limit, marked, chosenRow, onRow, small }) {
-  const most = limit ?? Math.max(...Array.from(matrix.data).filter(Number.isFinite).map(Math.abs), 1e-300);
-  const canvas = /** @type {HTMLCanvasElement} */ (make("canvas", { width: matrix.columns * 4, height: matrix.rows * 4, role: "img", "aria-label": title }));
-  const c = canvas.getContext("2d");
-  for (let i = 0; c && i < matrix.data.length; i++) {
-    const v = Math.max(-1, Math.min(1, matrix.data[i] / most)), y = Math.floor(i / matrix.columns), x = i % matrix.columns;
-    const f = Math.round(255 * (1 - Math.abs(v)));
-    c.fillStyle = masked?.[i] ? "#ccc" : v < 0 ? `rgb(${f},${f},255)` : `rgb(255,${f},${f})`;
-    c.fillRect(x * 4, y * 4, 4, 4);
-    if (i === marked) { c.strokeStyle = "#000"; c.strokeRect(x * 4 - 4, y * 4 - 4, 12, 12); }
-    if (y === chosenRow) { c.fillStyle = "#0006"; c.fillRect(x * 4, y * 4 + 3, 4, 1); }
+export function heatPicture(scene, { onRow, limit, ...heat }) {
+  const most = limit ?? largest(heat.matrix.data);
+  const { figure } = heatMap({ ...heat, limit: most });
+  const canvas = figure.querySelector("canvas");
+  if (onRow && canvas) listenForRows(canvas, heat, onRow);
+  const table = () => [matrixTable(heat.matrix, heat.rows ?? [], heat.columns ?? [], scene.number)];
+  figure.append(foldedTable(scene.say("screens.table"), table));
+  return figure;
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {Omit<Heat, "onRow" | "limit">} heat
+ * @param {(row: number) => void} onRow
+ */
+function listenForRows(canvas, { matrix, columns }, onRow) {
+  canvas.addEventListener("click", (event) => {
+    const part = columns ? (event.offsetY / canvas.clientHeight) * (canvas.height / 2) - 13 : event.offsetY;
+    const height = columns ? canvas.height / 2 - 13 : canvas.clientHeight;
+    const row = Math.floor((part / height) * matrix.rows);
+    if (row >= 0 && row < matrix.rows) onRow(row);
+  });
+}
+
+/**
+ * @param {ArrayLike<number>} entries
+ * @returns {number} the largest finite magnitude
+ */
+export function largest(entries) {
+  let most = 0;
+  for (let i = 0; i < entries.length; i++) {
+    const size = Math.abs(entries[i]);
+    if (size > most && size < Infinity) most = size;
   }
-  canvas.addEventListener("click", (e) => onRow?.(Math.floor((e.offsetY / canvas.clientHeight) * matrix.rows)));
-  return make("figure", { class: small ? "heat small" : "heat" }, make("figcaption", {}, title), canvas, (rows ?? []).join("") + (columns ? "" : ""));
+  return most;
 }
 
 /**
@@ -69,13 +80,29 @@ export function heatPicture(scene, { title, matrix, rows, columns, masked, limit
  */
 export function tabs(name, labels, chosen, onChoose) {
   const buttons = labels.map((label, i) =>
-    make("button", { type: "button", role: "tab", "aria-selected": i === chosen ? "true" : "false" }, label),
+    make("button", { type: "button", role: "tab", "aria-selected": String(i === chosen), tabindex: i === chosen ? 0 : -1 }, label),
   );
-  buttons.forEach((b, i) => b.addEventListener("click", () => onChoose(i)));
-  return make("div", { role: "tablist", "aria-label": name, class: "tabs" }, ...buttons);
+  const list = make("div", { role: "tablist", "aria-label": name, class: "tabs", "data-keys": "" }, ...buttons);
+  const choose = (/** @type {number} */ at) => {
+    const place = list.parentElement;
+    const label = name;
+    onChoose(at);
+    if (!place) return; // the screen is drawn anew, and the focus goes to the new tab
+    const again = [...place.querySelectorAll('[role="tablist"]')].find((one) => one.getAttribute("aria-label") === label);
+    /** @type {HTMLElement | null | undefined} */ (again?.querySelector('[aria-selected="true"]'))?.focus();
+  };
+  buttons.forEach((button, i) => {
+    button.addEventListener("click", () => choose(i));
+    button.addEventListener("keydown", (event) => {
+      const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+      if (step) choose((i + step + buttons.length) % buttons.length);
+    });
+  });
+  return list;
 }
 
 /**
+ * The characters of the text as chips to choose from.
  * @param {Scene} scene
  * @param {string} name
  * @param {number} chosen
@@ -83,10 +110,12 @@ export function tabs(name, labels, chosen, onChoose) {
  * @returns {HTMLElement}
  */
 export function characterPicker(scene, name, chosen, onChoose) {
-  const n = scene.walk.text?.tokens.length ?? 0;
-  const b = scene.characters(n).map((ch, i) => make("button", { type: "button", "aria-pressed": i === chosen ? "true" : "false", class: "chip" }, ch));
-  b.forEach((one, i) => one.addEventListener("click", () => onChoose(i)));
-  return make("div", { role: "group", "aria-label": name, class: "chips" }, ...b);
+  const count = scene.walk.text?.tokens.length ?? 0;
+  const chips = scene.characters(count).map((character, i) =>
+    make("button", { type: "button", "aria-pressed": String(i === chosen), "aria-label": `t=${i} ${character}`, class: "chip" }, character),
+  );
+  chips.forEach((chip, i) => chip.addEventListener("click", () => onChoose(i)));
+  return make("div", { role: "group", "aria-label": name, class: "chips" }, ...chips);
 }
 
 /**
@@ -98,15 +127,10 @@ export function characterPicker(scene, name, chosen, onChoose) {
  * @returns {HTMLElement}
  */
 export function numbersTable(scene, rowName, labels, columns) {
-  const details = make("details", { class: "numbers" }, make("summary", {}, scene.say("screens.table")));
-  details.addEventListener("toggle", () => {
-    if (details.childElementCount > 1) return;
-    const heads = [rowName, ...Object.keys(columns)].map((h) => make("th", { scope: "col" }, h));
-    const body = labels.map((label, i) =>
-      make("tr", {}, make("th", { scope: "row" }, label), ...Object.values(columns).map((c) => make("td", {}, scene.number(c[i])))),
-    );
-    details.append(make("div", { class: "scroll", tabindex: 0 }, make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...body))));
-  });
-  return details;
+  return foldedTable(scene.say("screens.table"), () => [
+    plainTable(
+      [rowName, ...Object.keys(columns)],
+      labels.map((label, i) => [label, ...Object.values(columns).map((column) => scene.number(column[i]))]),
+    ),
+  ]);
 }
-void makeSvg;
