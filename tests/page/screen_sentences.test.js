@@ -109,6 +109,8 @@ test("a finding is about the array that it names", () => {
   const [x, dx, out, dout] = ["x", "dx", "out", "dout"].map((name) => ({ name }));
   const op = { inputs: [{ value: x, gradient: dx }], output: out, dout };
   assert.deepEqual(["x", "dx", "out", "dout", "dy"].map((name) => wrongArray(op, name)), [x, dx, out, dout, undefined]);
+  out.verdict = "disagree";
+  assert.equal(wrongArray(op, "a name of the user's"), out);
   const worst = { worst: [0, 2], worst_ours: 0.5, worst_reference: 0 };
   assert.equal(worstSentence(SCENE, worst), "Worst entry [0, 2]: ours 0.5, the reference 0.");
   assert.equal(worstSentence(SCENE, { ...worst, worst: null }), "");

@@ -89,6 +89,16 @@ export function unhidden(base64) {
 }
 
 /**
+ * The name of a side where there is little room: a file without its folders, and no explanation.
+ * @param {string} name
+ * @returns {string}
+ */
+export function shortName(name) {
+  const first = name.split(",")[0];
+  return first.slice(first.lastIndexOf("/") + 1);
+}
+
+/**
  * Whether the op that the reader names may rightly be named.
  * @param {readonly string[]} answers the names of ops, or their ids
  * @param {{id: string, op: string}} op
