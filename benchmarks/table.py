@@ -1,4 +1,4 @@
-"""Writes the results into the pages that show them, between their markers."""
+"""Writes the results into the page that shows them, between their markers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ OURS = "ours, fast, packed"
 
 
 def main() -> None:
-    """Rewrite README.md and docs/performance.md from results/*.json."""
-    names = ("ours, as it comes", OURS, f"{OURS}, own threads", REFERENCE)
-    replace_marked(ROOT / "README.md", "block", block_table("full", *names))
+    """Rewrite docs/performance.md from results/*.json."""
     tables = {
         "block-full": block_table("full", *CONTENDERS),
         "block-causal": block_table("causal", *CONTENDERS),

@@ -15,6 +15,7 @@ from crosscheck.masks import model_masks
 from crosscheck.models import ModelOptions, build_language_models
 from crosscheck.parity import Parity, encoder_layer_parity
 from crosscheck.report import Report
+from crosscheck.room import COMPARISON, require_room
 from crosscheck.runs import CROSS_ENTROPY, Batch, run
 from crosscheck.sides import DIALECTS, NUMPY, side_of
 from crosscheck.tape import Localisation
@@ -103,7 +104,7 @@ def run_check(
     this machine has no memory for.
     """
     tokenizer = CharacterTokenizer(corpus.text)
-    batch = text_batch(tokenizer.encode(corpus.text), options, batch_size, seed)
+    batch = text_batch(tokenizer, corpus.text, options, batch_size, seed)
     models = build_language_models(options, tokenizer.vocab_size, seed)
     losses = [_loss(model, batch) for model in models]
     model, reference = models
@@ -136,13 +137,15 @@ def _loss(model: Any, batch: Batch) -> float | None:
         return None  # the comparison will say what our engine raised, and where
 
 
-def text_batch(tokens: Tokens, options: ModelOptions, batch_size: int, seed: int) -> Batch:
+def text_batch(
+    tokenizer: CharacterTokenizer, text: str, options: ModelOptions, batch_size: int, seed: int
+) -> Batch:
     """Return windows of the training part of a text, with their masks.
 
     Raises ValueError for a text that is too short, and for sizes that there is no memory for.
     """
-    training = _training_part(tokens, options.context)
-    options.require_room(batch_size)
+    training = _training_part(tokenizer.encode(text), options.context)
+    require_room(options.blocks(batch_size, tokenizer.vocab_size), COMPARISON)
     windows = draws(Stream.WINDOWS, seed)
     return masked_batch(
         *sample_batch(training, batch_size, options.context, windows), options, seed

@@ -16,6 +16,7 @@ LANGUAGES = ("en", "pt-BR")  # of the page of `crosscheck walk`
 DEPTHS = (1, 4, 16, 64)  # blocks in a stack
 INITIALISATIONS = ("default", "xavier", "gpt2", "kaiming")
 AT_INITIALISATION = ("xiong2020", "dong2021", "noci2022", "plain")  # reproductions without training
+LANGUAGES = ("en", "pt-BR")  # of the labels in pictures
 TRAINING = "training"  # the reproduction that trains
 PAPERS = (*AT_INITIALISATION, TRAINING)
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from crosscheck.forms import pack_attention
 from crosscheck.masks import NEEDS_ARRAYS
-from crosscheck.room import require_room
+from crosscheck.room import Blocks
 from crosscheck.sides import NUMPY, TORCH
 from crosscheck.weights import copy_weights
 
@@ -51,15 +51,17 @@ class ModelOptions:
         """How much work the forward of a block is, without the scores of attention."""
         return 2 * batch_size * self.context * self.width * (2 * self.width + self.feed_forward)
 
-    def require_room(self, batch_size: int, layers: int | None = None) -> None:
-        """Raise ValueError if so many of these blocks need more memory than the machine has."""
-        require_room(
-            layers=self.layers if layers is None else layers,
+    def blocks(self, batch_size: int, vocab_size: int) -> Blocks:
+        """Return the sizes that decide how much memory the model needs."""
+        return Blocks(
+            layers=self.layers,
             width=self.width,
             feed_forward=self.feed_forward,
             heads=self.heads,
             tokens=self.context,
             batch=batch_size,
+            vocabulary=vocab_size,
+            tied=self.tie_weights,
         )
 
     def block_arguments(self) -> dict[str, Any]:

@@ -41,6 +41,11 @@ def read_result(path: Path, schema: int) -> dict[str, Any]:
         content = file.read(LARGEST + 1)
     if len(content) > LARGEST:
         raise ValueError(f"{path} is larger than {LARGEST:,} bytes: no result is so large")
+    return result_in(content, path, schema)
+
+
+def result_in(content: bytes, path: Path, schema: int) -> dict[str, Any]:
+    """Return the result that a file's bytes hold. Raises ValueError as `read_result`."""
     try:
         result = json.loads(
             content.decode(), object_pairs_hook=_without_repeats, parse_constant=_no_constant
@@ -58,7 +63,7 @@ def read_result(path: Path, schema: int) -> dict[str, Any]:
     found: dict[str, Any] = result
     try:
         _rows(found)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: {_shown(error)}") from error
     return found
 
@@ -118,14 +123,28 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
 def _rows(result: dict[str, Any]) -> dict[tuple[str, str, str], dict[str, Any]]:
     """Return the rows by loss, kind and name. Raises ValueError for one that stands there twice."""
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for comparison in result["report"]["comparisons"]:
+    for comparison in _listed(result["report"], "comparisons"):
         for kind in ("outputs", "gradients"):
-            for row in comparison[kind]:
+            for row in _listed(comparison, kind):
                 _add(rows, (comparison["loss"], kind, row["name"]), row)
-    for row in result.get("parity", ()):  # float32's errors differ tenfold by luck: no error
-        name = f"block of {row['side']}, {row['dtype']}"
+    parity = _listed(result, "parity") if "parity" in result else []
+    for row in parity:  # float32's errors differ tenfold by luck: no error
+        name = f"block of {_named(row['side'])}, {_named(row['dtype'])}"
         _add(rows, ("parity", "", name), {"verdict": row["verdict"], "error": None})
     return rows
+
+
+def _listed(holder: dict[str, Any], name: str) -> list[Any]:
+    if not isinstance(holder[name], list):
+        raise TypeError(f"{name} is {_shown(holder[name])}, and no list")
+    found: list[Any] = holder[name]
+    return found
+
+
+def _named(name: Any) -> str:
+    if not isinstance(name, str) or not name.isprintable():
+        raise TypeError(f"{_shown(name)} is no name of a row or of a loss")
+    return name
 
 
 def _add(
@@ -134,8 +153,7 @@ def _add(
     row: dict[str, Any],
 ) -> None:
     for name in key:
-        if not isinstance(name, str) or not name.isprintable():
-            raise TypeError(f"{_shown(name)} is no name of a row or of a loss")
+        _named(name)
     if key in rows:
         raise ValueError(f"the row {key[2]} is listed twice under {key[0]}")
     Verdict(row["verdict"])
@@ -146,6 +164,8 @@ def _add(
         raise TypeError(f"the error of {key[2]} is {_shown(error)}, and no number")
     if isinstance(error, int) and abs(error) > LARGEST_NUMBER:
         raise ValueError(f"the error of {key[2]} is larger than any float64")
+    if error is not None and float(error) < 0:
+        raise ValueError(f"the error of {key[2]} is {_shown(error)}, and below 0")
     rows[key] = row
 
 

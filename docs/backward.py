@@ -45,7 +45,7 @@ SEED = 0
 FORM = "#.3g"  # of every norm
 HEADINGS = {
     "en": ("step", "what arrives", "what is sent on"),
-    "pt": ("passo", "o que chega", "o que segue"),
+    "pt-BR": ("passo", "o que chega", "o que segue"),
 }
 FORWARDS = re.compile(r"(<!--forward:(\w+)-->\n).*?(<!--/forward-->)", re.S)
 STEP = re.compile(r"(<!--step:(\S+?)-->\n).*?(<!--/step-->)", re.S)

@@ -18,8 +18,8 @@ SWAPPED = (f"{OPS}shape.py", "dout.swapaxes(dim0, dim1)")
 LEFT = (f"{OPS}matmul.py", "dproduct @ columns.swapaxes(-1, -2)")
 RIGHT = (f"{OPS}matmul.py", "rows.swapaxes(-1, -2) @ dproduct")
 PROJECTIONS = {  # what tables call them
-    "out_proj": {"en": "the out-projection", "pt": "a projeção de saída"},
-    "in_proj": {"en": "the in-projection", "pt": "a projeção de entrada"},
+    "out_proj": {"en": "the out-projection", "pt-BR": "a projeção de saída"},
+    "in_proj": {"en": "the in-projection", "pt-BR": "a projeção de entrada"},
 }
 
 _ATTENTION = """\
@@ -85,7 +85,7 @@ class Step:
 
 def _same(name: str) -> dict[str, str]:
     """A label that is the same in both languages."""
-    return {"en": name, "pt": name}
+    return {"en": name, "pt-BR": name}
 
 
 def _norm(number: int, arrives: str, sends: str) -> Step:
@@ -122,7 +122,7 @@ def _sum(number: int, arrives: str, around: str, through: str) -> Step:
     )
     rule = (f"{OPS}arithmetic.py", "sum_to(dout, x_shape), sum_to(dout, y_shape)")
     word = {1: ("first", "primeira"), 2: ("second", "segunda")}[number]
-    label = {"en": f"the {word[0]} sum", "pt": f"a {word[1]} soma"}
+    label = {"en": f"the {word[0]} sum", "pt-BR": f"a {word[1]} soma"}
     return Step(f"sum{number}", label, (arrives,), (around, through), formulas, (key,), (rule,))
 
 
@@ -130,7 +130,7 @@ def _join(place: str, op: str) -> Step:
     """The join at x or y. op: where the sum arrives next."""
     total, ways = f"d{place}", (f"d{place}_around", f"d{place}_through")
     formula = Formula(total, " + ".join(ways), "B T C", op)
-    label = {"en": f"the join at {place}", "pt": f"o encontro em {place}"}
+    label = {"en": f"the join at {place}", "pt-BR": f"o encontro em {place}"}
     return Step(f"join-{place}", label, ways, (total,), (formula,), (), (JOIN,))
 
 
@@ -159,7 +159,7 @@ OUT_PROJ = _linear(
 # From the merged heads to queries, keys and values, stacked: the same on both walks.
 ATTENTION = (
     Step(
-        "merge", {"en": "the merge of heads", "pt": "a junção das cabeças"},
+        "merge", {"en": "the merge of heads", "pt-BR": "a junção das cabeças"},
         ("dmerged",), ("dcontext",),
         (
             Formula(

@@ -19,15 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from crosscheck.files import write_whole
+from crosscheck.flow.labels import ENGLISH, PORTUGUESE, words
+from crosscheck.flow.stacks import Wiring
 
 DOCS = Path(__file__).parent
 CHAPTERS = ("gradient-flow.md", "gradient-flow.pt-BR.md", "theory.md", "theory.pt-BR.md")
 NUMBER = re.compile(r"(<!--=(\S+?)-->)(.*?)(<!--/-->)", re.S)
 TABLE = re.compile(r"(<!--table:(\w+)-->\n).*?(<!--/table-->)", re.S)
-LABELS = {
-    "en": ("wiring", "{}-norm", "no norm", "residual", "no residual"),
-    "pt": ("arranjo", "{}-norm", "sem norm", "residual", "sem residual"),
-}
 
 
 def main() -> None:
@@ -39,7 +37,7 @@ def main() -> None:
 
 def language(name: str) -> str:
     """The language of a chapter, by its name."""
-    return "pt" if "pt-BR" in name else "en"
+    return PORTUGUESE if PORTUGUESE in name else ENGLISH
 
 
 def filled(text: str, spoken: str) -> str:
@@ -61,7 +59,7 @@ def printed(found: float, form: str, spoken: str) -> str:
     else:
         text = str(found) if isinstance(found, int) else f"{found:{form}}"
     text = re.sub(r"e([+-])0*(\d+)", lambda m: f"e{m[1].strip('+')}{m[2]}", text)
-    return text.replace(".", ",") if spoken == "pt" else text
+    return text.replace(".", ",") if spoken == PORTUGUESE else text
 
 
 def value(place: str) -> float:
@@ -95,15 +93,14 @@ def value(place: str) -> float:
 
 def table(field: str, spoken: str) -> str:
     """One field of the study at the largest depth: wirings down, initialisations across."""
-    head, some, none, residual, without = LABELS[spoken]
+    say = words(spoken)
     rows = study("flow")
     initialisations = list(dict.fromkeys(name for name, _, _ in rows))
-    lines = [[head, *initialisations], ["---", *["---:"] * len(initialisations)]]
+    lines = [[say("wiring"), *initialisations], ["---", *["---:"] * len(initialisations)]]
     for norm, connected in dict.fromkeys((norm, connected) for _, norm, connected in rows):
-        label = none if norm == "none" else some.format(norm)
         cells = [rows[name, norm, connected][field] for name in initialisations]
         shown = [printed(cell, ".2g", spoken) for cell in cells]
-        lines.append([f"{label}, {residual if connected else without}", *shown])
+        lines.append([say(Wiring(norm, connected).label), *shown])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

@@ -16,7 +16,6 @@ import fill
 import numpy as np
 import pytest
 from backward_steps import FORWARD, WALKS
-from markdown_it import MarkdownIt
 from scipy.special import erf
 
 import torch
@@ -256,14 +255,6 @@ def test_the_first_line_switches_the_language(name: str) -> None:
     other = f"English · [Português]({portuguese})"
     here = other if name == english else f"[English]({english}) · Português"
     assert TEXTS[name].splitlines()[0] == here
-
-
-@each_page
-def test_a_mark_never_begins_a_line_of_a_sentence(name: str) -> None:
-    """There Markdown would end the paragraph, and take the line as HTML."""
-    for token in MarkdownIt("commonmark").enable("table").parse(TEXTS[name]):
-        if token.type == "html_block":
-            assert re.fullmatch(r"(<!--[^>]*-->\s*)+", token.content), token.content
 
 
 def test_the_sentences_about_this_run_are_true() -> None:

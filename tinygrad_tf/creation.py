@@ -14,8 +14,9 @@ from tinygrad_tf.dtypes import float32, float64, int64
 from tinygrad_tf.graph import Array, Variable
 from tinygrad_tf.machinery.complaints import complaint
 from tinygrad_tf.machinery.devices import require_cpu
-from tinygrad_tf.machinery.inputs import plain_array
+from tinygrad_tf.machinery.inputs import NUMBERS, RANKS, plain_array
 from tinygrad_tf.machinery.naming import named
+from tinygrad_tf.machinery.options import number, whole
 from tinygrad_tf.shaping import sizes
 from tinygrad_tf.tensor import Tensor
 
@@ -55,9 +56,9 @@ def full(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return a tensor of one number. Its dtype is that of `Tensor(fill_value)`."""
-    value = Tensor(fill_value)
-    array = np.full(sizes((size,)), value.data, dtype or value.dtype)
+    """Return a tensor of one number, whose kind says which dtype it is: float32, int64 or bool."""
+    value = number("fill_value", fill_value)
+    array = _filled(sizes((size,)), value, dtype or NUMBERS[RANKS[value.dtype.kind]])
     return _made("full", array, device, requires_grad)
 
 
@@ -89,7 +90,7 @@ def full_like(
     """Return one number in the shape and the dtype of a tensor."""
     if not isinstance(input, Variable):
         raise complaint(TypeError, "full_like", f"expected a Tensor, got {type(input).__name__}")
-    array = np.full(input.shape, plain_array("full_like", fill_value), dtype or input.dtype)
+    array = _filled(input.shape, number("fill_value", fill_value), dtype or input.dtype)
     return _made("full_like", array, device, requires_grad)
 
 
@@ -99,7 +100,8 @@ def eye(
     dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:  # fmt: skip
     """Return a matrix (n, m) with ones on its diagonal; m is n if it is left out."""
-    return _made("eye", np.eye(n, m, dtype=dtype or float32), device, requires_grad)
+    rows, columns = whole("n", n), whole("m", n if m is None else m)
+    return _made("eye", np.eye(rows, columns, dtype=dtype or float32), device, requires_grad)
 
 
 @named
@@ -109,8 +111,14 @@ def arange(
     """Return the numbers from start to end, without end. arange(end) or (start, end[, step])."""
     if any(np.ndim(limit) for limit in limits):
         raise complaint(TypeError, "arange", "expected numbers, got something with axes")
-    if len(limits) == 3 and limits[2] == 0:
+    if dtype is not None and np.dtype(dtype).kind in "iu":
+        limits = tuple(map(int, limits))
+    start, end, step = limits if len(limits) == 3 else (*(0, *limits)[-2:], 1)
+    if step == 0:
         raise complaint(ValueError, "arange", "step is 0")
+    if (end - start) * step < 0:
+        text = f"from {start} to {end} there is no way in steps of {step}"
+        raise complaint(ValueError, "arange", text)
     numbers = plain_array("arange", np.arange(*limits))
     if dtype is None and numbers.dtype == float64:
         dtype = float32  # Python floats, as in Tensor([0.5])
@@ -123,7 +131,8 @@ def linspace(
     dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:  # fmt: skip
     """Return so many numbers at equal distances, from start to end, both included."""
-    array = plain_array("linspace", np.linspace(start, end, steps)).astype(dtype or float32)
+    numbers = np.linspace(start, end, whole("steps", steps))
+    array = plain_array("linspace", numbers).astype(dtype or float32)
     return _made("linspace", array, device, requires_grad)
 
 
@@ -162,6 +171,14 @@ def randint(
         raise complaint(ValueError, "randint", f"low is {low} and high {high}: nothing between")
     drawn = _required("randint", generator).integers(low, high, size=sizes((size,)))
     return _made("randint", np.asarray(drawn, dtype or int64), device, False)
+
+
+def _filled(shape: tuple[int, ...], value: Array, dtype: Any) -> Array:
+    """Return an array of one number. Raises OverflowError if the dtype does not reach so far."""
+    kind = np.dtype(dtype)
+    if kind.kind in "iu" and not np.isfinite(value):
+        raise OverflowError(f"fill_value is {value}, which {kind} cannot hold")
+    return np.full(shape, value, kind)
 
 
 def _required(op: str, generator: np.random.Generator | None) -> np.random.Generator:

@@ -27,7 +27,8 @@ class Fields(Variable):
 
     @property
     def data(self) -> Array:
-        """The entries: the array itself, and not a copy.
+        """The entries: the array itself, and not a copy. Its methods are NumPy's, such as `std()`,
+        which divides by n.
 
         It can be set to an array or to a tensor, whose memory is shared then. Its shape and dtype
         may differ. Raises TypeError for anything else, and RuntimeError for integers and masks in a

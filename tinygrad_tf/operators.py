@@ -16,6 +16,7 @@ from tinygrad_tf.graph import Variable
 from tinygrad_tf.machinery.complaints import complaint, explain
 from tinygrad_tf.machinery.inputs import plain_array, promoted
 from tinygrad_tf.machinery.naming import named
+from tinygrad_tf.machinery.options import whole
 from tinygrad_tf.ops import arithmetic, elementwise, selection
 from tinygrad_tf.ops.matmul import matmul
 from tinygrad_tf.ops.relu import relu
@@ -147,23 +148,23 @@ class Operators(Variable):
 
     def tril(self, diagonal: int = 0) -> Tensor:
         """Return the lower triangle of the last two axes, with zeros above it."""
-        return selection.tril(self, diagonal=diagonal)
+        return selection.tril(self, diagonal=whole("diagonal", diagonal))
 
     def triu(self, diagonal: int = 0) -> Tensor:
         """Return the upper triangle of the last two axes, with zeros below it."""
-        return selection.triu(self, diagonal=diagonal)
+        return selection.triu(self, diagonal=whole("diagonal", diagonal))
 
 
 @named
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """Return the lower triangle of the last two axes, with zeros above it."""
-    return selection.tril(input, diagonal=diagonal)
+    return selection.tril(input, diagonal=whole("diagonal", diagonal))
 
 
 @named
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """Return the upper triangle of the last two axes, with zeros below it."""
-    return selection.triu(input, diagonal=diagonal)
+    return selection.triu(input, diagonal=whole("diagonal", diagonal))
 
 
 def _check_fill(kind: np.dtype[Any], shape: tuple[int, ...]) -> None:

@@ -25,7 +25,7 @@ NOT_NEGATIVE = {"lr", "momentum", "weight_decay", "eps"}
 class Optimizer:
     """Base class. It has groups of parameters, each with its own options.
 
-    parameters: a list of tensors, or a list of groups. A group is a mapping with the key "params"
+    params: a list of tensors, or a list of groups. A group is a mapping with the key "params"
     and with the options that differ from the defaults.
     Raises ValueError for no parameters, for a parameter given twice, for a parameter made by an op,
     and for unknown options.
@@ -33,11 +33,11 @@ class Optimizer:
 
     @named
     def __init__(
-        self, parameters: Iterable[Tensor] | Iterable[Mapping[str, Any]], defaults: Group
+        self, params: Iterable[Tensor] | Iterable[Mapping[str, Any]], defaults: Group
     ) -> None:
-        if isinstance(parameters, Tensor):  # iterating would give its rows, which get no gradient
+        if isinstance(params, Tensor):  # iterating would give its rows, which get no gradient
             raise TypeError(f"{type(self).__name__}: got one Tensor, expected a list of them")
-        given: list[Any] = list(parameters)
+        given: list[Any] = list(params)
         groups = given if given and isinstance(given[0], Mapping) else [{"params": given}]
         # All options of each group, and its tensors under "params". Changes take effect at once.
         self.param_groups: list[Group] = []
@@ -45,7 +45,7 @@ class Optimizer:
             unknown = set(group) - {"params", *defaults}
             if unknown:
                 raise ValueError(f"{type(self).__name__}: unknown options {sorted(unknown)}")
-            self.param_groups.append({**defaults, **group, "params": list(group["params"])})
+            self.param_groups.append({**defaults, **group, "params": _in_order(group["params"])})
             for option in NOT_NEGATIVE & set(defaults):
                 value: Any = self.param_groups[-1][option]
                 if not isinstance(value, numbers.Real) or not float(value) >= 0:
@@ -97,6 +97,15 @@ class Optimizer:
                 clear_grad(parameter, set_to_none)
 
 
+def _in_order(params: Any) -> list[Any]:
+    """Return the parameters of a group, which may be one tensor, as a list."""
+    if isinstance(params, set | frozenset):
+        raise TypeError(
+            "a set of parameters has no order, in which they could be named; give a list"
+        )
+    return [params] if isinstance(params, Tensor) else list(params)
+
+
 class SGD(Optimizer):
     """Gradient descent with momentum. value -= lr * velocity.
 
@@ -110,7 +119,7 @@ class SGD(Optimizer):
     @named
     def __init__(
         self,
-        parameters: Iterable[Any],
+        params: Iterable[Any],
         lr: float = 1e-3,
         momentum: float = 0.0,
         dampening: float = 0.0,
@@ -126,7 +135,7 @@ class SGD(Optimizer):
             "weight_decay": weight_decay,
             "nesterov": nesterov,
         }
-        super().__init__(parameters, defaults)
+        super().__init__(params, defaults)
 
     def update(self, value: Array, gradient: Array, group: Group, state: dict[str, Any]) -> None:
         """Take one step with one parameter."""
@@ -157,17 +166,17 @@ class Adam(Optimizer):
     @named
     def __init__(
         self,
-        parameters: Iterable[Any],
+        params: Iterable[Any],
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        if not all(0.0 <= beta < 1.0 for beta in betas):
+        if len(betas) != 2 or not all(0.0 <= beta < 1.0 for beta in betas):
             name = type(self).__name__
             raise ValueError(f"{name}: betas are {betas}, expected two numbers in [0, 1)")
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(parameters, defaults)
+        super().__init__(params, defaults)
 
     def update(self, value: Array, gradient: Array, group: Group, state: dict[str, Any]) -> None:
         """Take one step with one parameter."""
@@ -205,13 +214,13 @@ class AdamW(Adam):
     @named
     def __init__(
         self,
-        parameters: Iterable[Any],
+        params: Iterable[Any],
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
     ) -> None:
-        super().__init__(parameters, lr, betas, eps, weight_decay)
+        super().__init__(params, lr, betas, eps, weight_decay)
 
     def decayed(self, value: Array, gradient: Array, group: Group) -> Array:
         """Let the value itself decay, in place. Return the gradient as it is."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from tinygrad_tf.graph import Variable
-from tinygrad_tf.machinery.complaints import explain
+from tinygrad_tf.machinery.complaints import complaint, explain
 from tinygrad_tf.machinery.naming import named
+from tinygrad_tf.machinery.options import true_or_false
 from tinygrad_tf.ops import arithmetic, extreme, reductions
 from tinygrad_tf.ops.reductions import Dim
 
@@ -38,27 +39,27 @@ class Reducing(Variable):
 
     def sum(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Return the sum over dim."""
-        return reductions.sum(self, dim=all_if_none(dim), keepdim=keepdim)
+        return reductions.sum(self, **over(dim, keepdim))
 
     def mean(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Return the mean over dim."""
-        return reductions.mean(self, dim=all_if_none(dim), keepdim=keepdim)
+        return reductions.mean(self, **over(dim, keepdim))
 
     def var(self, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
         """Return the variance over dim. correction=0 gives the biased variance."""
-        return reductions.var(self, dim=all_if_none(dim), correction=correction, keepdim=keepdim)
+        return reductions.var(self, correction=correction, **over(dim, keepdim))
 
     def std(self, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
         """Return the standard deviation over dim: the root of `var`."""
-        return reductions.std(self, dim=all_if_none(dim), correction=correction, keepdim=keepdim)
+        return reductions.std(self, correction=correction, **over(dim, keepdim))
 
     def amax(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Return the largest entry over dim. Equal largest entries share the gradient."""
-        return reductions.amax(self, dim=all_if_none(dim), keepdim=keepdim)
+        return reductions.amax(self, **over(dim, keepdim))
 
     def amin(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Return the smallest entry over dim. Equal smallest entries share the gradient."""
-        return extreme.amin(self, dim=all_if_none(dim), keepdim=keepdim)
+        return extreme.amin(self, **over(dim, keepdim))
 
     def max(self, dim: Any = None, keepdim: bool = False) -> Any:
         """Return the largest entry; along dim, with its index; beside a tensor, `maximum`.
@@ -67,8 +68,10 @@ class Reducing(Variable):
         """
         if isinstance(dim, Variable):
             return arithmetic.maximum(self, dim)
-        largest = extreme.max(self, dim=dim, keepdim=keepdim)
-        return largest if dim is None else Chosen(largest, self.argmax(dim, keepdim))
+        largest = extreme.max(self, dim=dim, keepdim=true_or_false("keepdim", keepdim))
+        if dim is None:
+            return largest
+        return Chosen(largest, _indices("max", np.argmax, self, dim, keepdim))
 
     def min(self, dim: Any = None, keepdim: bool = False) -> Any:
         """Return the smallest entry; along dim, with its index; beside a tensor, `minimum`.
@@ -77,38 +80,52 @@ class Reducing(Variable):
         """
         if isinstance(dim, Variable):
             return arithmetic.minimum(self, dim)
-        smallest = extreme.min(self, dim=dim, keepdim=keepdim)
-        return smallest if dim is None else Chosen(smallest, self.argmin(dim, keepdim))
+        smallest = extreme.min(self, dim=dim, keepdim=true_or_false("keepdim", keepdim))
+        if dim is None:
+            return smallest
+        return Chosen(smallest, _indices("min", np.argmin, self, dim, keepdim))
 
     # Without gradients
 
     def all(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Return whether all entries along dim are True. dim=() joins none, as in PyTorch."""
         axis = tuple(dim) if isinstance(dim, list) else dim
-        return self.new_tensor(self._array.all(axis=axis, keepdims=keepdim))
+        keepdims = true_or_false("keepdim", keepdim)
+        return self.new_tensor(self._array.all(axis=axis, keepdims=keepdims))
 
     def any(self, dim: Dims = None, keepdim: bool = False) -> Tensor:
         """Return whether any entry along dim is True. dim=() joins none, as in PyTorch."""
         axis = tuple(dim) if isinstance(dim, list) else dim
-        return self.new_tensor(self._array.any(axis=axis, keepdims=keepdim))
+        keepdims = true_or_false("keepdim", keepdim)
+        return self.new_tensor(self._array.any(axis=axis, keepdims=keepdims))
 
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
         """Return where along dim the largest entry stands; without dim, where in x.flatten()."""
-        return self.new_tensor(_indices("argmax", np.argmax, self, dim, keepdim))
+        _require_numbers("argmax", self)
+        return _indices("argmax", np.argmax, self, dim, keepdim)
 
     def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
         """Return where along dim the smallest entry stands; without dim, where in x.flatten()."""
-        return self.new_tensor(_indices("argmin", np.argmin, self, dim, keepdim))
+        _require_numbers("argmin", self)
+        return _indices("argmin", np.argmin, self, dim, keepdim)
 
 
-def all_if_none(dim: Dims) -> Dim:
-    """Return the axes of a reduction as its rule takes them. In PyTorch dim=() means all axes."""
-    axes = tuple(dim) if isinstance(dim, list | tuple) else dim
-    return None if axes == () else axes
+def over(dim: Dims, keepdim: bool) -> dict[str, Any]:
+    """Return the options of a reduction as its rule takes them. dim=() means all axes."""
+    axes = tuple(dim) or None if isinstance(dim, list | tuple) else dim
+    return {"dim": axes, "keepdim": true_or_false("keepdim", keepdim)}
 
 
-def _indices(op: str, find: Any, x: Variable, dim: Any, keepdim: Any) -> Any:
+def _indices(op: str, find: Any, x: Variable, dim: Any, keepdim: Any) -> Tensor:
+    keepdims = true_or_false("keepdim", keepdim)
     try:
-        return np.asarray(find(x.data, axis=dim, keepdims=keepdim))
+        return x.new_tensor(find(x.data, axis=dim, keepdims=keepdims))
     except (ValueError, TypeError) as error:
         raise explain(op, [x.data], error) from error
+
+
+def _require_numbers(op: str, x: Variable) -> None:
+    if x.data.dtype.kind == "b":
+        raise complaint(
+            TypeError, op, "x is a mask, expected numbers; convert it, as with .to(int64)"
+        )

@@ -6,15 +6,16 @@ A view, a flatten and a squeeze are all reshapes; a chunk is a slice.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinygrad_tf.graph import Variable
+from tinygrad_tf.machinery.complaints import complaint
 from tinygrad_tf.machinery.inputs import plain_array
 from tinygrad_tf.machinery.naming import named
+from tinygrad_tf.machinery.options import whole
 from tinygrad_tf.ops import shape as rules
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Shaping(Variable):
 
     def transpose(self, dim0: int, dim1: int) -> Tensor:
         """Swap two axes."""
-        return rules.transpose(self, dim0=dim0, dim1=dim1)
+        return rules.transpose(self, dim0=whole("dim0", dim0), dim1=whole("dim1", dim1))
 
     def expand(self, *shape: Any) -> Tensor:
         """Repeat along axes of size 1 and along new leading axes; -1 keeps a size."""
@@ -87,11 +88,11 @@ class Shaping(Variable):
     def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
         """Cut along dim into pieces of this size (the last may be smaller), or of these sizes."""
         total = self._array.shape[_axis("split", dim, self._array.ndim)]
-        if isinstance(split_size, int):
-            if split_size < 1:
+        if not isinstance(split_size, Sequence):
+            if whole("split_size", split_size) < 1:
                 raise ValueError(f"split: split_size is {split_size}, expected 1 at least")
             split_size = [min(split_size, total - i) for i in range(0, max(total, 1), split_size)]
-        split_size = [operator.index(size) for size in split_size]
+        split_size = [whole("split_size", size) for size in split_size]
         if sum(split_size) != total or any(size < 0 for size in split_size):
             raise ValueError(
                 f"split: sizes {tuple(split_size)} do not add up to {total}, the size of axis {dim}"
@@ -103,7 +104,7 @@ class Shaping(Variable):
 
     def chunk(self, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
         """Cut along dim into at most this many pieces of one size; the last may be smaller."""
-        if chunks < 1:
+        if whole("chunks", chunks) < 1:
             raise ValueError(f"chunk: chunks is {chunks}, expected 1 at least")
         total = self._array.shape[_axis("chunk", dim, self._array.ndim)]
         return self.split(max(math.ceil(total / chunks), 1), dim)
@@ -154,7 +155,7 @@ def sizes(arguments: tuple[Any, ...]) -> tuple[int, ...]:
 
 def _axis(op: str, dim: int, ndim: int) -> int:
     """Return the axis, counted from the front. Raises IndexError if there is no such axis."""
-    if not -ndim <= dim < ndim:
+    if not -ndim <= whole("dim", dim) < ndim:
         raise rules.out_of_range(op, dim, ndim)
     return dim % ndim
 
@@ -167,6 +168,9 @@ def _as_index(part: Any) -> Any:
         part = plain_array("getitem", part)
     if isinstance(part, list):
         return plain_array("getitem", part, None if part else int)
+    if isinstance(part, np.ndarray) and part.dtype == np.uint8:
+        text = "an index of uint8 is a mask in PyTorch; convert it, with .bool() or .long()"
+        raise complaint(TypeError, "getitem", text)
     is_number = isinstance(part, np.ndarray) and part.ndim == 0 and part.dtype.kind in "iu"
     return int(part) if is_number else part
 

@@ -9,7 +9,6 @@ the rest: how tensors are inspected, watched and copied. `creation.py` makes the
 from __future__ import annotations
 
 import copy
-import operator
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Self
@@ -27,6 +26,7 @@ from tinygrad_tf.machinery.hooks import Hooks, RemovableHandle
 from tinygrad_tf.machinery.inputs import plain_array
 from tinygrad_tf.machinery.memory import share_memory
 from tinygrad_tf.machinery.naming import named
+from tinygrad_tf.machinery.options import whole
 from tinygrad_tf.operators import Operators
 from tinygrad_tf.reducing import Reducing
 from tinygrad_tf.shaping import Shaping, sizes
@@ -35,9 +35,10 @@ from tinygrad_tf.shaping import Shaping, sizes
 class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
     """An n-dimensional array that can be differentiated.
 
-    data is an array, which is shared and not copied, or nested lists. Python floats become float32,
-    as in PyTorch. Only float32 and float64 tensors can require gradients. Integers serve as indices
-    and booleans as masks. Raises TypeError for any other dtype.
+    data is an array, which is shared and not copied, or nested lists. It is read as `torch.tensor`
+    reads it, and not as `torch.Tensor`: integers stay integers. Python floats become float32.
+    Only float32 and float64 tensors can require gradients. Integers serve as indices and booleans
+    as masks. Raises TypeError for any other dtype.
     """
 
     __slots__ = ()
@@ -48,8 +49,7 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
         if source is not None:
             data = source._array
         array = plain_array("Tensor", data, dtype)
-        has_dtype = dtype is not None or isinstance(data, np.ndarray | np.generic)
-        if array.dtype == float64 and not has_dtype:
+        if array.dtype == float64 and dtype is None and not _holds_float64(data):
             array = array.astype(float32)
         super().__init__(array, False)
         if source is not None:
@@ -109,7 +109,7 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
     @named
     def size(self, dim: int | None = None) -> Any:
         """Return the shape, or the size of axis dim."""
-        return self.shape if dim is None else self.shape[operator.index(dim)]
+        return self.shape if dim is None else self.shape[whole("dim", dim)]
 
     def is_floating_point(self) -> bool:
         """Return whether the entries are float32 or float64."""
@@ -158,7 +158,7 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Copy a leaf, with its `.grad`. Raises RuntimeError if an op made self."""
+        """Copy a leaf with its `.grad` and without its hooks. Raises RuntimeError for others."""
         if self.node is not None:
             raise RuntimeError(
                 f"deepcopy: an op ('{self.node.op}') made this tensor, and only leaves are copied; "
@@ -167,7 +167,7 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
         twin = copy.copy(self)
         memo[id(self)] = twin
         twin._array, twin.memory = copy.deepcopy(self._array, memo), None
-        twin._grad, twin.hooks = copy.deepcopy(self._grad, memo), copy.deepcopy(self.hooks, memo)
+        twin._grad, twin.hooks = copy.deepcopy(self._grad, memo), None
         return twin
 
     def detach(self) -> Tensor:
@@ -212,6 +212,20 @@ class Tensor(Fields, InPlace, Operators, Reducing, Shaping, Conversions):
 
     def __float__(self) -> float:
         return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.ndim == 0 else super().__format__(spec)
+
+
+def _holds_float64(data: Any) -> bool:
+    """Return whether data, or anything in its lists, is float64 and no Python float."""
+    if isinstance(data, list | tuple):
+        return any(map(_holds_float64, data))
+    kind = getattr(data, "dtype", None)
+    return kind is not None and kind == float64  # None == float64, says NumPy
 
 
 def _hooks(place: Edge) -> Hooks:

@@ -16,6 +16,7 @@ from crosscheck.files import require_writable, write_json
 
 AT_LEAST_ONE = click.IntRange(min=1)
 SEED = click.IntRange(0, 2**32 - 1)  # what every generator takes, and the seeds after it too
+MOST_RUNS = 10_000  # more would take days, and a list of 10**30 no machine holds
 NEVER_FAST = "--fast computes float32 alone: with --dtype float64 it never runs"
 DISAGREE, COULD_NOT_RUN, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141  # as shells say: 128 + signal
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
-from crosscheck.choices import DEPTHS, ENGINES, INITIALISATIONS, NORMS, PAPERS
+from crosscheck.choices import DEPTHS, ENGINES, INITIALISATIONS, LANGUAGES, NORMS, PAPERS
 from crosscheck.commands.common import (
     AT_LEAST_ONE,
     DISAGREE,
     INTERRUPTED,
+    MOST_RUNS,
     SEED,
     FilePath,
     exit_codes,
@@ -28,10 +29,10 @@ from tinygrad_tf.transformer.block import ACTIVATIONS
 
 if TYPE_CHECKING:
     from crosscheck.corpus import Corpus
+    from crosscheck.flow.stacks import Wiring
     from crosscheck.flow.study import Plan, Study
 
 SEEDS = 5
-MOST_SEEDS = 10_000  # more would take days, and a list of 10**30 no machine holds
 EXIT_CODES = exit_codes(
     "the engines agree, and a paper's figures lie in their ranges",
     "the engines disagree, or a figure lies outside its range",
@@ -77,7 +78,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 )
 @click.option(
     "--seeds",
-    type=click.IntRange(1, MOST_SEEDS),
+    type=click.IntRange(1, MOST_RUNS),
     help="How many seeds; 5 if not given, or what the paper needs.",
 )
 @click.option("--seed", type=SEED, default=0, help="The first seed.")
@@ -106,6 +107,14 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 @click.option("--json", "json_path", type=FilePath(), help="Write summaries and reading here.")
 @click.option("--csv", "csv_path", type=FilePath(), help="Write every norm of every layer here.")
 @click.option("--plots", "plots", type=FilePath(), help="Draw into this folder, SVG and PNG.")
+@click.option(
+    "--labels",
+    "languages",
+    type=click.Choice(LANGUAGES),
+    multiple=True,
+    default=LANGUAGES[:1],
+    help="The language in the pictures; pt-BR goes into a folder of that name inside.",
+)
 @click.pass_context
 def flow_command(
     context: click.Context,
@@ -114,6 +123,7 @@ def flow_command(
     json_path: Path | None,
     csv_path: Path | None,
     plots: Path | None,
+    languages: tuple[str, ...],
     threads: int | None,
     **options: Any,
 ) -> None:
@@ -140,10 +150,12 @@ def flow_command(
         study = _run(_plan(**options), threads)
         save_json(study_to_dict(study))
         save_csv(study_to_csv(study).encode())
-        pictures = [] if plots is None else _draw(study, plots)
+        pictures = [] if plots is None else _draw(study, plots, languages)
     sections = study_sections(study, console)
     if pictures:
-        sections.insert(-1, Text(f"\n{len(pictures)} files, each picture twice, are in {plots}."))
+        sections.insert(
+            -1, Text(f"\n{len(pictures)} files, each picture as SVG and as PNG, are in {plots}.")
+        )
     print_sections(sections, console)
     context.exit(_exit_code(study))
 
@@ -162,26 +174,36 @@ def _plan(
     tokens: int,
     **model: Any,
 ) -> Plan:
-    from crosscheck.flow.stacks import WIRINGS, sides_of
+    from crosscheck.flow.stacks import sides_of
     from crosscheck.flow.study import Plan
     from crosscheck.models import ModelOptions
+    from crosscheck.room import require_room, study
 
-    options = ModelOptions(context=tokens, **model)
+    options = ModelOptions(context=tokens, layers=max(depths), **model)
     text = _long_enough(named_text(corpus), tokens) if source == "text" else None
-    options.require_room(batch_size=1, layers=max(depths))
+    sides = sides_of(engine)
+    wirings = _wirings(norms, residual)
+    require_room(options.blocks(batch_size=1, vocab_size=0), study(len(wirings) * len(sides)))
     return Plan(
         model=options,
         depths=depths,
-        wirings=tuple(
-            wiring
-            for wiring in WIRINGS
-            if wiring.norm in (norms or NORMS) and residual in (None, wiring.residual)
-        ),
+        wirings=wirings,
         initialisations=tuple(i for i in INITIALISATIONS if i in (initialisations or [i])),
         seeds=tuple(range(seed, seed + (seeds or SEEDS))),
-        sides=sides_of(engine),
+        sides=sides,
         causal=mask == "causal",
         corpus=text,
+    )
+
+
+def _wirings(norms: tuple[str, ...], residual: bool | None) -> tuple[Wiring, ...]:
+    """Return the wirings that are asked for: of no norm, all norms; of None, with and without."""
+    from crosscheck.flow.stacks import WIRINGS
+
+    return tuple(
+        wiring
+        for wiring in WIRINGS
+        if wiring.norm in (norms or NORMS) and residual in (None, wiring.residual)
     )
 
 
@@ -206,13 +228,19 @@ def _run(plan: Plan, threads: int | None) -> Study:
         return run_study(plan, advance)
 
 
-def _draw(study: Study, directory: Path) -> list[Path]:
+def _draw(study: Study, directory: Path, languages: tuple[str, ...]) -> list[Path]:
     """Draw all pictures. matplotlib takes a second to load, so only runs that draw load it."""
+    from crosscheck.flow.labels import ENGLISH, words
     from crosscheck.flow.plots import draw_study
     from crosscheck.flow.positions import draw_positions
 
-    model = study.plan.model
-    return draw_study(study, directory) + draw_positions(directory, model.width, 64)
+    drawn, width = [], study.plan.model.width
+    for language in dict.fromkeys(languages):
+        folder = directory if language == ENGLISH else directory / language
+        folder.mkdir(exist_ok=True)
+        drawn += draw_study(study, folder, words(language))
+        drawn += draw_positions(folder, width, 64, words(language))
+    return drawn
 
 
 def _exit_code(study: Study) -> int:

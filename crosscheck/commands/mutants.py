@@ -11,6 +11,7 @@ import click
 from crosscheck.choices import FOREIGN_HONEST_RUNS, HONEST_RUNS
 from crosscheck.commands.common import (
     DISAGREE,
+    MOST_RUNS,
     SEED,
     FilePath,
     exit_codes,
@@ -43,7 +44,7 @@ FAMILIES = sorted({mutant.family for mutant in CATALOGUE} | set(foreign_catalogu
 @click.option("--bug", "ids", multiple=True, metavar="ID", help="Only this bug; may be repeated.")
 @click.option(
     "--honest",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, MOST_RUNS),
     help="Runs without a bug, each with another seed, in which an alarm is a false one. If not "
     f"given, {HONEST_RUNS}, or {FOREIGN_HONEST_RUNS} with --foreign.",
 )

@@ -10,8 +10,9 @@ import click
 from crosscheck.choices import TRAINING
 from crosscheck.commands.common import DISAGREE, named_text, progress_bar, saving, user_mistakes
 from crosscheck.flow.export import SCHEMA
-from crosscheck.flow.papers.catalogue import reproduce, seeds_of, sides_for, steps_of
+from crosscheck.flow.papers.catalogue import reproduce, seeds_of, sides_for
 from crosscheck.flow.papers.tables import paper_sections
+from crosscheck.flow.papers.training import steps_of
 from crosscheck.printing import make_console, print_sections
 from crosscheck.threads import few_threads
 from crosscheck.versions import versions

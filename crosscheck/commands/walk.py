@@ -20,7 +20,7 @@ from crosscheck.commands.common import (
     saving,
     user_mistakes,
 )
-from crosscheck.commands.compare import compare_command
+from crosscheck.commands.compare import compare_command, require_room_for, work_of
 from crosscheck.files import write_whole
 from crosscheck.forms import fast_forms
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 # Of `check`, one window replaces what makes a batch; the rest is as it is there. Of `compare`,
 # those that `check` has too are its options, and count only if they are given.
 NOT_HERE = {"context", "batch_size", "json_path", "mine", "reference", "save_map"}
-OF_CHECK = [p for p in check_command.params if p.name not in NOT_HERE]
-OF_BOTH = {p.name for p in OF_CHECK} & {p.name for p in compare_command.params}
-OF_COMPARE = [p for p in compare_command.params if p.name not in OF_BOTH | NOT_HERE]
+OF_CHECK = {str(p.name): p for p in check_command.params if p.name not in NOT_HERE}
+OF_BOTH = OF_CHECK.keys() & {p.name for p in compare_command.params}
+OF_COMPARE = {str(p.name): p for p in compare_command.params if p.name not in OF_BOTH | NOT_HERE}
 TEXT = {"text", "characters", "bug"}  # the options of this command that our own model alone has
 
 
 @click.command(
     name="walk",
-    params=[*OF_CHECK, *OF_COMPARE],
+    params=[*OF_CHECK.values(), *OF_COMPARE.values()],
     epilog=exit_codes(
         "everything agrees", "something disagrees, or is not proved: the page opens there"
     ),
@@ -50,14 +50,12 @@ TEXT = {"text", "characters", "bug"}  # the options of this command that our own
     help="Where the page is written.",
 )  # fmt: skip
 @click.option(
-    "--text",
-    default="",
-    show_default=False,
-    help="What our model reads; the last is a target only.",
-)
+    "--text", default="", show_default=False,
+    help="What our model reads, in characters of the corpus; the last is only a target.",
+)  # fmt: skip
 @click.option(
     "--characters", type=click.IntRange(2, 256), default=24,
-    help="Of a window of the corpus, where there is no --text.",
+    help="How many of the corpus our model reads, where there is no --text.",
 )  # fmt: skip
 @click.option("--bug", metavar="ID", help="Plant this bug; `crosscheck mutants` has them.")
 @click.option("--language", type=click.Choice(LANGUAGES), default="en", help="Of the page.")
@@ -81,11 +79,12 @@ def walk_command(
                 walk = _of_ours(named, threads, given)
             else:
                 walk = _of_brought(mine, named, threads, given)
-            save(page_of(walk))
+            content = page_of(walk)
+            save(content)
     except UserCodeError as error:
         click.echo(error.shown, err=True)
         raise CouldNotRun(str(error)) from error
-    click.echo(f"{walk.outcome.said}\n{page}: {len(walk.ops)} ops, {page.stat().st_size:,} bytes")
+    click.echo(f"{walk.outcome.said}\n{page}: {len(walk.ops)} ops, {len(content):,} bytes")
     context.exit(0 if walk.outcome.agrees else DISAGREE)
 
 
@@ -95,7 +94,7 @@ def _of_ours(named: set[str], threads: int | None, given: dict[str, Any]) -> Wal
     from crosscheck.threads import few_threads
     from crosscheck.walk.ours import Request, walk_of_ours
 
-    _refuse(named, {p.name for p in OF_COMPARE}, "goes with a model of your own: name its file")
+    _refuse(named, set(OF_COMPARE), "goes with a model of your own: name its file")
     if given["fast"] and given["dtype"] == "float64":
         raise click.UsageError(NEVER_FAST)
     text = given["text"]
@@ -114,10 +113,22 @@ def _of_ours(named: set[str], threads: int | None, given: dict[str, Any]) -> Wal
 
 
 def _of_brought(mine: str, named: set[str], threads: int | None, given: dict[str, Any]) -> Walk:
-    raise NotImplementedError
+    from crosscheck.brought.prepare import Request
+    from crosscheck.threads import few_threads
+    from crosscheck.walk.brought import walk_of_brought
+
+    ours = OF_CHECK.keys() - OF_BOTH | TEXT
+    _refuse(named, ours, "is of our own language model, and not of one that you bring")
+    asked = (OF_COMPARE.keys() | (OF_BOTH & named)) - {"input_path"}
+    request = Request(
+        mine, given["reference"], input=given["input_path"], **{name: given[name] for name in asked}
+    )
+    require_room_for(request)
+    with few_threads(threads, work_of(request)):
+        return walk_of_brought(request, given["language"])
 
 
-def _refuse(named: set[str], others: set[str | None], why: str) -> None:
+def _refuse(named: set[str], others: set[str], why: str) -> None:
     """Raise a usage error if one of these options was given."""
-    for name in sorted(named & {other for other in others if other is not None}):
+    for name in sorted(named & others):
         raise click.UsageError(f"--{name.replace('_', '-')} {why}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Sequence
 
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.tape.finding import Finding as Found
-from crosscheck.tape.finding import Localisation
+from crosscheck.tape.finding import Kind, Localisation
 from crosscheck.walk.ops import op_id
+from crosscheck.walk.rule_page import ROOT
 from crosscheck.walk.schema import Bug, Finding, Op
 from crosscheck.walk.shown import place
 
@@ -30,6 +32,12 @@ def bug_of(
     )
 
 
+def born_in(where: Localisation | None) -> set[str]:
+    """Return the keys of the ops at which something of ours went wrong."""
+    found = () if where is None else where.findings
+    return {one.key for one in found if one.kind not in (Kind.REFERENCE, Kind.SETTING)}
+
+
 def _finding(found: Found, known: set[str]) -> Finding:
     id = op_id(found.key)
     return Finding(
@@ -41,5 +49,5 @@ def _finding(found: Found, known: set[str]) -> Finding:
         hint=found.hint,
         place=place(found.rule),
         finite_difference=found.finite_difference,
-        words=str(found),
+        words=str(found).replace(f"{ROOT}{os.sep}", ""),  # paths are this machine's
     )

@@ -34,7 +34,7 @@ KINDS = {
     "move": ("reshape", "permute", "transpose", "expand", "clone", "cat", "getitem", "cast"),
     "loss": ("cross_entropy",),
 }
-_KIND = {op: kind for kind, ops in KINDS.items() for op in ops}
+KIND_OF = {op: kind for kind, ops in KINDS.items() for op in ops}
 _BLOCK = re.compile(r"(?:^|.*?\.)\d+(?=\.|$)")  # the path of a numbered module, the outermost
 
 
@@ -78,7 +78,7 @@ class Ops:
             op=call.op,
             module=path,
             block=block[0] if block else "",
-            kind=_KIND.get(call.op, "other"),
+            kind=KIND_OF.get(call.op, "other"),
             options=_options(pair),
             caller=place(call.caller),
             inputs=inputs,

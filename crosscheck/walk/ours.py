@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from crosscheck.check import masked_batch, text_batch
 from crosscheck.comparison import compare
-from crosscheck.conclusion import conclusion
 from crosscheck.corpus import Corpus
 from crosscheck.distance import relative_error
+from crosscheck.forms import has_fast_forms
 from crosscheck.models import ModelOptions, build_language_models
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.render import model_in_words
 from crosscheck.report import Report
+from crosscheck.room import COMPARISON, require_room
 from crosscheck.runs import CROSS_ENTROPY, Batch
 from crosscheck.sides import NUMPY
 from crosscheck.tape.call import LOSS
@@ -22,14 +22,15 @@ from crosscheck.tape.paired_tapes import PairedTapes, paired_tapes
 from crosscheck.text import CharacterTokenizer
 from crosscheck.versions import versions
 from crosscheck.walk.attention import attentions_of
-from crosscheck.walk.bugs import bug_of
+from crosscheck.walk.bugs import born_in, bug_of
 from crosscheck.walk.facts import facts_of
 from crosscheck.walk.joins import joins_of
 from crosscheck.walk.ops import Ops
+from crosscheck.walk.outcome import loss_of, outcome_of
 from crosscheck.walk.parameters import parameters_of, whole_gradients
 from crosscheck.walk.reading import text_of
 from crosscheck.walk.rule_page import rule_page
-from crosscheck.walk.schema import Loss, Model, Outcome, Text, Walk
+from crosscheck.walk.schema import Loss, Model, Text, Walk
 from crosscheck.walk.shown import Shown
 from crosscheck.walk.spine import columns_of, spine_of
 from crosscheck.weights import copy_weights, randomize
@@ -40,7 +41,7 @@ WIRINGS: tuple[dict[str, Any], ...] = (
     {"attention": "fused", "activation": "relu", "norm": "pre", "tie_weights": True},
     {"activation": "gelu-tanh", "position": "learned"},
     {"attention": "fused", "mask": "both"},
-    {"attention": "packed"},
+    *([{"attention": "packed"}] if has_fast_forms() else []),
 )
 
 
@@ -85,16 +86,16 @@ def _walked(request: Request) -> Walk:
     randomize(reference, seed)
     copy_weights(reference, model)
     report = compare(model, reference, batch, dtype=request.dtype, seed=seed)
-    loss = report.wrong[0][0] if report.wrong else CROSS_ENTROPY
+    loss = loss_of(report, CROSS_ENTROPY)
     tapes = paired_tapes(model, reference, batch, loss, seed, keep=True)
     return _walk(request, tokenizer, batch, model, report, tapes)
 
 
 def _batch(request: Request, tokenizer: CharacterTokenizer) -> Batch:
     if not request.text:
-        return text_batch(tokenizer.encode(request.corpus.text), request.options, 1, request.seed)
+        return text_batch(tokenizer, request.corpus.text, request.options, 1, request.seed)
     tokens = tokenizer.encode(request.text)[None, :]
-    request.options.require_room(1)
+    require_room(request.options.blocks(1, tokenizer.vocab_size), COMPARISON)
     return masked_batch(tokens[:, :-1], tokens[:, 1:], request.options, request.seed)
 
 
@@ -108,12 +109,10 @@ def _walk(
 ) -> Walk:
     where, pairs = report.localisation, tapes.recorder.pairs
     shown = Shown(_sizes(request.options, tokenizer.vocab_size))
-    born = set() if where is None else {finding.key for finding in where.findings}
-    ops = tuple(Ops(tapes, born, shown, request.seed).all())
+    ops = tuple(Ops(tapes, born_in(where), shown, request.seed).all())
     ours = {} if tapes.ours is None else tapes.ours.gradients
     gradients = whole_gradients(ours, tapes.theirs.gradients, tapes.floor, shown)
-    compared = [c for c in report.comparisons if c.loss == tapes.runs.loss]
-    rows = compared[0].gradients if compared else ()
+    rows = next((c.gradients for c in report.comparisons if c.loss == tapes.runs.loss), ())
     values = NUMPY.weights(model)
     return Walk(
         language=request.language,
@@ -156,8 +155,13 @@ def _model(request: Request, tokenizer: CharacterTokenizer, model: Any) -> Model
         heads=request.options.heads,
         parameters=sum(p.numel() for p in model.parameters()),
         seed=request.seed,
-        corpus=request.corpus.source,
+        corpus=_name_of(request.corpus),
     )
+
+
+def _name_of(corpus: Corpus) -> str:
+    """Return what a text is called, without its path, which is this machine's."""
+    return "Tiny Shakespeare" if corpus.complete else f"a text of {len(corpus.text):,} characters"
 
 
 def _text(tokenizer: CharacterTokenizer, batch: Batch, tapes: PairedTapes, shown: Shown) -> Text:
@@ -173,20 +177,4 @@ def _loss(tapes: PairedTapes) -> Loss:
         ours=None if ours is None else float(ours.loss),
         reference=float(theirs.loss),
         error=None if ours is None else relative_error(ours.loss, theirs.loss),
-    )
-
-
-def outcome_of(report: Report) -> Outcome:
-    """Return the verdict of the plain run, and its last line."""
-    rows = [row for comparison in report.comparisons for row in comparison.rows]
-    errors = [row.error for row in rows if row.error is not None and row.verdict.good]
-    verdicts = [row.verdict for row in rows]
-    said = conclusion(verdicts, report.comparisons, report.dtype, report.raised)
-    return Outcome(
-        agrees=report.agrees,
-        disagrees=report.disagrees,
-        rows=len(rows),
-        failing=len(report.failures),
-        largest_error=max(filter(math.isfinite, errors), default=None),
-        said=said.plain,
     )

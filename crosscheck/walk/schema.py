@@ -46,7 +46,9 @@ class Compared:
     error: float | None  # |ours - reference| / |reference| in float64; null where not comparable
     rounding: float | None  # the relative error of our float32 form, run alone
     rounding_reference: float | None  # the same of PyTorch's own float32
-    verdict: str  # "agree", "disagree", or "missing" where a side has none or the form differs
+    # "agree", "disagree", "missing" where a side has none or the form differs, or, of a user's
+    # model, "unpaired": the reference has no such value, or only a piece of one.
+    verdict: str
     said: str  # what is wrong with the form, in words; usually ""
     worst: tuple[int, ...] | None  # the index of the largest difference; null unless it disagrees
     worst_ours: float | None  # our entry there
@@ -91,8 +93,10 @@ class Op:
 
     id: str  # module/op, from the second such call on with a count: "blocks.0/add~2"
     index: int  # its place in the order of the forward pass, from 0
-    op: str  # the name of its rule, a key of `Walk.rules`; of a user's line, what it assigns
-    module: str  # "blocks.0.self_attn", "" of the model itself, "loss" of the loss
+    op: str  # the name of its rule, a key of `Walk.rules`; of a user's line, what made the array
+    # "blocks.0.self_attn", "" of the model itself, "loss" of the loss; of a user's line, the class
+    # and function around it.
+    module: str
     block: str  # "blocks.0" where it is inside of a block, else ""
     # One of embedding, linear, product (of matrices), norm, softmax, activation, sum, scale (a
     # product or quotient entry by entry), mask, move (reshape, transpose, getitem), loss, other.
@@ -103,7 +107,7 @@ class Op:
     output: Compared
     dout: Compared | None  # the gradient that arrived at the output; null if none did
     # "agree"; "born": it was given what is right and made what is wrong; "inherited": it is wrong
-    # because of what it was given.
+    # because of what it was given; of a user's model, "unpaired": it is another spelling.
     verdict: str
     copies: bool  # whether it sends dout unchanged to several inputs: a sum copies the gradient
     # Of a user's model: "right", "wrong", "inherited" or "none", and what it makes, in words.
@@ -319,6 +323,7 @@ class Outcome:
     failing: int
     largest_error: float | None
     said: str  # the last line of the check, in words
+    notes: tuple[str, ...]  # what else a reader should know, in sentences without a full stop
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +60,17 @@ class Shown:
             worst_ours=gap.ours if differs else None,
             worst_reference=gap.reference if differs else None,
         )
+
+    def same_entries(self, name: str, array: Array, reference: Array) -> Compared:
+        """Return an array of our side that has the reference's entries, and in no order of axes."""
+        found = self.compared(name, array, array, None)
+        said = "the reference has these entries in another arrangement"
+        return replace(found, norm_reference=finite_norm(reference), error=None, said=said)
+
+    def alone(self, name: str, array: Array) -> Compared:
+        """Return an array of our side beside which nothing is known."""
+        found = self.compared(name, array, array, None)
+        return replace(found, reference=None, norm_reference=None, error=None, verdict="unpaired")
 
 
 def finite_norm(array: Array | None) -> float | None:

@@ -6,6 +6,7 @@ import graphlib
 import json
 import math
 import re
+from collections import Counter
 from dataclasses import fields, is_dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -19,6 +20,7 @@ from crosscheck.walk.schema import Walk
 TITLES = {"en": "A walk back through the model", "pt-BR": "Um passeio de volta pelo modelo"}
 # Of a module: `import { a, b } from "./x.js";`, and `export` before a declaration.
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w-]+\.js)";\n', re.M)
+DECLARED = re.compile(r"^(?:const|let|class|(?:async )?function\*?) (\w+)", re.M)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class)\b)", re.M)
 
 
@@ -75,6 +77,9 @@ def joined(modules: dict[str, str]) -> str:
         if found := re.search(r"^(?:import|export)\b.*|</script|<!--", text, re.M | re.I):
             raise ValueError(f"{name}: a page cannot hold {found[0]!r}")
         parts.append(f"// {name}\n{text}")
+    names = Counter(DECLARED.findall("\n".join(parts)))
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise ValueError(f"two modules of the page declare {twice[0]}")
     return "\n".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""What the cross-check tests share: a module in both engines, and the text."""
+"""What the cross-check tests share: a module in both engines, the text, a server."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from support.engines import NUMPY, TORCH
 from support.inner_pytest import HEAD
+from support.server import server as server
 
 import torch
 from crosscheck import Batch, compare, copy_weights, randomize

@@ -80,7 +80,7 @@ def test_a_bug_in_a_block_of_others(tmp_path: Path) -> None:
         (["--bug", "nonsense"], "Error: no bug is called nonsense; `crosscheck mutants` lists"),
         (["--family", "softmax", "--bug", "sub-sign"], "of the family softmax no bug is called"),
         (["--family", "nonsense"], "'nonsense' is not one of"),
-        (["--honest", "-1"], "-1 is not in the range x>=0"),
+        (["--honest", "-1"], "-1 is not in the range 0<=x<=10000"),
         (["--json", "no/such/folder/x.json"], "cannot write no/such/folder/x.json: No such file"),
         (["--json", ""], "the path is empty"),
     ],

@@ -38,3 +38,9 @@ def test_what_it_leaves_to_the_page(shapes: list[Any]) -> None:
     if shapes == [()]:
         arrays = [np.ones(0, dtype="f4")]
     assert fast_form(layer_norm)(*arrays, eps=1e-5) is NotImplemented  # type: ignore[misc]
+
+
+def test_a_mean_whose_square_overflows_is_left_to_the_page_without_a_warning() -> None:
+    x = np.full((2, 8), 1e20, np.float32)
+    assert fast_form(layer_norm)(x, eps=1e-5) is NotImplemented
+    np.testing.assert_array_equal(layer_norm.rule(x, eps=1e-5)[0], np.zeros_like(x))

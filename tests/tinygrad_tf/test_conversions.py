@@ -89,3 +89,16 @@ def test_methods_as_functions(name: str) -> None:
 def test_a_power_needs_a_tensor() -> None:
     with pytest.raises(TypeError, match=r"^pow: expected a Tensor"):
         tinygrad_tf.pow(2, 3)
+
+
+@pytest.mark.parametrize("spec", ["", ".2f", "8.3e"])
+def test_one_number_is_written_as_a_number(spec: str) -> None:
+    for value in (2.5, 3.0):
+        ours, theirs = Tensor(value), torch.tensor(value)
+        assert format(ours, spec) == format(theirs, spec)
+        assert int(ours) == int(theirs)
+    assert f"{Tensor([1.0])}" == "tensor([1.])"
+    with pytest.raises(TypeError, match="format"):
+        f"{Tensor([1.0]):.2f}"
+    with pytest.raises(ValueError, match=r"^item: "):
+        int(Tensor([1.0, 2.0]))

@@ -41,6 +41,46 @@ def test_a_rule_wrong_at_one_of_them_is_caught(place: int) -> None:
         gradcheck(log, x)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_log_of_many_probabilities_passes(seed: int) -> None:
+    """The smallest is 7e-6, where a step of 1e-6 for all entries would be too long."""
+    p = np.random.default_rng(0).dirichlet(np.ones(65), 8)
+    assert gradcheck(lambda x: x.log(), Tensor(p, requires_grad=True), seed=seed)
+
+
+@pytest.mark.parametrize("small", [1e-3, 1e-4, 1e-6])
+@pytest.mark.parametrize("factor", [1.0, 1.001, -1.0, 2.0])
+@pytest.mark.parametrize("op", ["log", "sqrt", "reciprocal", "log-softmax"])
+def test_beside_a_singular_point_right_rules_pass_and_wrong_ones_do_not(
+    op: str, factor: float, small: float
+) -> None:
+    def softmax(x: np.ndarray) -> np.ndarray:
+        shares = np.exp(x - x.max())
+        return shares / shares.sum()
+
+    functions: dict[str, Any] = {
+        "log": (np.log, lambda x, dout: dout / x),
+        "sqrt": (np.sqrt, lambda x, dout: dout / (2 * np.sqrt(x))),
+        "reciprocal": (np.reciprocal, lambda x, dout: -dout / x**2),
+        "log-softmax": (
+            lambda x: np.log(softmax(np.log(x))),
+            lambda x, dout: (dout - softmax(np.log(x)) * dout.sum()) / x,
+        ),
+    }
+
+    @differentiable
+    def rule(x: np.ndarray) -> Any:
+        function, slope = functions[op]
+        return function(x), lambda dout: (factor * slope(x, dout),)
+
+    x = Tensor(np.array([small, 2 * small, 0.3]), requires_grad=True)
+    if factor == 1.0:
+        assert gradcheck(rule, x)
+    else:
+        with pytest.raises(GradcheckError, match=r"along a random direction of input 0"):
+            gradcheck(rule, x)
+
+
 def test_a_rule_wrong_at_an_entry_that_is_small_by_chance_is_caught() -> None:
     @differentiable
     def double(x: np.ndarray) -> Any:

@@ -111,3 +111,9 @@ def test_chosen_rows_are_copies() -> None:
 def test_what_does_not_fit_is_named(index: Any, message: str) -> None:
     with pytest.raises(IndexError, match=f"^getitem: {message}"):
         Tensor(X)[index]
+
+
+@pytest.mark.parametrize("index", [np.array([0, 1], "u1"), Tensor(np.array([0, 1], "u1"))])
+def test_uint8_is_refused_because_pytorch_takes_it_for_a_mask(index: Any) -> None:
+    with pytest.raises(TypeError, match=r"^getitem: an index of uint8 is a mask in PyTorch"):
+        Tensor(np.ones((2, 3)))[index]

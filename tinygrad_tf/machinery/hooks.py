@@ -24,6 +24,8 @@ class RemovableHandle:
     """Removes one hook: call `remove()`, or use it as a context manager."""
 
     def __init__(self, hooks: Hooks, hook: Callable[..., Any]) -> None:
+        if not callable(hook):
+            raise TypeError(f"the hook is {type(hook).__name__}, expected a function")
         self._hooks = hooks
         self._key = next(_keys)
         hooks[self._key] = hook

@@ -46,6 +46,20 @@ def promotes(
     return mark
 
 
+def takes(kinds: str = "iuf", *, first: int | None = None) -> Callable[[Rule], Rule]:
+    """Mark a rule whose first inputs, or all of them, have one dtype, of one of these kinds.
+
+    The kinds are NumPy's letters. Masks and integers would compute beside floats, where PyTorch
+    refuses them.
+    """
+
+    def mark(rule: Rule) -> Rule:
+        rule.kinds = kinds, first  # type: ignore[attr-defined]
+        return rule
+
+    return mark
+
+
 def unwrap(rule: Rule, inputs: tuple[Any, ...]) -> tuple[Any, list[Any], list[Edge | None]]:
     """Return a tensor to make the result like, the arrays, and where each came from.
 
@@ -94,8 +108,13 @@ def _convert(
     promotion: Promotion | None = getattr(rule, "promotion", None)
     others = [a.dtype for a in arrays if a is not None and a.dtype != dtype]
     if promotion is None or (dtype.kind == "f" and not others):
-        if any(other.kind == "f" for other in others):
+        kinds, first = getattr(rule, "kinds", ("", 0))
+        found = {a.dtype for a in arrays[:first] if a is not None}
+        if any(other.kind == "f" for other in others) or len(found) > 1:
             raise wrong_dtypes(name, arrays)
+        if any(kind.kind not in kinds for kind in found):
+            text = f"{dtype} has no place here: convert it with .to(float32)"
+            raise complaint(TypeError, name, text)
         return like, arrays
     arrays, common = promoted(name, inputs, promotion)
     return like if dtype == common else like.new_tensor(np.empty(0, common)), arrays
@@ -170,6 +189,8 @@ def plain_array(name: str, data: Any, dtype: Any = None) -> Array:
     except (TypeError, ValueError, OverflowError) as error:  # such as rows of unlike lengths
         raise complaint(type(error), name, str(error)) from error
     require_supported(name, array.dtype)
+    if array.dtype == np.uint64 and dtype is None and not hasattr(data, "dtype"):
+        raise complaint(OverflowError, name, "a whole number is larger than int64 holds")
     return array
 
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.nn.module import Module
+from tinygrad_tf.nn.tree import Tree, keep_in_place
 
 
 class Row(Module):
@@ -38,19 +39,19 @@ class Row(Module):
     def _renumber(self, modules: list[Module]) -> Self:
         for module in modules:
             _require_module(type(self).__name__, module)
-        for name in [name for name, _ in self.named_children()]:
+        for name in [name for name, _ in self._own_modules()]:
             del vars(self)[name]
         vars(self).update({str(i): module for i, module in enumerate(modules)})
         return self
 
     def __len__(self) -> int:
-        return len(list(self.children()))
+        return len(list(self._own_modules()))
 
     def __iter__(self) -> Iterator[Module]:
-        return self.children()
+        return (module for _, module in self._own_modules())
 
     def __getitem__(self, index: Any) -> Any:
-        chosen = list(self.named_children())[index]
+        chosen = list(self._own_modules())[index]
         return self._part(chosen) if isinstance(index, slice) else chosen[1]
 
     def __setitem__(self, index: int, module: Module) -> None:
@@ -84,11 +85,12 @@ class Sequential(Row):
     def __init__(self, *modules: Any) -> None:
         is_named = len(modules) == 1 and isinstance(modules[0], Mapping)
         super().__init__(() if is_named else modules)
-        vars(self).update(modules[0] if is_named else {})
+        for name, module in modules[0].items() if is_named else ():
+            _keep("Sequential", self, name, module)
 
     def forward(self, input: Any) -> Any:
         """Apply each module to the output of the module before it."""
-        for module in self.children():
+        for module in self:
             input = module(input)
         return input
 
@@ -112,15 +114,10 @@ class ModuleDict(Module):
             self[name] = module
 
     def __setitem__(self, name: str, module: Module) -> None:
-        _require_module("ModuleDict", module)
-        if not isinstance(name, str) or "." in name or not name:
-            raise KeyError(f"ModuleDict: {name!r} is no name: it is no str, is empty, or has a dot")
-        if name not in self and hasattr(self, name):
-            raise KeyError(f"ModuleDict: {name!r} is taken: a Module has an attribute of that name")
-        vars(self)[name] = module
+        _keep("ModuleDict", self, name, module)
 
     def __getitem__(self, name: str) -> Module:
-        module: Module = dict(self.named_children())[name]
+        module: Module = dict(self._own_modules())[name]
         return module
 
     def __delitem__(self, name: str) -> None:
@@ -134,7 +131,7 @@ class ModuleDict(Module):
         return module
 
     def __contains__(self, name: object) -> bool:
-        return name in dict(self.named_children())
+        return name in dict(self._own_modules())
 
     def __len__(self) -> int:
         return len(self.keys())
@@ -144,15 +141,20 @@ class ModuleDict(Module):
 
     def keys(self) -> list[str]:
         """Return the names."""
-        return [name for name, _ in self.named_children()]
+        return [name for name, _ in self._own_modules()]
 
     def values(self) -> list[Module]:
         """Return the modules."""
-        return list(self.children())
+        return [module for _, module in self._own_modules()]
 
     def items(self) -> list[tuple[str, Module]]:
         """Return the names with their modules."""
-        return list(self.named_children())
+        return list(self._own_modules())
+
+
+def _keep(op: str, owner: Module, name: Any, module: Any) -> None:
+    _require_module(op, module)
+    keep_in_place(op, owner, name, Tree, module)
 
 
 def _require_module(op: str, module: Any) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 
 import numpy as np
 
 from tinygrad_tf.machinery.naming import named
+from tinygrad_tf.machinery.options import true_or_false, whole
 from tinygrad_tf.ops import dropout as _dropout
 from tinygrad_tf.ops import gelu as _gelu
 from tinygrad_tf.ops import layer_norm as _layer_norm
@@ -57,7 +59,7 @@ def layer_norm(
     eps: float = 1e-5,
 ) -> Tensor:
     """Normalise over the last axes, of sizes normalized_shape. weight and bias have that shape."""
-    shape = tuple(normalized_shape)
+    shape = tuple(map(operator.index, normalized_shape))
     if not shape or input.shape[-len(shape) :] != shape:
         raise ValueError(
             f"layer_norm: normalized_shape is {shape}, but the last axes of x {input.shape} differ"
@@ -87,9 +89,14 @@ def dropout(
     input: Tensor,
     p: float = 0.5,
     training: bool = True,
+    inplace: bool = False,
+    *,
     generator: np.random.Generator | None = None,
 ) -> Tensor:
     """While training, zero entries with probability p and scale up the others. (...) -> (...)."""
+    _dropout.check_probability("dropout", p)
+    if true_or_false("inplace", inplace):
+        raise ValueError("dropout: inplace=True is not supported")
     if not training or p == 0.0:
         return input
     return _dropout.dropout(input, p=p, generator=generator)
@@ -103,6 +110,7 @@ def scaled_dot_product_attention(
     attn_mask: Tensor | None = None,
     dropout_p: float = 0.0,
     is_causal: bool = False,
+    *,
     scale: float | None = None,
     generator: np.random.Generator | None = None,
 ) -> Tensor:
@@ -116,7 +124,7 @@ def scaled_dot_product_attention(
         key,
         value,
         attn_mask,
-        is_causal=is_causal,
+        is_causal=true_or_false("is_causal", is_causal),
         scale=scale,
         dropout_p=dropout_p,
         generator=generator,
@@ -127,14 +135,19 @@ def scaled_dot_product_attention(
 def cross_entropy(
     input: Tensor,
     target: Tensor,
+    weight: None = None,
+    *,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
     """Return the cross-entropy in nats.
 
-    input (N, V) and target (N,), or (N, V, ...) and (N, ...), or (V,) and ().
+    input (N, V) and target (N,), or (N, V, ...) and (N, ...), or (V,) and (). weight, a number for
+    each class, is not supported.
     """
+    if weight is not None:
+        raise ValueError("cross_entropy: a weight for each class is not supported")
     logits, ids = input, target  # (N, V), (N,)
     if input.ndim != 2:
         classes = 0 if input.ndim == 1 else 1
@@ -147,13 +160,17 @@ def cross_entropy(
             )
         ids = target.reshape(-1)
     loss = _cross_entropy(
-        logits, ids, ignore_index=ignore_index, label_smoothing=label_smoothing, reduction=reduction
+        logits,
+        ids,
+        ignore_index=whole("ignore_index", ignore_index),
+        label_smoothing=label_smoothing,
+        reduction=reduction,
     )
     return loss.reshape(target.shape) if reduction == "none" else loss
 
 
 @named
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """Return the mean or the sum of the squared differences, or all of them. Both are (...)."""
     if input.shape != target.shape:
         raise ValueError(
@@ -163,4 +180,6 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"mse_loss: reduction is {reduction!r}, expected mean, sum or none")
     squares = (input - target) ** 2
+    if not squares.is_floating_point():
+        raise TypeError(f"mse_loss: input is {input.dtype}, expected floats")
     return squares if reduction == "none" else getattr(squares, reduction)()

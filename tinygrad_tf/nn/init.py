@@ -12,8 +12,8 @@ import math
 import numpy as np
 
 from tinygrad_tf.graph import Array
-from tinygrad_tf.machinery.inputs import plain_array
 from tinygrad_tf.machinery.naming import named
+from tinygrad_tf.machinery.options import generator_or_new, number
 from tinygrad_tf.tensor import Tensor
 
 Generator = np.random.Generator | None
@@ -22,21 +22,23 @@ Generator = np.random.Generator | None
 @named
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator = None) -> Tensor:
     """Fill with draws from the uniform distribution on [a, b)."""
-    return _fill_floats(tensor, np.random.default_rng(generator).uniform(a, b, tensor.shape))
+    return _fill_floats(tensor, generator_or_new(generator).uniform(a, b, tensor.shape))
 
 
 @named
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator = None
 ) -> Tensor:
-    """Fill with draws from the normal distribution."""
-    return _fill_floats(tensor, np.random.default_rng(generator).normal(mean, std, tensor.shape))
+    """Fill with draws from the normal distribution. Raises ValueError if std is negative or NaN."""
+    if not std >= 0:
+        raise ValueError(f"normal_: std is {std}, expected a number from 0 on")
+    return _fill_floats(tensor, generator_or_new(generator).normal(mean, std, tensor.shape))
 
 
 @named
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill with one value."""
-    return _fill(tensor, plain_array("constant_", val))
+    return _fill(tensor, number("val", val))
 
 
 @named

@@ -9,9 +9,11 @@ import numpy as np
 
 from tinygrad_tf.creation import empty
 from tinygrad_tf.machinery.naming import named
+from tinygrad_tf.machinery.options import generator_or_new, true_or_false
 from tinygrad_tf.nn import functional as F
 from tinygrad_tf.nn import init
 from tinygrad_tf.nn.module import Module, Parameter
+from tinygrad_tf.ops.dropout import check_probability
 from tinygrad_tf.tensor import Tensor
 
 
@@ -26,12 +28,14 @@ class Identity(Module):
 class Linear(Module):
     """out = input @ weight.T + bias. (..., in_features) -> (..., out_features)."""
 
+    bias: Parameter | None
+
     @named
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(empty(out_features, in_features))
-        self.bias = Parameter(empty(out_features)) if bias else None
+        self.register_parameter("bias", Parameter(empty(out_features)) if bias else None)
         self.reset_parameters()
 
     @named
@@ -55,6 +59,9 @@ class Linear(Module):
 class LayerNorm(Module):
     """Normalise the last axes to mean 0 and variance 1, then apply a learned scale and shift."""
 
+    weight: Parameter | None  # the scale: a number for each entry of the normalised axes
+    bias: Parameter | None  # the shift, in the same shape
+
     @named
     def __init__(
         self,
@@ -68,10 +75,9 @@ class LayerNorm(Module):
         self.normalized_shape = tuple(sizes)  # of the axes that are normalised together
         self.eps = eps  # added to the variance, inside the root
         self.elementwise_affine = elementwise_affine  # whether there is a learned scale
-        # The learned scale: a number for each entry of the normalised axes.
-        self.weight = Parameter(empty(*self.normalized_shape)) if elementwise_affine else None
-        has_bias = elementwise_affine and bias
-        self.bias = Parameter(empty(*self.normalized_shape)) if has_bias else None  # the shift
+        for name, is_there in (("weight", True), ("bias", bias)):
+            has_it = elementwise_affine and is_there
+            self.register_parameter(name, Parameter(empty(*sizes)) if has_it else None)
         self.reset_parameters()
 
     @named
@@ -120,17 +126,24 @@ class Dropout(Module):
     """In training mode, zero entries with probability p and scale up the others."""
 
     @named
-    def __init__(self, p: float = 0.5, generator: np.random.Generator | None = None) -> None:
+    def __init__(
+        self,
+        p: float = 0.5,
+        inplace: bool = False,
+        *,
+        generator: np.random.Generator | None = None,
+    ) -> None:
         super().__init__()
-        if not 0.0 <= p <= 1.0:
-            raise ValueError(f"Dropout: p is {p}, expected a probability between 0 and 1")
+        if true_or_false("inplace", inplace):
+            raise ValueError("Dropout: inplace=True is not supported")
+        check_probability("Dropout", p)
         self.p = p  # the probability that an entry is zeroed
         # The source of randomness: the caller's, or a fresh one for this layer alone.
-        self.generator = np.random.default_rng() if generator is None else generator
+        self.generator = generator_or_new(generator)
 
     def forward(self, input: Tensor) -> Tensor:
         """Apply the layer. (...) -> (...)."""
-        return F.dropout(input, self.p, self.training, self.generator)
+        return F.dropout(input, self.p, self.training, generator=self.generator)
 
     def extra_repr(self) -> str:
         """Return the probability. The layer never works in place."""

@@ -13,9 +13,16 @@ class CrossEntropyLoss(Module):
 
     @named
     def __init__(
-        self, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
+        self,
+        weight: None = None,
+        *,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
+        if weight is not None:
+            raise ValueError("CrossEntropyLoss: a weight for each class is not supported")
         self.ignore_index = ignore_index  # a target that does not count
         self.reduction = reduction  # "mean", "sum" or "none"
         self.label_smoothing = label_smoothing  # the share that all classes have of a target
@@ -35,7 +42,7 @@ class MSELoss(Module):
     """The mean of the squared differences."""
 
     @named
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__()
         self.reduction = reduction  # "mean", "sum" or "none"
 

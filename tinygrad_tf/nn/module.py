@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -18,6 +18,13 @@ from tinygrad_tf.machinery.naming import named
 from tinygrad_tf.nn.parameter import Parameter as Parameter
 from tinygrad_tf.nn.tree import Tree
 from tinygrad_tf.tensor import Tensor, float32, float64
+
+
+class Unmatched(NamedTuple):
+    """The names that a state dict and a module do not have in common."""
+
+    missing_keys: list[str]  # those of the module
+    unexpected_keys: list[str]  # those of the state dict
 
 
 class Module(Tree):
@@ -37,19 +44,26 @@ class Module(Tree):
             return self.forward(*inputs, **options)
         before, after = self._forward_hooks
         for hook in tuple(before.values()):
-            hook(self, inputs)
+            replacement = hook(self, inputs)
+            if replacement is not None:
+                inputs = replacement if isinstance(replacement, tuple) else (replacement,)
         output = self.forward(*inputs, **options)
         for hook in tuple(after.values()):
             replacement = hook(self, inputs, output)
             output = output if replacement is None else replacement
         return output
 
+    @named
     def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, inputs, output)` after each forward. It may return another output."""
         return RemovableHandle(self._both_hooks()[1], hook)
 
+    @named
     def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(module, inputs)` before each forward. What it returns is ignored."""
+        """Call `hook(module, inputs)` before each forward. It may return other inputs.
+
+        They are a tuple, or the only input.
+        """
         return RemovableHandle(self._both_hooks()[0], hook)
 
     def _both_hooks(self) -> tuple[Hooks, Hooks]:
@@ -64,9 +78,7 @@ class Module(Tree):
         return {name: tensor.detach() for name, tensor in self._named_state()}
 
     @named
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True
-    ) -> tuple[list[str], list[str]]:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Unmatched:
         """Copy values (tensors or arrays, also PyTorch's on the CPU) into parameters and buffers.
 
         PyTorch's bfloat16 and float8 are widened, exactly.
@@ -90,22 +102,23 @@ class Module(Tree):
             )
         for name, array in arrays.items():
             own[name].data[...] = array
-        return missing, unexpected
+        return Unmatched(missing, unexpected)
 
     @named
     def to(self, *kind: Any, dtype: Any = None, device: Any = None) -> Self:
         """Convert every parameter and every floating buffer to float32 or float64.
 
-        Parameters are converted in place, and lose their gradients; integers and masks keep their
-        dtype. A device may be named as well, or alone. Raises RuntimeError unless it is the CPU.
+        Parameters and their gradients are converted in place; integers and masks keep their dtype.
+        A device may be named as well, or alone. Raises RuntimeError unless it is the CPU.
         """
         require_cpu("to", device)
         wanted = dtype_asked_for("to", (*kind, dtype))
         if wanted is None:
             return self
         for parameter in self.parameters():
+            gradient, parameter.grad = parameter.grad, None
             parameter.data = parameter.data.astype(wanted)
-            parameter.grad = None
+            parameter.grad = None if gradient is None else gradient.to(wanted)
         for module in self.modules():
             for name, buffer in module._own_buffers():
                 if buffer.is_floating_point():
@@ -163,7 +176,7 @@ class Module(Tree):
         return ""
 
     def _child_lines(self) -> list[str]:
-        return [f"({name}): {child!r}" for name, child in self.named_children()]
+        return [f"({name}): {child!r}" for name, child in self._own_modules()]
 
     def __repr__(self) -> str:
         extra = self.extra_repr()

@@ -1,7 +1,8 @@
 """The tree of a module: its parameters, its buffers and its children, by name.
 
-They are simply its attributes, in the order in which they were assigned. Which of its tensors are
-buffers, a module remembers by name. Everything in this file walks that tree.
+They are simply its attributes, in the order in which they were assigned. Which names are buffers,
+and which are places of parameters and modules, a module remembers. Everything in this file walks
+that tree.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ class Tree:
 
     # By the name of a buffer, whether it is in the state dict. A module with buffers has its own.
     _is_persistent: Mapping[str, bool] = {}
+    # By the name of an attribute that is a parameter or a module, or that is None in the place of
+    # one, which of the two it is: `Parameter` or `Tree`. Nothing else may take that place.
+    _places: Mapping[str, type] = {}
 
     @named
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -28,34 +32,59 @@ class Tree:
         optimiser does not see it. Raises KeyError for a name that is taken or has a dot, and
         TypeError if it is no tensor, or a Parameter.
         """
-        if not isinstance(name, str):
-            raise TypeError(f"register_buffer: name is {type(name).__name__}, expected str")
-        if "." in name or not name:
-            raise KeyError(f"register_buffer: {name!r} is no name: it is empty, or has a dot")
-        if hasattr(self, name) and name not in self._is_persistent:
-            raise KeyError(f"register_buffer: attribute {name!r} already exists")
+        if name not in self._is_persistent:
+            _require_free("register_buffer", self, name)
         if isinstance(tensor, Parameter):
             raise TypeError(f"register_buffer: {name!r} is a Parameter, which is a weight")
         _require_tensor("register_buffer", name, tensor)
         self._is_persistent = {**self._is_persistent, name: persistent}
         setattr(self, name, tensor)
 
+    @named
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Keep a parameter as `self.name`, or None in its place, which only a parameter may take.
+
+        Raises KeyError for a name that is taken or has a dot, and TypeError if it is no Parameter.
+        """
+        keep_in_place("register_parameter", self, name, Parameter, param)
+
+    @named
+    def add_module(self, name: str, module: Any) -> None:
+        """Keep a module as `self.name`, or None in its place, which only a module may take.
+
+        Raises KeyError for a name that is taken or has a dot, and TypeError if it is no Module.
+        """
+        keep_in_place("add_module", self, name, Tree, module)
+
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self._is_persistent and not isinstance(value, Tensor):
             _require_tensor(type(self).__name__, name, value)
-        if isinstance(vars(self).get(name), Parameter):
-            _require_parameter(type(self).__name__, name, value)
+        place = _place_of(value)
+        if place is not None:
+            if place is Tree and self._places.get(name) is Parameter:
+                _require_placeable(type(self).__name__, name, Parameter, value)
+            if self._places.get(name) is not place:
+                self._places = {**self._places, name: place}
+        elif name in self._places:
+            _require_placeable(type(self).__name__, name, self._places[name], value)
         super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        for kept in ("_places", "_is_persistent"):
+            if name in getattr(self, kept):
+                others = {n: kind for n, kind in getattr(self, kept).items() if n != name}
+                super().__setattr__(kept, others)
 
     # Modules
 
     def named_children(self) -> Iterator[tuple[str, Any]]:
-        """Iterate over the names and values of the attributes that are modules."""
-        return ((name, m) for name, m in vars(self).items() if isinstance(m, Tree))
+        """Yield the attributes that are modules with their names, each module once."""
+        return _each_once(self._own_modules())
 
     def children(self) -> Iterator[Any]:
-        """Iterate over the attributes that are modules."""
-        return (child for child in vars(self).values() if isinstance(child, Tree))
+        """Iterate over the attributes that are modules, each once."""
+        return (child for _, child in self.named_children())
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """Yield this module and all below it, each once, with dotted paths that start at prefix."""
@@ -66,7 +95,7 @@ class Tree:
             if id(module) not in seen:
                 seen.add(id(module))
                 yield path, module
-                stack.extend(reversed([(_join(path, n), m) for n, m in module.named_children()]))
+                stack.extend(reversed([(_join(path, n), m) for n, m in module._own_modules()]))
 
     def modules(self) -> Iterator[Any]:
         """Iterate over this module and all modules below it, each once."""
@@ -74,6 +103,8 @@ class Tree:
 
     def apply(self, fn: Callable[[Any], Any]) -> Self:
         """Call fn on every module below this one, and on this one last. Return this module."""
+        if not callable(fn):
+            raise TypeError(f"apply: fn is {type(fn).__name__}, expected a function of a module")
         for child in self.children():
             child.apply(fn)
         fn(self)
@@ -115,6 +146,9 @@ class Tree:
         """Yield what a state dict has: the parameters of a module, its buffers, its children."""
         return self._walk(Tree._own_state, "", True)
 
+    def _own_modules(self) -> Iterator[tuple[str, Any]]:
+        return ((name, m) for name, m in vars(self).items() if isinstance(m, Tree))
+
     def _own_parameters(self) -> Iterator[tuple[str, Parameter]]:
         return ((name, x) for name, x in vars(self).items() if isinstance(x, Parameter))
 
@@ -132,7 +166,7 @@ class Tree:
         """Yield what `own` gives of this module, then of its children, under dotted names."""
         for name, value in own(self):
             yield _join(path, name), value
-        for name, child in self.named_children() if recurse else ():
+        for name, child in self._own_modules() if recurse else ():
             yield from child._walk(own, _join(path, name), recurse)
 
 
@@ -144,19 +178,42 @@ def _each_once(named: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+def keep_in_place(op: str, owner: Tree, name: Any, place: type, value: Any) -> None:
+    """Set an attribute of a module that is a parameter or a module, or None in such a place."""
+    if owner._places.get(name) is not place:
+        _require_free(op, owner, name)
+    _require_placeable(op, name, place, value)
+    owner._places = {**owner._places, name: place}
+    setattr(owner, name, value)
+
+
 def _require_tensor(op: str, name: str, value: Any) -> None:
     if value is not None and not isinstance(value, Tensor):
         kind = type(value).__name__
         raise TypeError(f"{op}: {name!r} is a buffer, expected a Tensor or None, got {kind}")
 
 
-def _require_parameter(op: str, name: str, value: Any) -> None:
-    """Raise unless the value may take a parameter's place, from which training would lose it."""
-    if value is not None and not isinstance(value, Parameter):
+def _place_of(value: Any) -> type | None:
+    """Return what kind of place an attribute is of this value; None if it is an ordinary one."""
+    return Parameter if isinstance(value, Parameter) else Tree if isinstance(value, Tree) else None
+
+
+def _require_placeable(op: str, name: str, place: type, value: Any) -> None:
+    """Raise unless the value may stand here, where otherwise training would lose what stood."""
+    if value is not None and not isinstance(value, place):
         kind = type(value).__name__
-        raise TypeError(
-            f"{op}: cannot assign {kind!r} as parameter {name!r} (nn.Parameter or None expected)"
-        )
+        what = "parameter {!r} (nn.Parameter" if place is Parameter else "child module {!r} (Module"
+        raise TypeError(f"{op}: cannot assign {kind!r} as {what.format(name)} or None expected)")
+
+
+def _require_free(op: str, owner: Tree, name: Any) -> None:
+    """Raise unless the name may be that of a new attribute of the module."""
+    if not isinstance(name, str):
+        raise TypeError(f"{op}: name is {type(name).__name__}, expected str")
+    if "." in name or not name:
+        raise KeyError(f"{op}: {name!r} is no name: it is empty, or has a dot")
+    if hasattr(owner, name):
+        raise KeyError(f"{op}: attribute {name!r} already exists")
 
 
 def _join(path: str, name: str) -> str:

@@ -12,11 +12,13 @@ import numpy as np
 
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.machinery.inputs import takes
 from tinygrad_tf.ops.dropout import keep_mask
 from tinygrad_tf.ops.sum_to import sum_to
 
 
 @differentiable
+@takes(first=3)
 def scaled_dot_product_attention(
     q: Array,
     k: Array,

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.machinery.options import generator_or_new
 
 
 @differentiable
@@ -37,10 +38,15 @@ def dropout(
 
 def keep_mask(x: Array, p: float, generator: np.random.Generator | None) -> Array:
     """Return 0 with probability p, else 1 / (1 - p), drawn for each entry. Shape and dtype of x."""
-    if not 0.0 <= p <= 1.0:
-        raise ValueError(f"dropout: p is {p}, expected a probability between 0 and 1")
+    check_probability("dropout", p)
+    generator = generator_or_new(generator)
     if p == 1.0:
         return np.zeros_like(x)
-    generator = np.random.default_rng() if generator is None else generator
     kept: Array = (generator.random(x.shape) >= p).astype(x.dtype)
     return kept / (1.0 - p)
+
+
+def check_probability(op: str, p: float) -> None:
+    """Raise ValueError unless p is between 0 and 1."""
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"{op}: p is {p}, expected a probability between 0 and 1")

@@ -15,6 +15,7 @@ from scipy import special
 
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.machinery.inputs import takes
 
 
 @differentiable
@@ -148,6 +149,7 @@ def erf(x: Array) -> tuple[Array, Backward]:
 
 
 @differentiable
+@takes()
 def abs(x: Array) -> tuple[Array, Backward]:
     """out = |x|.
 

@@ -9,10 +9,12 @@ import numpy as np
 
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.machinery.inputs import takes
 from tinygrad_tf.ops.sum_to import sum_to
 
 
 @differentiable
+@takes("f")
 def layer_norm(
     x: Array, weight: Array | None = None, bias: Array | None = None, *, eps: float
 ) -> tuple[Array, Backward]:

@@ -9,10 +9,12 @@ import math
 
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.machinery.inputs import takes
 from tinygrad_tf.ops.sum_to import sum_to
 
 
 @differentiable
+@takes()
 def linear(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, Backward]:
     """Take weighted sums of the channels. out = x @ weight.T + bias.
 

@@ -9,10 +9,12 @@ import numpy as np
 
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.machinery.inputs import takes
 from tinygrad_tf.ops.sum_to import sum_to
 
 
 @differentiable
+@takes()
 def matmul(x: Array, y: Array) -> tuple[Array, Backward]:
     """Multiply matrices. out = x @ y over the last two axes; the other axes broadcast.
 

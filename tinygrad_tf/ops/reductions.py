@@ -12,6 +12,7 @@ import numpy as np
 
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.machinery.inputs import takes
 
 Dim = int | tuple[int, ...] | None
 
@@ -30,7 +31,8 @@ def sum(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Bac
     Backward. Moving a summand moves the sum by as much, so dx = dout, repeated along dim.
     Mirrors: torch.sum.
     """
-    out = _sum(x, dim, keepdim) if x.dtype.kind == "f" else x.sum(axis=dim, keepdims=keepdim)
+    is_float = x.dtype.kind == "f"
+    out = _sum(x, dim, keepdim) if is_float else x.sum(axis=dim, keepdims=keepdim, dtype=np.int64)
 
     def backward(dout: Array) -> Gradients:
         return (np.broadcast_to(restore_axes(dout, x.shape, dim), x.shape),)
@@ -39,6 +41,7 @@ def sum(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Bac
 
 
 @differentiable
+@takes("f")
 def mean(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Backward]:
     """out = the mean of x over dim.
 
@@ -56,6 +59,7 @@ def mean(x: Array, *, dim: Dim = None, keepdim: bool = False) -> tuple[Array, Ba
 
 
 @differentiable
+@takes("f")
 def var(
     x: Array, *, dim: Dim = None, correction: int = 1, keepdim: bool = False
 ) -> tuple[Array, Backward]:
@@ -83,6 +87,7 @@ def var(
 
 
 @differentiable
+@takes("f")
 def std(
     x: Array, *, dim: Dim = None, correction: int = 1, keepdim: bool = False
 ) -> tuple[Array, Backward]:

@@ -9,9 +9,11 @@ import numpy as np
 
 from tinygrad_tf.autograd import differentiable
 from tinygrad_tf.graph import Array, Backward, Gradients
+from tinygrad_tf.machinery.inputs import takes
 
 
 @differentiable
+@takes()
 def relu(x: Array) -> tuple[Array, Backward]:
     """Cut off negative values. out = max(x, 0).
 

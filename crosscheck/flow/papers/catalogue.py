@@ -10,9 +10,9 @@ from crosscheck.flow.papers.dong2021 import dong2021
 from crosscheck.flow.papers.noci2022 import noci2022
 from crosscheck.flow.papers.plain import plain
 from crosscheck.flow.papers.result import Paper
-from crosscheck.flow.papers.training import STEPS, training
+from crosscheck.flow.papers.training import training
 from crosscheck.flow.papers.xiong2020 import xiong2020
-from crosscheck.flow.stacks import WIRINGS, sides_of
+from crosscheck.flow.stacks import sides_of
 from crosscheck.sides import TORCH, Dialect
 
 _Reproduction = Callable[[Sequence[int], Sequence[Dialect]], Paper]
@@ -38,11 +38,6 @@ def sides_for(paper: str, engine: str | None) -> tuple[Dialect, ...]:
     if paper == TRAINING and engine == "both":
         raise ValueError("the paper training runs in one engine, numpy or torch, and not in both")
     return (TORCH,) if paper == TRAINING and engine is None else sides_of(engine)
-
-
-def steps_of(seeds: Sequence[int]) -> int:
-    """Return the steps of all runs of the training: the measure of its progress."""
-    return STEPS * len(seeds) * len(WIRINGS)
 
 
 def reproduce(

@@ -10,6 +10,13 @@ sqrt(A M):
 
 A and M are means of squares, while the measured factor is fitted to logarithms. At finite width the
 two differ by some percent.
+
+Kaiming's initialisation has the gain of ReLU only behind a ReLU. With that gain in every layer, A
+is 4 and M is 2, so each block multiplies the gradient by sqrt(8) once tokens are alike. Before that
+it multiplies by more: the scores grow with the activations until softmax picks single tokens, and
+tokens become alike only after some blocks. These stacks are not deep, because in a deeper one no
+number could be trusted. The gradients of its queries and keys should be zero, and are a rounding
+error times the square of activations that have exploded.
 """
 
 from __future__ import annotations
@@ -19,9 +26,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from crosscheck.flow.agreement import Agreement
 from crosscheck.flow.fit import factor_per_block, geometric_mean
 from crosscheck.flow.initial import INITIALISATIONS, draw_weights
 from crosscheck.flow.measure import profile
+from crosscheck.flow.papers.noci2022 import alike
 from crosscheck.flow.papers.result import Claim, Paper, compared
 from crosscheck.flow.stacks import Stacks, Wiring
 from crosscheck.flow.study import Plan, draw_cotangent, draw_input, passes
@@ -31,38 +40,71 @@ from crosscheck.models import ModelOptions
 from crosscheck.sides import Array, Dialect
 
 WIRING = Wiring("none", residual=False)
+EVERYWHERE = "ReLU's gain everywhere"
+EXPLODING, FEW = 10, 4  # blocks of the stacks that have it
+SPREAD = 1e-3  # how far their tokens are from alike, where they are alike
 
 
 def plain(
     seeds: Sequence[int], sides: Sequence[Dialect], *, width: int = 64, depth: int = 24
 ) -> Paper:
     """Predict and measure the factor of each initialisation: they are within 10 % of each other."""
-    plan = Plan(ModelOptions(width=width, feed_forward=4 * width, activation="relu"))
-    stacks = Stacks(plan.model, sides)
+    stacks = Stacks(ModelOptions(width=width, feed_forward=4 * width, activation="relu"), sides)
+    model = stacks.options
+    noise = [draw_input(Plan(model), seed) for seed in seeds]
+    similar = [alike(x, SPREAD, seed) for x, seed in zip(noise, seeds, strict=True)]
+    runs = {
+        name: ([draw_weights(name, model, depth, seed) for seed in seeds], noise)
+        for name in INITIALISATIONS
+    }
+    large = [relu_gain_everywhere(model, EXPLODING, seed) for seed in seeds]
+    runs[f"{EVERYWHERE}, tokens alike"] = large, similar
     claims, agreements, notes = [], [], []
-    for name in INITIALISATIONS:
-        predicted, measured = [], []
-        for seed in seeds:
-            weights = draw_weights(name, plan.model, depth, seed)
-            x, cotangent = draw_input(plan, seed), draw_cotangent(plan, seed)
-            loaded = stacks.load(WIRING, weights)
-            traces, agreement = passes(loaded, x, cotangent, WIRING, causal=False)
-            found = profile(next(iter(traces.values())))
-            predicted.append(predicted_factor(weights))
-            measured.append(factor_per_block(found.gradient[ENDS:-ENDS]))
-            agreements.append(agreement)
-        expected, got = geometric_mean(predicted), geometric_mean(measured)
+    for name, (weights, inputs) in runs.items():
+        gradients, compared_passes = _gradients(stacks, weights, inputs, seeds)
+        got = geometric_mean([factor_per_block(found[ENDS:-ENDS]) for found in gradients])
+        expected = geometric_mean([predicted_factor(drawn) for drawn in weights])
         claims.append(Claim(f"{name}: measured over predicted", got / expected, 0.9, 1.1))
         notes.append(f"{name}: predicted {expected:.4g}, measured {got:.4g}")
+        agreements += compared_passes
+    few = [relu_gain_everywhere(model, FEW, seed) for seed in seeds]
+    gradients, compared_passes = _gradients(stacks, few, noise, seeds)
+    factors = [factor_per_block(found) for found in gradients]
+    what = f"{EVERYWHERE}, tokens unlike, {FEW} blocks: factor"
+    claims.append(Claim(what, geometric_mean(factors), math.sqrt(8)))
+    notes.append(f"{what} {min(factors):.2g} to {max(factors):.2g} over the seeds")
     return Paper(
         "plain",
         "Without norm and residual, the factor per block is sqrt(A M)",
         "derived in crosscheck/flow/papers/plain.py",
-        f"{depth} blocks of width {width}, {len(seeds)} seeds, Gaussian input, no mask",
+        f"{depth} blocks of width {width} ({EXPLODING} and {FEW} with {EVERYWHERE}), {len(seeds)} "
+        "seeds, Gaussian input, no mask",
         tuple(claims),
         tuple(notes),
-        compared(agreements),
+        compared(agreements + compared_passes),
     )
+
+
+def _gradients(
+    stacks: Stacks,
+    weights: Sequence[dict[str, Array]],
+    inputs: Sequence[Array],
+    seeds: Sequence[int],
+) -> tuple[list[list[float]], list[Agreement | None]]:
+    """Return, for each seed, the norm of the gradient by layer, and how the sides agree."""
+    gradients, agreements = [], []
+    for drawn, x, seed in zip(weights, inputs, seeds, strict=True):
+        cotangent = draw_cotangent(Plan(stacks.options), seed)
+        traces, agreement = passes(stacks.load(WIRING, drawn), x, cotangent, WIRING, causal=False)
+        gradients.append(profile(next(iter(traces.values()))).gradient)
+        agreements.append(agreement)
+    return gradients, agreements
+
+
+def relu_gain_everywhere(model: ModelOptions, depth: int, seed: int) -> dict[str, Array]:
+    """Draw Kaiming's weights with variance 2 / in in every layer, rectified input or not."""
+    weights = draw_weights("kaiming", model, depth, seed)
+    return {n: w if "linear2" in n else w * math.sqrt(2) for n, w in weights.items()}
 
 
 def predicted_factor(weights: dict[str, Array]) -> float:

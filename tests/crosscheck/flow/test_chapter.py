@@ -5,6 +5,7 @@ Counts and sizes (64 blocks, 32 tokens, 24 stacks) are plain whole numbers, and 
 
 from __future__ import annotations
 
+import math
 import re
 
 import fill
@@ -14,6 +15,7 @@ from support.pages import ROOT
 
 from crosscheck.cli import cli
 from crosscheck.commands.flow import flow_command
+from crosscheck.flow.labels import ENGLISH, PORTUGUESE
 from crosscheck.flow.stacks import WIRINGS
 
 DOCS = ROOT / "docs"
@@ -57,9 +59,9 @@ def test_both_chapters_quote_the_same() -> None:
     [
         (2.78e-67, ".2g", "en", "2.8e-67"),
         (2.17e9, ".2g", "en", "2.2e9"),
-        (0.0934, ".2g", "pt", "0,093"),
+        (0.0934, ".2g", "pt-BR", "0,093"),
         (0.2526, "%", "en", "25 %"),
-        (1.5e-9, ".2g", "pt", "1,5e-9"),
+        (1.5e-9, ".2g", "pt-BR", "1,5e-9"),
         (3, ".2g", "en", "3"),
     ],
 )
@@ -89,6 +91,26 @@ def test_what_the_chapter_concludes_is_what_the_results_say() -> None:
             assert found["variation"] > 0.2
     for paper in ("xiong2020", "dong2021", "noci2022", "plain", "training"):
         assert fill.results(paper)["holds"], paper
+    pre, post, none, shallow = (fill.value(f"training:{claim}") for claim in (10, 12, 14, 16))
+    assert pre == post == math.inf, "the plateau ends with a norm too"
+    assert 300 < none <= 1000
+    assert shallow < none
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_picture_is_in_the_language_of_its_page_and_has_a_sentence_in_its_place(
+    name: str,
+) -> None:
+    pictures = re.findall(r"^!\[(.*)\]\((.*)\)$", (DOCS / name).read_text("utf-8"), re.M)
+    folder = "pictures" if fill.language(name) == ENGLISH else f"pictures/{PORTUGUESE}"
+    assert [path for _, path in pictures] == [
+        f"{folder}/{drawn}.svg"
+        for drawn in (
+            "gradient-by-layer", "tokens-by-layer", "gradient-by-depth", "parameters-by-engine",
+        )
+    ]  # fmt: skip
+    for sentence, _ in pictures:
+        assert re.fullmatch(r"[A-Z].{60,}\.", sentence)
 
 
 @pytest.mark.parametrize("name", CHAPTERS)

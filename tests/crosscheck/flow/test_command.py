@@ -98,12 +98,15 @@ def test_files_are_written(tmp_path: Path) -> None:
     pictures = tmp_path / "new" / "pictures"
     only = ["--init", "xavier", "--norm", "post"]
     wanted = ["--json", str(files[0]), "--csv", str(files[1]), "--plots", str(pictures)]
+    wanted += ["--labels", "pt-BR"]
     result = flow(*SMALL, *only, *wanted)
     assert result.exit_code == 0
     assert json.loads(files[0].read_text())["schema"] == 2
     assert files[1].read_text().startswith("initialisation,norm,residual,depth,seed,engine,layer,")
-    assert len(list(pictures.iterdir())) == 10
-    assert f"10 files, each picture twice, are in {pictures}." in " ".join(result.output.split())
+    assert len(list((pictures / "pt-BR").iterdir())) == 10
+    assert f"10 files, each picture as SVG and as PNG, are in {pictures}." in " ".join(
+        result.output.split()
+    )
 
 
 def test_engines_that_disagree_exit_with_1(monkeypatch: pytest.MonkeyPatch) -> None:

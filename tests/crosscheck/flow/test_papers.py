@@ -13,12 +13,12 @@ from crosscheck.choices import PAPERS
 from crosscheck.corpus import Corpus
 from crosscheck.flow.initial import draw_weights
 from crosscheck.flow.measure import token_variation
-from crosscheck.flow.papers.catalogue import reproduce, seeds_of, sides_for, steps_of
+from crosscheck.flow.papers.catalogue import reproduce, seeds_of, sides_for
 from crosscheck.flow.papers.dong2021 import dong2021, forward, relative_residual
 from crosscheck.flow.papers.noci2022 import alike, noci2022
-from crosscheck.flow.papers.plain import plain, predicted_factor
+from crosscheck.flow.papers.plain import plain, predicted_factor, relu_gain_everywhere
 from crosscheck.flow.papers.result import Claim, Paper, mean_claim
-from crosscheck.flow.papers.training import first_gradient, read, train, training
+from crosscheck.flow.papers.training import first_gradient, read, steps_of, train, training
 from crosscheck.flow.papers.xiong2020 import POST, PRE, their_weights, xiong2020
 from crosscheck.flow.stacks import Stacks, Wiring
 from crosscheck.models import ModelOptions
@@ -40,9 +40,12 @@ def test_plain() -> None:
     found = plain((0, 1, 2, 3, 4, 5), OURS, width=32, depth=16)
     assert [claim.what.split(":")[0] for claim in found.claims] == [
         "default", "xavier", "gpt2", "kaiming",
+        "ReLU's gain everywhere, tokens alike", "ReLU's gain everywhere, tokens unlike, 4 blocks",
     ]  # fmt: skip
-    for claim in found.claims:  # at half the width of the command's, half as sure
+    *predicted, unlike = found.claims
+    for claim in predicted:  # at half the width of the command's, half as sure
         assert 0.8 < claim.measured < 1.2, claim
+    assert unlike.holds
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,18 @@ def test_the_predicted_factor_is_that_of_the_formulas(initialisation: str, facto
     model = ModelOptions(activation="relu")
     weights = draw_weights(initialisation, model, 8, 0)
     assert predicted_factor(weights) == pytest.approx(factor, rel=0.02)
+
+
+def test_relus_gain_everywhere_gives_a_variance_of_2_over_in() -> None:
+    """A = 4 and M = 2: the factor is sqrt(8)."""
+    weights = relu_gain_everywhere(ModelOptions(activation="relu"), 8, 0)
+    for name, size in (
+        ("self_attn.in_proj_weight", 64),
+        ("linear1.weight", 64),
+        ("linear2.weight", 256),
+    ):
+        assert np.var(weights[f"3.{name}"]) * size == pytest.approx(2.0, rel=0.05), name
+    assert predicted_factor(weights) == pytest.approx(math.sqrt(8), rel=0.02)
 
 
 def test_xiong2020() -> None:
@@ -146,7 +161,8 @@ def test_training(side: Dialect) -> None:
     )
     text = read(Corpus(TEXT, "here", complete=False))
     with_residual, without = (
-        train(side, text, model, Wiring("post", residual), 0, 100) for residual in (True, False)
+        train(side, text, model, Wiring("post", residual), 0, (100,))[0]
+        for residual in (True, False)
     )
     assert with_residual < without - 0.5
     assert without > text.unigram() - 0.2
@@ -156,18 +172,26 @@ def test_both_sides_train_alike() -> None:
     model = ModelOptions(layers=1, width=8, heads=2, feed_forward=12, context=6, activation="relu")
     text = read(Corpus(TEXT, "here", complete=False))
     wiring = Wiring("pre", residual=True)
-    for measure, options in ((train, (5,)), (first_gradient, ())):
+    for measure, options in ((train, ((2, 5),)), (first_gradient, ())):
         ours, theirs = (measure(side, text, model, wiring, 0, *options) for side in BOTH)
         assert ours == pytest.approx(theirs, rel=1e-4)
+
+
+def test_a_training_that_goes_on_has_had_the_same_loss_before() -> None:
+    model = ModelOptions(layers=1, width=8, heads=2, feed_forward=12, context=6, activation="relu")
+    text, wiring = read(Corpus(TEXT, "here", complete=False)), Wiring("pre", residual=False)
+    short, long = (train(TORCH, text, model, wiring, 0, ends) for ends in ((3,), (3, 6)))
+    assert short == long[:1]
+    assert long[1] != long[0]
 
 
 def test_the_training_paper_claims_each_wiring() -> None:
     model = ModelOptions(layers=1, width=8, heads=2, feed_forward=12, context=6, activation="relu")
     steps: list[int] = []
     text = Corpus(TEXT, "here", complete=False)
-    found = training((0,), (TORCH,), text, steps=2, model=model, advance=steps.append)
-    assert len(found.claims) == 9
-    assert sum(steps) == 2 * 6
+    found = training((0,), (TORCH,), text, steps=2, long=2, model=model, advance=steps.append)
+    assert len(found.claims) == 6 + 3 + 4 * 2
+    assert sum(steps) == 2 * 6 + 2
     assert not found.holds  # two steps teach nothing
     assert "1 seed," in found.setting
 
@@ -203,7 +227,7 @@ def test_the_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sides_for("plain", "torch") == sides_for("training", "torch") == (TORCH,)
     with pytest.raises(ValueError, match="one engine"):
         sides_for("training", "both")
-    assert steps_of((0, 1)) == 300 * 6 * 2
+    assert steps_of((0, 1)) == 300 * 6 * 2 + 700 * 3 + 1000
 
     def no_text() -> Any:
         raise AssertionError("only the training reads a text")

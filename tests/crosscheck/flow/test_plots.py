@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -9,14 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.image import imread
+from matplotlib.text import Text
 
 from crosscheck.flow import plots
+from crosscheck.flow.labels import TRANSLATIONS, words
 from crosscheck.flow.plots import draw_study
-from crosscheck.flow.positions import draw_positions, gram
+from crosscheck.flow.positions import draw_positions, gram, positions
 from crosscheck.flow.stacks import WIRINGS
-from crosscheck.flow.study import Study
-from crosscheck.flow.style import line_style, save, settings
+from crosscheck.flow.study import Plan, Study, run_study
+from crosscheck.flow.style import COLOURS, GREY, line_style, save, settings
+from crosscheck.models import ModelOptions
+from crosscheck.sides import NUMPY
 from tinygrad_tf.transformer import SinusoidalPositionalEncoding
 
 PICTURES = [
@@ -24,6 +32,7 @@ PICTURES = [
     "tokens_by_layer",
     "gradient_by_depth",
     "parameters_by_engine",
+    "positions",
 ]
 
 
@@ -43,10 +52,25 @@ def labels(figure: Figure) -> list[tuple[str, Any]]:
     return [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in shown]
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_no_label_lies_on_another(study: Study, name: str) -> None:
+@pytest.fixture(scope="module")
+def figures(study: Study) -> tuple[dict[str, Figure], set[str]]:
+    """Every picture by name, with Portuguese labels, and the English labels that were asked for."""
+    asked = set()
+
+    def say(label: str) -> str:
+        asked.add(label)
+        return words("pt-BR")(label)
+
     with settings():
-        figure = getattr(plots, name)(study)
+        drawn = {name: getattr(plots, name)(study, say) for name in PICTURES[:-1]}
+        return drawn | {"positions": positions(64, 64, say)}, asked
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_no_label_lies_on_another(figures: Any, name: str) -> None:
+    """Portuguese has the longer labels."""
+    figure = figures[0][name]
+    with settings():
         found = labels(figure)
     assert len(found) > 20
     for text, box in found:
@@ -54,6 +78,44 @@ def test_no_label_lies_on_another(study: Study, name: str) -> None:
         assert figure.bbox.contains(*box.max), f"{text!r} reaches over the edge"
     for (one, box), (two, other) in combinations(found, 2):
         assert not box.overlaps(other), f"{one!r} lies on {two!r}"
+
+
+def test_every_translation_is_in_a_picture(figures: Any) -> None:
+    """And keeps the fields of the English label, in braces. "wiring" is in the tables."""
+    for translated in TRANSLATIONS.values():
+        assert translated.keys() == figures[1] | {"wiring"}
+        for english, other in translated.items():
+            assert re.findall(r"{\w+}", english) == re.findall(r"{\w+}", other)
+
+
+@pytest.mark.parametrize(("name", "axis"), [*zip(PICTURES[:4], "yyyx", strict=True)])
+def test_panels_that_are_compared_have_equal_axes(figures: Any, name: str, axis: str) -> None:
+    """Few whole powers of 10 are marked, and what lies far outside is not shown."""
+    panels = figures[0][name].axes
+    limits = {getattr(axes, f"get_{axis}lim")() for axes in panels}
+    assert len(limits) == 1
+    low, high = sorted(*limits)
+    assert 1e-26 < low < high < 1e26
+    marked = [tick for tick in getattr(panels[0], f"get_{axis}ticks")() if low < tick < high]
+    assert 3 <= len(marked) <= plots.TICKS
+    assert all(math.log10(tick) == round(math.log10(tick)) for tick in marked)
+
+
+def test_a_picture_can_be_read_on_a_white_and_on_a_dark_page(figures: Any) -> None:
+    """WCAG asks for a contrast of 3 for lines and for large text. The ground is nobody's."""
+
+    def luminance(colour: str) -> float:
+        linear = [
+            c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)
+        ]
+        return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+    drawn = {text.get_color() for text in figures[0]["gradient_by_layer"].findobj(Text)}
+    assert drawn == {GREY}
+    for colour in (*drawn, *COLOURS.values()):
+        for ground in ("#FFFFFF", "#0D1117"):
+            dark, light = sorted(luminance(c) for c in (colour, ground))
+            assert (light + 0.05) / (dark + 0.05) > 3, (colour, ground)
 
 
 def test_wirings_differ_without_colour() -> None:
@@ -78,10 +140,17 @@ def test_the_files_are_the_same_each_time(study: Study, tmp_path: Path) -> None:
     assert contents[0][0].startswith(b"<?xml")
     assert b"<dc:date>" not in contents[0][0]
     assert contents[0][1].startswith(b"\x89PNG")
+    assert imread(paths[1])[0, 0, 3] == 0.0, "the ground is not transparent"
 
 
 def test_nothing_is_drawn_of_nothing(study: Study, tmp_path: Path) -> None:
     assert draw_study(Study(study.plan, (), interrupted=True), tmp_path) == []
+
+
+def test_a_gradient_that_has_left_float64_leaves_an_empty_picture(tmp_path: Path) -> None:
+    tiny = ModelOptions(width=4, heads=1, feed_forward=4, context=2, activation="relu")
+    plan = Plan(tiny, (70, 71), (WIRINGS[-1],), ("gpt2",), (0,), (NUMPY,))
+    assert len(draw_study(run_study(plan), tmp_path)) == 6
 
 
 def test_a_line_is_the_data(study: Study) -> None:

@@ -124,7 +124,9 @@ def test_dropout_drops_in_training_only() -> None:
 
 def test_dropout_is_determined_by_its_generator() -> None:
     x = Tensor(np.ones(50))
-    first, again = (nn.Dropout(0.5, np.random.default_rng(4))(x).tolist() for _ in range(2))
+    first, again = (
+        nn.Dropout(0.5, generator=np.random.default_rng(4))(x).tolist() for _ in range(2)
+    )
     assert first == again
     assert nn.Dropout(0.5)(x).tolist() != nn.Dropout(0.5)(x).tolist()
     assert nn.Dropout().p == torch.nn.Dropout().p
