@@ -7,7 +7,7 @@ import { rowOf } from "./matrix.js";
 import { recordedAt } from "./recorded.js";
 import { numbersTable } from "./screen_parts.js";
 
-/** @typedef {import("./screen_parts.js").Scene} Scene */
+/** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./attention_screen.js").Head} Head */
 /** @typedef {{head: Head, at: number, query: number}} QueryChoice at: which head */
 

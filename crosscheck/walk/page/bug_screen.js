@@ -1,16 +1,16 @@
 // With a bug: where it was born, both sides and their difference there, and the hidden patch.
 
+import { namingPanel } from "./bug_naming.js";
 import { make } from "./dom.js";
 import { differenceOf, matrixOf } from "./matrix.js";
-import { namingPanel } from "./bug_naming.js";
 import { heatPicture } from "./screen_parts.js";
 import { flatIndex } from "./verdict_math.js";
 
-/** @typedef {import("./screen_parts.js").Scene} Scene */
-/** @typedef {import("./screen_parts.js").Bug} Bug */
-/** @typedef {import("./screen_parts.js").Finding} Finding */
-/** @typedef {import("./screen_parts.js").Op} Op */
-/** @typedef {import("./screen_parts.js").Compared} Compared */
+/** @typedef {import("./scene.js").Scene} Scene */
+/** @typedef {import("./schema.js").Bug} Bug */
+/** @typedef {import("./schema.js").Finding} Finding */
+/** @typedef {import("./schema.js").Op} Op */
+/** @typedef {import("./schema.js").Compared} Compared */
 
 /**
  * @param {Scene} scene

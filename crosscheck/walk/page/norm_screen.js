@@ -4,10 +4,11 @@ import { chooser } from "./charts.js";
 import { make, makeSvg } from "./dom.js";
 import { normBars, partsOfToken } from "./norm_math.js";
 import { flatNumbers } from "./recorded.js";
+import { redraw } from "./redraw.js";
 import { characterPicker, numbersTable } from "./screen_parts.js";
 
-/** @typedef {import("./screen_parts.js").Scene} Scene */
-/** @typedef {import("./screen_parts.js").Fact} Fact */
+/** @typedef {import("./scene.js").Scene} Scene */
+/** @typedef {import("./schema.js").Fact} Fact */
 /** @typedef {import("./norm_math.js").NormBar} NormBar */
 /** @typedef {{op: string, token: number, summed: boolean}} NormChoice summed: .sum() is the loss */
 
@@ -30,7 +31,7 @@ export function normScreen(scene, opened = "") {
   const op = norms.includes(opened) ? opened : norms[norms.length - 1];
   const choice = { op, token: mostLost(scene.fact(op, "parts")), summed: false };
   const panel = make("div", {});
-  const show = () => panel.replaceChildren(...normPanel(scene, norms, choice, show));
+  const show = () => redraw(panel, normPanel(scene, norms, choice, show));
   screen.append(make("p", {}, scene.say("norm.intro")), panel);
   show();
   return screen;

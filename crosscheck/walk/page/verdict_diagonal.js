@@ -6,7 +6,7 @@ import { asNumber } from "./recorded.js";
 import { numbersTable } from "./screen_parts.js";
 import { decadesOf, placeOnLog, shortName, spreadOf } from "./verdict_math.js";
 
-/** @typedef {import("./screen_parts.js").Scene} Scene */
+/** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./verdict_math.js").DiagonalPoint} DiagonalPoint */
 /** @typedef {{key: string, text: string, across: string, up: string, points: () => DiagonalPoint[]}} Diagonal */
 

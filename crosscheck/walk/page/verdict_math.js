@@ -2,12 +2,13 @@
 
 import { asNumber } from "./recorded.js";
 
+/** @typedef {import("./schema.js").Recorded} Recorded */
 /** @typedef {"name" | "norm" | "error" | "verdict"} SortKey */
 /**
  * @typedef {object} VerdictRow what is sorted of a `Parameter`
  * @property {string} name
- * @property {number | null} norm
- * @property {number | null} error
+ * @property {Recorded | null} norm
+ * @property {Recorded | null} error
  * @property {string} verdict
  * @property {boolean} good
  */
@@ -109,7 +110,7 @@ export function rightlyNamed(answers, op) {
 }
 
 /**
- * @param {number | null} value
+ * @param {Recorded | null} value
  * @returns {number}
  */
 function size(value) {

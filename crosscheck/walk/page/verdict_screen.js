@@ -9,8 +9,8 @@ import { sourcePanel } from "./user_source.js";
 import { diagonalPanel } from "./verdict_diagonal.js";
 import { decadesOf, placeOnLog, shortName, sortedRows } from "./verdict_math.js";
 
-/** @typedef {import("./screen_parts.js").Scene} Scene */
-/** @typedef {import("./screen_parts.js").Parameter} Parameter */
+/** @typedef {import("./scene.js").Scene} Scene */
+/** @typedef {import("./schema.js").Parameter} Parameter */
 /** @typedef {import("./verdict_math.js").SortKey} SortKey */
 
 const BAR_WIDTH = 200; // of the largest norm, in units of the picture
@@ -128,7 +128,7 @@ function parameterRow(scene, row, decades) {
 function pairedBars(scene, row, decades) {
   const [ours, reference] = sideNames(scene);
   const said = `${ours} ${scene.number(row.norm)}, ${reference} ${scene.number(row.norm_reference)}`;
-  const wide = (/** @type {number | null} */ norm) =>
+  const wide = (/** @type {Parameter["norm"]} */ norm) =>
     norm === null ? 0 : placeOnLog(asNumber(norm), decades) * BAR_WIDTH;
   return makeSvg(
     "svg",
