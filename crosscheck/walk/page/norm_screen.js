@@ -3,7 +3,7 @@
 import { chooser } from "./charts.js";
 import { make, makeSvg } from "./dom.js";
 import { normBars, partsOfToken } from "./norm_math.js";
-import { flatNumbers } from "./recorded.js";
+import { flatNumbers, isRounding } from "./recorded.js";
 import { redraw } from "./redraw.js";
 import { characterPicker, numbersTable } from "./screen_parts.js";
 
@@ -100,7 +100,11 @@ export function normSentences(scene, { op, token, summed }) {
   if (!fact) return [];
   const parts = partsOfToken(fact.numbers, token);
   const at = (/** @type {string} */ name) => scene.number(flatNumbers(fact.numbers[name])[token]);
-  if (summed) return [scene.say("norm.vanished", { rest: scene.number(parts.rest) })];
+  if (summed) {
+    const key = isRounding(parts.rest, parts.dx_hat) ? "norm.vanished" : "norm.vanished-wrong";
+    return [scene.say(key, { rest: scene.number(parts.rest) })];
+  }
+  const gone = bothGone(fact, parts, token, Number(scene.op(op)?.options.eps ?? 0));
   return [
     scene.say("norm.said", {
       t: token,
@@ -111,8 +115,23 @@ export function normSentences(scene, { op, token, summed }) {
       rest: scene.number(parts.rest),
       inv: at("inv_std"),
     }),
-    scene.say("norm.left", { ones: at("dot_ones"), xhat: at("dot_x_hat") }),
+    scene.say(gone ? "norm.left" : "norm.left-wrong", { ones: at("dot_ones"), xhat: at("dot_x_hat") }),
   ];
+}
+
+/**
+ * Whether what is left has no part along ones, and along x_hat only what eps leaves there.
+ * @param {Fact} fact
+ * @param {import("./norm_math.js").NormParts} parts
+ * @param {number} token
+ * @param {number} eps
+ * @returns {boolean}
+ */
+function bothGone(fact, parts, token, eps) {
+  const at = (/** @type {string} */ name) => flatNumbers(fact.numbers[name])[token];
+  const leftByEps = eps * at("inv_std") ** 2 * parts.along_x_hat; // a factor eps / (variance + eps)
+  const beyond = Math.max(0, Math.abs(at("dot_x_hat")) - 2 * leftByEps);
+  return isRounding(at("dot_ones"), parts.dx_hat) && isRounding(beyond, parts.dx_hat);
 }
 
 /**
