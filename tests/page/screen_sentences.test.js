@@ -19,7 +19,7 @@ const LAYER_NORM = {
   rest: [[4, 2e-16]],
   inv_std: [[0.5, 1]],
   dot_ones: [[1e-17, 0]],
-  dot_x_hat: [[2e-8, 0]],
+  dot_x_hat: [[2e-9, 0]],
 };
 const FACTS = [
   { op: "softmax", kind: "row_sums", numbers: { sums: [[[0, 1e-17]]], sizes: [[[0, 0.375]]], average: [[[1, 0.25]]] } },
@@ -32,7 +32,10 @@ const ARRAYS = [
   { shape: [1, 2, 2], data: Float32Array.of(-3, 1, 2, -1) },
   { shape: [1, 2, 2], data: Float32Array.of(0.01, 1.1, 1, -0.12) },
 ];
-const OPS = [{ id: "gelu", inputs: [{ value: { ours: 0 } }] }];
+const OPS = [
+  { id: "gelu", inputs: [{ value: { ours: 0 } }] },
+  { id: "norm", options: { eps: "1e-5" } },
+];
 
 function sceneIn(language) {
   const words = SCREEN_WORDS[language];
@@ -54,12 +57,14 @@ test("a query's sentences are its row, recomputed", () => {
     probs: matrix(2, 1, 0, 0.75, 0.25),
     dprobs: matrix(2, 1, 9, 0, 1),
     scores: matrix(2, 0, -Infinity, 1, 0),
+    dscores: matrix(2, 0, 0, -0.1875, 0.1),
   };
   const said = querySentences(SCENE, { softmax: "softmax" }, { head, at: 0, query: 1 });
   assert.match(said[0], /t=1 b: .* is 0.25 \(recorded: 0.25\). Keys in sight: 2/);
   assert.match(said[1], /s=1 b, whose dprobs is 1: dscores = 0.25 \* 0.75 = 0.188\. .* lowers/);
   assert.match(said[2], /adds up to 1e-17, and its magnitudes to 0.375/);
-  assert.match(said[3], /norm of this row is 5e-17/);
+  assert.match(said[3], /norm of this row is 5e-17 /);
+  assert.match(said[4], /differs from the last ones by 0.412 of its norm/);
   const first = querySentences(SCENE, { softmax: "softmax" }, { head, at: 0, query: 0 });
   assert.match(first[0], /Keys in sight: 1/);
   assert.match(first[1], /single key/);
@@ -73,9 +78,28 @@ test("a product says how far it is from what is recorded", () => {
 test("a token's parts are said as recorded, and with .sum() that nothing is left", () => {
   const [parts, left] = normSentences(SCENE, { op: "norm", token: 0, summed: false });
   assert.match(parts, /t=0 a: \|dx_hat\| = 5; along ones 3, along x_hat 0; what is left is 4, .* inv_std = 0.5/);
-  assert.match(left, /1e-17 along ones and 2e-8 along x_hat/);
+  assert.match(left, /1e-17 along ones and 2e-9 along x_hat/);
   const [gone] = normSentences(SCENE, { op: "norm", token: 1, summed: true });
   assert.match(gone, /2e-16 is left/);
+});
+
+test("where a bug leaves what should be gone, no sentence says that it is gone", () => {
+  const wrong = (op, kind) => {
+    const numbers = kind === "row_sums" ? { sums: [[[0.1]]], sizes: [[[0.4]]], average: [[[1]]] } : { dx: [[[0.3]]] };
+    const parts = { ...LAYER_NORM, rest: [[2, 2]], dot_ones: [[0.5, 0.5]] };
+    return { op, kind, numbers: op === "norm" ? parts : numbers };
+  };
+  const scene = { ...SCENE, fact: wrong };
+  const one = matrix(1, 1);
+  const head = { probs: one, dprobs: one, scores: one, dscores: one };
+  const said = querySentences(scene, { softmax: "softmax" }, { head, at: 0, query: 0 });
+  assert.match(said[2], /adds up to 0.1, .* wrong: it should be zero/);
+  assert.match(said[3], /is 0.3 .* wrong/);
+  assert.match(normSentences(scene, { op: "norm", token: 0, summed: false })[1], /0.5 along ones .* wrong/);
+  const along = { ...LAYER_NORM, dot_x_hat: [[0.1, 0]] };
+  const other = { ...SCENE, fact: () => ({ numbers: along }) };
+  assert.match(normSentences(other, { op: "norm", token: 0, summed: false })[1], /0.1 along x_hat .* wrong/);
+  assert.match(normSentences(scene, { op: "norm", token: 0, summed: true })[0], /but 2 is left/);
 });
 
 test("slopes are counted for the text and for a token", () => {
@@ -109,6 +133,8 @@ test("a finding is about the array that it names", () => {
   const [x, dx, out, dout] = ["x", "dx", "out", "dout"].map((name) => ({ name }));
   const op = { inputs: [{ value: x, gradient: dx }], output: out, dout };
   assert.deepEqual(["x", "dx", "out", "dout", "dy"].map((name) => wrongArray(op, name)), [x, dx, out, dout, undefined]);
+  out.verdict = "disagree";
+  assert.equal(wrongArray(op, "a name of the user's"), out);
   const worst = { worst: [0, 2], worst_ours: 0.5, worst_reference: 0 };
   assert.equal(worstSentence(SCENE, worst), "Worst entry [0, 2]: ours 0.5, the reference 0.");
   assert.equal(worstSentence(SCENE, { ...worst, worst: null }), "");

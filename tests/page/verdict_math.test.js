@@ -5,6 +5,7 @@ import {
   flatIndex,
   placeOnLog,
   rightlyNamed,
+  shortName,
   sortedRows,
   spreadOf,
   unhidden,
@@ -61,6 +62,11 @@ test("an index is a place in C order", () => {
 test("a hidden patch comes back whole, accents too", () => {
   const patch = "-dx = out\n+dx = 1 # água\n";
   assert.equal(unhidden(Buffer.from(patch, "utf8").toString("base64")), patch);
+});
+
+test("a side has a short name", () => {
+  assert.equal(shortName("folder/my_block.py:block"), "my_block.py:block");
+  assert.equal(shortName("torch.nn.TransformerEncoderLayer, post-norm"), "torch.nn.TransformerEncoderLayer");
 });
 
 test("an op is rightly named by its rule or its id", () => {

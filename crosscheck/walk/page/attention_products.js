@@ -6,7 +6,7 @@ import { relativeGap, transposed } from "./matrix.js";
 import { heatPicture } from "./screen_parts.js";
 
 /** @typedef {import("./matrix.js").Matrix} Matrix */
-/** @typedef {import("./screen_parts.js").Scene} Scene */
+/** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./attention_screen.js").Head} Head */
 
 /**

@@ -3,11 +3,12 @@
 import { maskedEntries, softmaxBackward, strongestKeys } from "./attention_math.js";
 import { chooser, signedBars } from "./charts.js";
 import { make } from "./dom.js";
-import { rowOf } from "./matrix.js";
-import { recordedAt } from "./recorded.js";
+import { relativeGap, rowOf } from "./matrix.js";
+import { isRounding, recordedAt } from "./recorded.js";
 import { numbersTable } from "./screen_parts.js";
 
-/** @typedef {import("./screen_parts.js").Scene} Scene */
+/** @typedef {import("./scene.js").Scene} Scene */
+/** @typedef {import("./schema.js").Fact} Fact */
 /** @typedef {import("./attention_screen.js").Head} Head */
 /** @typedef {{head: Head, at: number, query: number}} QueryChoice at: which head */
 
@@ -67,8 +68,7 @@ export function querySentences(scene, attention, choice) {
   const { average, masked } = rows;
   const recorded = scene.fact(attention.softmax, "row_sums");
   const vanished = scene.fact(attention.softmax, "under_sum");
-  const inRow = (/** @type {string} */ name, /** @type {typeof recorded} */ fact) =>
-    fact ? scene.number(recordedAt(fact.numbers[name], [0, at, query])) : "-";
+  const numberIn = (/** @type {Fact} */ fact, /** @type {string} */ name) => recordedAt(fact.numbers[name], [0, at, query]);
   const keys = masked.filter((hidden) => !hidden).length;
   return [
     scene.say("attention.average", {
@@ -76,14 +76,36 @@ export function querySentences(scene, attention, choice) {
       character: scene.characters(head.probs.rows)[query],
       keys,
       average: scene.number(average),
-      recorded: inRow("average", recorded),
+      recorded: recorded ? scene.number(numberIn(recorded, "average")) : "–",
     }),
     keys === 1 ? scene.say("attention.alone") : strongestSentence(scene, rows, scene.characters(head.probs.columns)),
-    ...(recorded
-      ? [scene.say("attention.row-sum", { sum: inRow("sums", recorded), size: inRow("sizes", recorded) })]
-      : []),
-    ...(vanished ? [scene.say("attention.under-sum", { norm: inRow("dx", vanished) })] : []),
+    ...(recorded ? [rowSumSentence(scene, numberIn(recorded, "sums"), numberIn(recorded, "sizes"))] : []),
+    ...(vanished ? [underSumSentence(scene, numberIn(vanished, "dx"))] : []),
+    scene.say("attention.query-computed", {
+      gap: scene.number(relativeGap(rows.dscores, rowOf(head.dscores, query))),
+    }),
   ];
+}
+
+/**
+ * @param {Scene} scene
+ * @param {number} sum
+ * @param {number} size
+ * @returns {string}
+ */
+function rowSumSentence(scene, sum, size) {
+  const key = isRounding(sum, size) ? "attention.row-sum" : "attention.row-sum-wrong";
+  return scene.say(key, { sum: scene.number(sum), size: scene.number(size) });
+}
+
+/**
+ * @param {Scene} scene
+ * @param {number} norm
+ * @returns {string}
+ */
+function underSumSentence(scene, norm) {
+  const key = isRounding(norm, 1) ? "attention.under-sum" : "attention.under-sum-wrong";
+  return scene.say(key, { norm: scene.number(norm) });
 }
 
 /**

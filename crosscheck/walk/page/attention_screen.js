@@ -1,15 +1,16 @@
 // Screen 4: attention. Three pictures for a head, the way of one query's row, and three products.
 
 import { maskedEntries } from "./attention_math.js";
-import { queryPanel } from "./attention_query.js";
 import { productsPanel } from "./attention_products.js";
+import { queryPanel } from "./attention_query.js";
 import { chooser } from "./charts.js";
 import { make } from "./dom.js";
 import { matrixOf } from "./matrix.js";
+import { redraw } from "./redraw.js";
 import { heatPicture, tabs } from "./screen_parts.js";
 
 /** @typedef {import("./matrix.js").Matrix} Matrix */
-/** @typedef {import("./screen_parts.js").Scene} Scene */
+/** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {"q" | "k" | "v" | "probs" | "dprobs" | "dscores" | "scores" | "dcontext" | "dq" | "dk" | "dv"} HeadArray */
 /** @typedef {Record<HeadArray, Matrix>} Head all matrices of one head */
 
@@ -31,7 +32,7 @@ export function attentionScreen(scene, opened = "") {
   }
   const choice = { which: openedAt(attentions, opened), head: 0, query: -1 };
   const panel = make("div", {});
-  const show = () => panel.replaceChildren(...headPanels(scene, choice, show));
+  const show = () => redraw(panel, headPanels(scene, choice, show));
   screen.append(title, make("p", {}, scene.say("attention.intro")), panel);
   show();
   return screen;

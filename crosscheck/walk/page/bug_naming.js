@@ -3,8 +3,8 @@
 import { make } from "./dom.js";
 import { rightlyNamed, unhidden } from "./verdict_math.js";
 
-/** @typedef {import("./screen_parts.js").Scene} Scene */
-/** @typedef {import("./screen_parts.js").Bug} Bug */
+/** @typedef {import("./scene.js").Scene} Scene */
+/** @typedef {import("./schema.js").Bug} Bug */
 
 /**
  * @param {Scene} scene

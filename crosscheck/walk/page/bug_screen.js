@@ -1,16 +1,16 @@
 // With a bug: where it was born, both sides and their difference there, and the hidden patch.
 
+import { namingPanel } from "./bug_naming.js";
 import { make } from "./dom.js";
 import { differenceOf, matrixOf } from "./matrix.js";
-import { namingPanel } from "./bug_naming.js";
 import { heatPicture } from "./screen_parts.js";
 import { flatIndex } from "./verdict_math.js";
 
-/** @typedef {import("./screen_parts.js").Scene} Scene */
-/** @typedef {import("./screen_parts.js").Bug} Bug */
-/** @typedef {import("./screen_parts.js").Finding} Finding */
-/** @typedef {import("./screen_parts.js").Op} Op */
-/** @typedef {import("./screen_parts.js").Compared} Compared */
+/** @typedef {import("./scene.js").Scene} Scene */
+/** @typedef {import("./schema.js").Bug} Bug */
+/** @typedef {import("./schema.js").Finding} Finding */
+/** @typedef {import("./schema.js").Op} Op */
+/** @typedef {import("./schema.js").Compared} Compared */
 
 /**
  * @param {Scene} scene
@@ -37,11 +37,11 @@ function findingPanel(scene, finding, open) {
   const compared = op ? wrongArray(op, finding.argument) : undefined;
   const place = finding.place;
   const heading = `${scene.say("verdict.born")}: ${finding.op || finding.rule}`;
-  const said = [`${finding.rule}: ${finding.what}`, place ? `${place.file}:${place.line}  ${place.text}` : ""];
+  const said = [finding.rule ? `${finding.rule}: ${finding.what}` : finding.what, place ? `${place.file}:${place.line}  ${place.text}` : ""];
   const panel = make("details", { class: "panel born", open }, make("summary", {}, make("h3", {}, "✗ ", heading)));
   panel.append(...said.filter(Boolean).map((text) => make("p", { lang: "en", class: "quoted" }, text)));
   if (op) panel.append(goButton(scene, op.id));
-  if (finding.hint) {
+  if (finding.hint && !finding.what.includes(finding.hint)) {
     panel.append(make("p", { class: "hint" }, `${scene.say("verdict.hint")}: `, make("q", { lang: "en" }, finding.hint)));
   }
   if (compared) panel.append(...sideBySide(scene, compared));
@@ -55,16 +55,18 @@ function findingPanel(scene, finding, open) {
 }
 
 /**
- * The array that a finding is about.
+ * The array that a finding is about; of a user's line, which has names of its own, the first of its
+ * arrays that disagrees.
  * @param {Op} op
- * @param {string} argument "out", "dout", or the gradient of an input
+ * @param {string} argument "out", "dout", an input, or the gradient of one
  * @returns {Compared | undefined}
  */
 export function wrongArray(op, argument) {
   if (argument === "out") return op.output;
   if (argument === "dout") return op.dout ?? undefined;
   const arrays = op.inputs.flatMap(({ value, gradient }) => (gradient ? [gradient, value] : [value]));
-  return arrays.find(({ name }) => name === argument);
+  const all = [...arrays, op.output, ...(op.dout ? [op.dout] : [])];
+  return arrays.find(({ name }) => name === argument) ?? all.find(({ verdict }) => verdict === "disagree");
 }
 
 /**

@@ -3,11 +3,12 @@
 import { chooser } from "./charts.js";
 import { make, makeSvg } from "./dom.js";
 import { normBars, partsOfToken } from "./norm_math.js";
-import { flatNumbers } from "./recorded.js";
+import { flatNumbers, isRounding } from "./recorded.js";
+import { redraw } from "./redraw.js";
 import { characterPicker, numbersTable } from "./screen_parts.js";
 
-/** @typedef {import("./screen_parts.js").Scene} Scene */
-/** @typedef {import("./screen_parts.js").Fact} Fact */
+/** @typedef {import("./scene.js").Scene} Scene */
+/** @typedef {import("./schema.js").Fact} Fact */
 /** @typedef {import("./norm_math.js").NormBar} NormBar */
 /** @typedef {{op: string, token: number, summed: boolean}} NormChoice summed: .sum() is the loss */
 
@@ -30,7 +31,7 @@ export function normScreen(scene, opened = "") {
   const op = norms.includes(opened) ? opened : norms[norms.length - 1];
   const choice = { op, token: mostLost(scene.fact(op, "parts")), summed: false };
   const panel = make("div", {});
-  const show = () => panel.replaceChildren(...normPanel(scene, norms, choice, show));
+  const show = () => redraw(panel, normPanel(scene, norms, choice, show));
   screen.append(make("p", {}, scene.say("norm.intro")), panel);
   show();
   return screen;
@@ -99,7 +100,11 @@ export function normSentences(scene, { op, token, summed }) {
   if (!fact) return [];
   const parts = partsOfToken(fact.numbers, token);
   const at = (/** @type {string} */ name) => scene.number(flatNumbers(fact.numbers[name])[token]);
-  if (summed) return [scene.say("norm.vanished", { rest: scene.number(parts.rest) })];
+  if (summed) {
+    const key = isRounding(parts.rest, parts.dx_hat) ? "norm.vanished" : "norm.vanished-wrong";
+    return [scene.say(key, { rest: scene.number(parts.rest) })];
+  }
+  const gone = bothGone(fact, parts, token, Number(scene.op(op)?.options.eps ?? 0));
   return [
     scene.say("norm.said", {
       t: token,
@@ -110,8 +115,23 @@ export function normSentences(scene, { op, token, summed }) {
       rest: scene.number(parts.rest),
       inv: at("inv_std"),
     }),
-    scene.say("norm.left", { ones: at("dot_ones"), xhat: at("dot_x_hat") }),
+    scene.say(gone ? "norm.left" : "norm.left-wrong", { ones: at("dot_ones"), xhat: at("dot_x_hat") }),
   ];
+}
+
+/**
+ * Whether what is left has no part along ones, and along x_hat only what eps leaves there.
+ * @param {Fact} fact
+ * @param {import("./norm_math.js").NormParts} parts
+ * @param {number} token
+ * @param {number} eps
+ * @returns {boolean}
+ */
+function bothGone(fact, parts, token, eps) {
+  const at = (/** @type {string} */ name) => flatNumbers(fact.numbers[name])[token];
+  const leftByEps = eps * at("inv_std") ** 2 * parts.along_x_hat; // a factor eps / (variance + eps)
+  const beyond = Math.max(0, Math.abs(at("dot_x_hat")) - 2 * leftByEps);
+  return isRounding(at("dot_ones"), parts.dx_hat) && isRounding(beyond, parts.dx_hat);
 }
 
 /**

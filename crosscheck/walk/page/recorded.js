@@ -30,3 +30,13 @@ export function recordedAt(nested, index) {
   for (const at of index) found = Array.isArray(found) ? found[at] : undefined;
   return asNumber(found);
 }
+
+/**
+ * Whether a number is no more than the rounding of float64 on numbers of this size.
+ * @param {number} value
+ * @param {number} size
+ * @returns {boolean}
+ */
+export function isRounding(value, size) {
+  return Math.abs(value) <= 1e-9 * size;
+}

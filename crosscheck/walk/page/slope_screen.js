@@ -4,9 +4,10 @@ import { chooser, framed } from "./charts.js";
 import { make, makeSvg } from "./dom.js";
 import { flatRows, rowOf } from "./matrix.js";
 import { slopeCounts, slopePoints } from "./norm_math.js";
+import { redraw } from "./redraw.js";
 import { characterPicker, numbersTable } from "./screen_parts.js";
 
-/** @typedef {import("./screen_parts.js").Scene} Scene */
+/** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./matrix.js").Matrix} Matrix */
 /** @typedef {{op: string, token: number}} SlopeChoice token: -1 for all */
 
@@ -27,7 +28,7 @@ export function slopeScreen(scene, opened = "") {
   }
   const choice = { op: ops.includes(opened) ? opened : ops[ops.length - 1], token: 0 };
   const panel = make("div", {});
-  const show = () => panel.replaceChildren(...slopePanel(scene, ops, choice, show));
+  const show = () => redraw(panel, slopePanel(scene, ops, choice, show));
   screen.append(panel);
   show();
   return screen;

@@ -2,7 +2,7 @@
 
 import { make } from "./dom.js";
 
-/** @typedef {import("./screen_parts.js").Scene} Scene */
+/** @typedef {import("./scene.js").Scene} Scene */
 
 /** @type {Record<string, string>} */
 const MARKS = { right: "✓", wrong: "✗", inherited: "~", none: " " };

@@ -4,9 +4,9 @@ import { chooser, decadeTicks, framed } from "./charts.js";
 import { make, makeSvg } from "./dom.js";
 import { asNumber } from "./recorded.js";
 import { numbersTable } from "./screen_parts.js";
-import { decadesOf, placeOnLog, spreadOf } from "./verdict_math.js";
+import { decadesOf, placeOnLog, shortName, spreadOf } from "./verdict_math.js";
 
-/** @typedef {import("./screen_parts.js").Scene} Scene */
+/** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./verdict_math.js").DiagonalPoint} DiagonalPoint */
 /** @typedef {{key: string, text: string, across: string, up: string, points: () => DiagonalPoint[]}} Diagonal */
 
@@ -28,7 +28,7 @@ export function diagonalPanel(scene) {
   const first = diagonals[0];
   show(first.key);
   const choices = diagonals.map(({ key, text }) => ({ value: key, text }));
-  const { ours, reference } = scene.walk.model;
+  const [ours, reference] = [shortName(scene.walk.model.ours), shortName(scene.walk.model.reference)];
   return make(
     "div",
     { class: "panel" },
@@ -43,7 +43,7 @@ export function diagonalPanel(scene) {
  * @returns {Diagonal[]} parameters by their norms, single ops, and the parameters that disagree
  */
 function allDiagonals(scene) {
-  const { ours, reference } = scene.walk.model;
+  const [ours, reference] = [shortName(scene.walk.model.ours), shortName(scene.walk.model.reference)];
   const sides = { across: reference, up: ours };
   const wrong = scene.walk.parameters.filter(
     (p) => !p.good && p.rows === null && p.gradient !== null && p.gradient_reference !== null,

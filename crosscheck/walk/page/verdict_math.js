@@ -2,12 +2,13 @@
 
 import { asNumber } from "./recorded.js";
 
+/** @typedef {import("./schema.js").Recorded} Recorded */
 /** @typedef {"name" | "norm" | "error" | "verdict"} SortKey */
 /**
  * @typedef {object} VerdictRow what is sorted of a `Parameter`
  * @property {string} name
- * @property {number | null} norm
- * @property {number | null} error
+ * @property {Recorded | null} norm
+ * @property {Recorded | null} error
  * @property {string} verdict
  * @property {boolean} good
  */
@@ -89,6 +90,16 @@ export function unhidden(base64) {
 }
 
 /**
+ * The name of a side where there is little room: a file without its folders, and no explanation.
+ * @param {string} name
+ * @returns {string}
+ */
+export function shortName(name) {
+  const first = name.split(",")[0];
+  return first.slice(first.lastIndexOf("/") + 1);
+}
+
+/**
  * Whether the op that the reader names may rightly be named.
  * @param {readonly string[]} answers the names of ops, or their ids
  * @param {{id: string, op: string}} op
@@ -99,7 +110,7 @@ export function rightlyNamed(answers, op) {
 }
 
 /**
- * @param {number | null} value
+ * @param {Recorded | null} value
  * @returns {number}
  */
 function size(value) {

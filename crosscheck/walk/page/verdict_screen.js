@@ -7,10 +7,10 @@ import { asNumber } from "./recorded.js";
 import { numbersTable } from "./screen_parts.js";
 import { sourcePanel } from "./user_source.js";
 import { diagonalPanel } from "./verdict_diagonal.js";
-import { decadesOf, placeOnLog, sortedRows } from "./verdict_math.js";
+import { decadesOf, placeOnLog, shortName, sortedRows } from "./verdict_math.js";
 
-/** @typedef {import("./screen_parts.js").Scene} Scene */
-/** @typedef {import("./screen_parts.js").Parameter} Parameter */
+/** @typedef {import("./scene.js").Scene} Scene */
+/** @typedef {import("./schema.js").Parameter} Parameter */
 /** @typedef {import("./verdict_math.js").SortKey} SortKey */
 
 const BAR_WIDTH = 200; // of the largest norm, in units of the picture
@@ -81,10 +81,18 @@ function parametersPanel(scene) {
 
 /**
  * @param {Scene} scene
+ * @returns {[string, string]} ours and the reference
+ */
+function sideNames(scene) {
+  return [shortName(scene.walk.model.ours), shortName(scene.walk.model.reference)];
+}
+
+/**
+ * @param {Scene} scene
  * @returns {Node[]}
  */
 function sideLegend(scene) {
-  const { ours, reference } = scene.walk.model;
+  const [ours, reference] = sideNames(scene);
   return [
     make("span", { class: "swatch ours" }),
     document.createTextNode(` ${ours}   `),
@@ -118,9 +126,9 @@ function parameterRow(scene, row, decades) {
  * @returns {SVGElement}
  */
 function pairedBars(scene, row, decades) {
-  const { ours, reference } = scene.walk.model;
+  const [ours, reference] = sideNames(scene);
   const said = `${ours} ${scene.number(row.norm)}, ${reference} ${scene.number(row.norm_reference)}`;
-  const wide = (/** @type {number | null} */ norm) =>
+  const wide = (/** @type {Parameter["norm"]} */ norm) =>
     norm === null ? 0 : placeOnLog(asNumber(norm), decades) * BAR_WIDTH;
   return makeSvg(
     "svg",
@@ -136,7 +144,7 @@ function pairedBars(scene, row, decades) {
  */
 function parametersTable(scene) {
   const rows = scene.walk.parameters;
-  const { ours, reference } = scene.walk.model;
+  const [ours, reference] = sideNames(scene);
   return numbersTable(scene, scene.say("verdict.parameter"), rows.map(({ name }) => name), {
     [ours]: rows.map(({ norm }) => asNumber(norm)),
     [reference]: rows.map(({ norm_reference: norm }) => asNumber(norm)),

@@ -3,11 +3,12 @@
 import { chooser, signedBars } from "./charts.js";
 import { make } from "./dom.js";
 import { differenceOf, lengthOf, rowOf } from "./matrix.js";
+import { redraw } from "./redraw.js";
 import { heatPicture, numbersTable } from "./screen_parts.js";
 import { lessonOrder, lessonSum, lessonsOf, linearMatrices, missingAfter } from "./weight_math.js";
 
 /** @typedef {import("./matrix.js").Matrix} Matrix */
-/** @typedef {import("./screen_parts.js").Scene} Scene */
+/** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {{id: string, weight: string, x: number, dout: number, dweight: number}} LinearRefs */
 /**
  * @typedef {object} Lesson a linear, and all that is computed of it once
@@ -68,7 +69,7 @@ function lessonPanels(scene, refs) {
   const added = addedInOrder(lesson, false);
   added.count = Math.min(1, added.order.length);
   const pictures = make("div", {});
-  const show = () => pictures.replaceChildren(...addedPanel(scene, lesson, added));
+  const show = () => redraw(pictures, addedPanel(scene, lesson, added));
   const controls = lessonControls(scene, lesson, added, show);
   show();
   return [controls, pictures, whoTaught(scene, lesson)];
