@@ -1,7 +1,7 @@
 // Screen 3: the card of an op. What it does, what it sends back, and who says so.
 
 import { cardMaps } from "./card_maps.js";
-import { MARKS, witnessTable } from "./card_witnesses.js";
+import { WITNESS_MARKS, witnessTable } from "./card_witnesses.js";
 import { make } from "./dom.js";
 import { TICKS } from "./map_picture.js";
 import { hashOf } from "./state.js";
@@ -102,7 +102,7 @@ function witnessSentence(scene, op) {
       name,
       rule: scene.number(witness.rule, 6),
       difference: scene.number(witness.difference, 6),
-      mark: witness.agrees === null ? "·" : MARKS[witness.agrees ? "agree" : "disagree"],
+      mark: witness.agrees === null ? "·" : WITNESS_MARKS[witness.agrees ? "agree" : "disagree"],
     }),
   );
   return make("p", { class: "legend" }, `${scene.say("witness.intro")} ${said.join(" ")}`);

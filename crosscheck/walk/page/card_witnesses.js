@@ -9,7 +9,7 @@ import { plainTable } from "./tables.js";
 /** @typedef {import("./schema.js").FiniteDifference} FiniteDifference */
 
 /** @type {Record<string, string>} */
-export const MARKS = { agree: "✓", disagree: "✗", missing: "✗", unpaired: "·" };
+export const WITNESS_MARKS = { agree: "✓", disagree: "✗", missing: "✗", unpaired: "·" };
 
 /**
  * @param {Scene} scene
@@ -51,7 +51,7 @@ function witnessRow(scene, compared, witness) {
     scene.number(error, 2),
     witness ? `${witness.agrees === null ? "·" : witness.agrees ? "✓" : "✗"} ${scene.number(witness.error, 2)}` : "–",
     ratio(scene, compared),
-    `${MARKS[verdict] ?? ""} ${scene.say(`verdict-of.${verdict}`)}`,
+    `${WITNESS_MARKS[verdict] ?? ""} ${scene.say(`verdict-of.${verdict}`)}`,
   ];
 }
 
