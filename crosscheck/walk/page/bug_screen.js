@@ -4,6 +4,7 @@ import { namingPanel } from "./bug_naming.js";
 import { make } from "./dom.js";
 import { differenceOf, matrixOf } from "./matrix.js";
 import { heatPicture } from "./screen_parts.js";
+import { hashOf } from "./state.js";
 import { flatIndex } from "./verdict_math.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
@@ -125,7 +126,7 @@ function inheritedPanel(scene, { inherited }) {
     "details",
     { class: "panel inherited" },
     make("summary", {}, `~ ${scene.say("verdict.inherited")}: `, scene.say("verdict.inherited-said", { count: inherited.length })),
-    make("ul", {}, ...inherited.map((id) => make("li", {}, make("a", { href: `#${id}` }, id)))),
+    make("ul", {}, ...inherited.map((id) => make("li", {}, make("a", { href: hashOf({ op: id, screen: "card" }) }, id)))),
   );
 }
 
@@ -135,5 +136,5 @@ function inheritedPanel(scene, { inherited }) {
  * @returns {HTMLElement}
  */
 function goButton(scene, id) {
-  return make("p", {}, make("a", { class: "button", href: `#${id}` }, scene.say("verdict.go")));
+  return make("p", {}, make("a", { class: "button", href: hashOf({ op: id, screen: "card" }) }, scene.say("verdict.go")));
 }

@@ -5,7 +5,7 @@ import { make } from "./dom.js";
 /** @typedef {import("./scene.js").Scene} Scene */
 
 /** @type {Record<string, string>} */
-const MARKS = { right: "✓", wrong: "✗", inherited: "~", none: " " };
+const LINE_MARKS = { right: "✓", wrong: "✗", inherited: "~", none: " " };
 
 /**
  * @param {Scene} scene
@@ -35,7 +35,7 @@ export function sourcePanel(scene) {
  */
 function sourceLine(scene, number, text, mark) {
   const [name, said] = mark ?? ["", ""];
-  const sign = make("span", { class: "mark", "aria-hidden": "true" }, MARKS[name] ?? " ");
+  const sign = make("span", { class: "mark", "aria-hidden": "true" }, LINE_MARKS[name] ?? " ");
   const line = make("div", { class: name ? `line ${name}` : "line" }, sign);
   line.append(make("span", { class: "line-number" }, String(number)), make("code", {}, text || " "));
   if (name && name !== "none") {
