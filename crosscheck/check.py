@@ -104,9 +104,7 @@ def run_check(
     this machine has no memory for.
     """
     tokenizer = CharacterTokenizer(corpus.text)
-    training = _training_part(tokenizer.encode(corpus.text), options.context)
-    require_room(options.blocks(batch_size, tokenizer.vocab_size), COMPARISON)
-    batch = _batch(training, options, batch_size, seed)
+    batch = text_batch(tokenizer, corpus.text, options, batch_size, seed)
     models = build_language_models(options, tokenizer.vocab_size, seed)
     losses = [_loss(model, batch) for model in models]
     model, reference = models
@@ -139,10 +137,23 @@ def _loss(model: Any, batch: Batch) -> float | None:
         return None  # the comparison will say what our engine raised, and where
 
 
-def _batch(training: Tokens, options: ModelOptions, batch_size: int, seed: int) -> Batch:
-    """Return windows of the text with their masks. The loss leaves out what is padding."""
+def text_batch(
+    tokenizer: CharacterTokenizer, text: str, options: ModelOptions, batch_size: int, seed: int
+) -> Batch:
+    """Return windows of the training part of a text, with their masks.
+
+    Raises ValueError for a text that is too short, and for sizes that there is no memory for.
+    """
+    training = _training_part(tokenizer.encode(text), options.context)
+    require_room(options.blocks(batch_size, tokenizer.vocab_size), COMPARISON)
     windows = draws(Stream.WINDOWS, seed)
-    inputs, targets = sample_batch(training, batch_size, options.context, windows)
+    return masked_batch(
+        *sample_batch(training, batch_size, options.context, windows), options, seed
+    )
+
+
+def masked_batch(inputs: Tokens, targets: Tokens, options: ModelOptions, seed: int) -> Batch:
+    """Return these windows with the masks of the options. The loss leaves out what is padding."""
     masks = model_masks(options.mask, inputs.shape, seed)
     if (hidden := masks.get("src_key_padding_mask")) is not None:
         targets = np.where(hidden, IGNORED, targets)

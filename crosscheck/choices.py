@@ -10,6 +10,7 @@ NORMS = ("post", "pre", "none")  # where layer norm stands
 MASKS = ("causal", "none", "padding", "both", "float")  # what attention may not see
 ATTENTIONS = ("written", "fused", "packed")  # the ops that attention is made of
 ENGINES = ("numpy", "torch")
+LANGUAGES = ("en", "pt-BR")  # of the page of `crosscheck walk`
 
 # Of `crosscheck flow`:
 DEPTHS = (1, 4, 16, 64)  # blocks in a stack

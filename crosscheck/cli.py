@@ -23,6 +23,7 @@ COMMANDS = (
     "check",
     "compare",
     "ops",
+    "walk",
     "flow",
     "mutants",
     "lab",

@@ -14,7 +14,7 @@ from crosscheck.choices import DTYPES
 from crosscheck.cuts import share_of_values
 from crosscheck.forms import are_fast_forms_on
 from crosscheck.located import located, located_exception
-from crosscheck.maps.pairing import NAME, pair_weights
+from crosscheck.maps.pairing import NAME, Pairing, pair_weights
 from crosscheck.maps.trial import score_by
 from crosscheck.paired_runs import OursRaisedError, PairedRuns
 from crosscheck.report import Report
@@ -88,6 +88,21 @@ def compare_examined(
     """Compare models that have been examined; see `compare`. notes: what was found then."""
     score = score_by(share_of_values, batch, seed)
     paired = pair_weights(model, reference, batch, weights, seed=seed, score=score)
+    return compare_paired(
+        paired, batch, by_name=weights == NAME, dtype=dtype, seed=seed, notes=notes
+    )
+
+
+def compare_paired(
+    paired: Pairing,
+    batch: Batch,
+    *,
+    by_name: bool,
+    dtype: str,
+    seed: int,
+    notes: tuple[str, ...] = (),
+) -> Report:
+    """Compare models whose weights are paired; by_name: whether both call them alike."""
     losses = [COTANGENT] if batch.targets is None else [CROSS_ENTROPY, COTANGENT]
     report = Report(
         dtype,
@@ -98,7 +113,7 @@ def compare_examined(
         map=paired.map.to_dict(),
         notes=(*notes, *paired.notes),
     )
-    runs = PairedRuns(paired, batch, dtype, seed, by_name=weights == NAME)
+    runs = PairedRuns(paired, batch, dtype, seed, by_name=by_name)
     try:
         zeros = Zeros(paired.reference, batch, seed)
         comparisons = tuple(runs.compared(loss, zeros) for loss in losses)

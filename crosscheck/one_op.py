@@ -14,10 +14,7 @@ from crosscheck.distance import RELATIVE, Gap, gap_between, norm
 from crosscheck.draws import Stream, draws
 from crosscheck.linearized import beside, linearized, name_of, names_of
 from crosscheck.printing import plain_table, printed
-from crosscheck.slope import Slope, slope, who_is_wrong, widths
-
-WITNESSED = 1e-6  # what a gradient and the finite difference may differ by, relative
-UNCERTAIN = 1e-3  # a finite difference that may be off by this share of the gradient has no say
+from crosscheck.slope import Slope, along, slope, who_is_wrong, widths
 
 
 @dataclass(frozen=True)
@@ -152,21 +149,15 @@ def _gradient(
         error = None if gap.form else gap.error
         if not gap.agrees:
             fault = gap.form or _accused(gap, x, witness)
-    difference = None
-    gradient = np.zeros_like(x) if ours is None else ours
     direction = witness.random()
-    measured, size = witness.along(direction), norm(gradient * direction)
-    along = float((gradient * direction).sum())
-    scale = max(size, abs(measured.value) if measured else 0.0)
-    if measured is not None and measured.uncertainty <= UNCERTAIN * scale:
-        off = abs(measured.value - along)
-        difference = off / scale if scale else 0.0
-        if not fault and off > WITNESSED * scale + measured.uncertainty:
-            fault = (
-                f"along a random direction ours is {along:.7g}, and the finite difference "
-                f"{measured.value:.7g}"
-            )
-    return Witnessed(name, None if ours is None else norm(ours), error, difference, fault)
+    gradient = np.zeros_like(x) if ours is None else ours
+    tested = along(gradient, direction, witness.along(direction))
+    if not fault and tested.agrees is False and tested.measured is not None:
+        fault = (
+            f"along a random direction ours is {tested.gradient:.7g}, and the finite difference "
+            f"{tested.measured.value:.7g}"
+        )
+    return Witnessed(name, None if ours is None else norm(ours), error, tested.difference, fault)
 
 
 def _accused(gap: Gap, x: Array, witness: _FiniteDifference) -> str:

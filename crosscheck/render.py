@@ -69,19 +69,10 @@ def _parity_failures(check: Check) -> str:
 
 def _heading(check: Check) -> Table:
     model, versions, report = check.options, check.versions, check.report
-    details = [
-        f"{model.norm}-norm" if model.norm != "none" else "no norm",
-        "residual" if model.residual else "no residual",
-        model.activation,
-        f"{model.position} positions",
-        *([] if model.bias else ["no bias"]),
-        *(["tied weights"] if model.tie_weights else []),
-    ]
     lines = {
         "engines": f"tinygrad_tf {versions['tinygrad_tf']} on NumPy {versions['numpy']}, "
         f"against PyTorch {versions['torch']} (Python {versions['python']})",
-        "model": f"{model.layers} blocks, width {model.width}, {model.heads} heads, "
-        f"feed-forward {model.feed_forward}, {', '.join(details)}",
+        "model": model_in_words(model),
         **_attention(model),
         "parameters": f"{check.parameters:,}",
         "text": f"{len(check.corpus.text):,} characters, {check.vocab_size} distinct: "
@@ -92,6 +83,22 @@ def _heading(check: Check) -> Table:
         + ("our float32 by the fast forms" if report.fast else "every op by its page"),
     }
     return two_columns(lines, "bold")
+
+
+def model_in_words(model: ModelOptions) -> str:
+    """Return the sizes and the wiring of a language model in one line."""
+    details = [
+        f"{model.norm}-norm" if model.norm != "none" else "no norm",
+        "residual" if model.residual else "no residual",
+        model.activation,
+        f"{model.position} positions",
+        *([] if model.bias else ["no bias"]),
+        *(["tied weights"] if model.tie_weights else []),
+    ]
+    return (
+        f"{model.layers} blocks, width {model.width}, {model.heads} heads, "
+        f"feed-forward {model.feed_forward}, {', '.join(details)}"
+    )
 
 
 def _attention(model: ModelOptions) -> dict[str, str]:

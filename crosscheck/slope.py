@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosscheck.distance import largest_entry
+from crosscheck.distance import largest_entry, norm
 from crosscheck.sides import Array
 
 STEPS, SHRINK = 8, 8.0  # the last step is 5e-7 of the first
+WITNESSED = 1e-6  # what a gradient and the finite difference may differ by, relative
+UNCERTAIN = 1e-3  # a finite difference that may be off by this share of the gradient has no say
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,40 @@ class Slope:
 
     value: float
     uncertainty: float
+
+
+@dataclass(frozen=True)
+class Along:
+    """A gradient, and a finite difference, along one direction."""
+
+    gradient: float  # <gradient, direction>
+    size: float  # |gradient * direction|, beside which the rounding of that sum is small
+    measured: Slope | None  # None if no step gave a number
+
+    @property
+    def difference(self) -> float | None:
+        """How far the two are apart, relative; None where the finite difference has no say."""
+        if self.measured is None or self.measured.uncertainty > UNCERTAIN * self._scale:
+            return None
+        off = abs(self.measured.value - self.gradient)
+        return off / self._scale if self._scale else 0.0
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether the two are the same to what can be measured; None where there is no say."""
+        if self.difference is None or self.measured is None:
+            return None
+        off = abs(self.measured.value - self.gradient)
+        return off <= WITNESSED * self._scale + self.measured.uncertainty
+
+    @property
+    def _scale(self) -> float:
+        return max(self.size, abs(self.measured.value) if self.measured else 0.0)
+
+
+def along(gradient: Array, direction: Array, measured: Slope | None) -> Along:
+    """Return what a gradient says along a direction, beside what was measured there."""
+    return Along(float((gradient * direction).sum()), norm(gradient * direction), measured)
 
 
 def slope(

@@ -110,13 +110,13 @@ def compare_command(
     console = make_console()
     request = Request(input=input_path, **asked)
     with user_mistakes():
-        _require_room(request)
+        require_room_for(request)
     try:
         with (
             user_mistakes(),
             saving(json_path) as save,
             saving(save_map) as save_weights,
-            few_threads(threads, _work(request)),
+            few_threads(threads, work_of(request)),
         ):
             agrees = _compare(request, console, save, save_weights)
     except UserCodeError as error:
@@ -174,7 +174,7 @@ def _as_json(request: Request, ready: Prepared, report: Report) -> dict[str, Any
     }
 
 
-def _require_room(request: Request) -> None:
+def require_room_for(request: Request) -> None:
     """Raise ValueError if one block of these sizes needs more memory than the machine has."""
     from crosscheck.brought.sizes import Sizes
     from crosscheck.room import COMPARISON, Blocks, require_room
@@ -189,7 +189,7 @@ def _require_room(request: Request) -> None:
     require_room(blocks, COMPARISON)
 
 
-def _work(request: Request) -> int:
+def work_of(request: Request) -> int:
     """How much work the forward of a block of these sizes is, in multiply-adds."""
     width = request.width or (request.shape[-1] if request.shape else 64)
     tokens = 16 if request.shape is None else request.shape[0] * request.shape[1]

@@ -14,7 +14,7 @@ from crosscheck.ops.outcome import Outcome, form_in_words, larger
 from crosscheck.ops.rounding import ratio_of, rounding_errors
 from crosscheck.ops.run_case import CaseRun, Given, forward_of_reference, run_ours
 from crosscheck.sides import TORCH, Array
-from crosscheck.slope import Slope, slope, who_is_wrong, widths
+from crosscheck.slope import UNCERTAIN, WITNESSED, Slope, slope, who_is_wrong, widths
 from crosscheck.tape.finding import short_place
 from crosscheck.tape.fingerprints import hint
 from crosscheck.tape.raised import place_of
@@ -23,9 +23,6 @@ from tinygrad_tf.machinery.forms import second_forms
 
 if TYPE_CHECKING:
     from crosscheck.ops.case import OpCase
-
-UNCERTAIN = 1e-3  # a finite difference that may be off by this share of the gradient has no say
-WITNESSED = 1e-6  # what our gradient and the finite difference may differ by, relative
 
 
 def examine_op(case: OpCase, seed: int, dtype: str) -> Outcome:

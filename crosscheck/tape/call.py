@@ -23,12 +23,15 @@ class Source:
     """One tensor that went into an op."""
 
     origin: str  # the key of the call that made it, or its name
-    array: Array | None  # its values; None on our own tape
+    array: Array | None  # its values; None on our own tape, unless it was asked to keep them
 
 
 @dataclass
 class Call:
-    """One op of a run. Its arrays belong to the engine and are not copies."""
+    """One op of a run. Its arrays belong to the engine and are not copies.
+
+    Our own tape has no arrays, unless it was asked to keep them: then they are copies.
+    """
 
     path: str  # the module in which it ran
     op: str  # the name of its rule
@@ -36,7 +39,7 @@ class Call:
     caller: str  # the file and line that called it
     constants: tuple[float, ...]  # the Python floats among its arguments
     inputs: list[Source]  # its distinct tensors, in the order of the arguments
-    output: Array | None  # what it returned; None on our own tape
+    output: Array | None  # what it returned
     dout: Array | None = None  # the gradient that arrived at the output; None if none did
     # What this call alone sends back to each input, before other calls' gradients are added.
     dinputs: list[Array | None] = field(default_factory=list)

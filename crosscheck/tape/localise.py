@@ -8,26 +8,24 @@ told apart in one run, however much each of them taints.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from crosscheck.amplification import Amplification
-from crosscheck.called_rightly import require_tapes
-from crosscheck.distance import Gap, gap_between, largest_gradient
-from crosscheck.judge import FLOOR, ROUNDING
+from crosscheck.distance import Gap, gap_between
+from crosscheck.judge import ROUNDING
 from crosscheck.runs import COTANGENT, Batch, Run
 from crosscheck.sides import Array
 from crosscheck.tape.accuse import Accuser
-from crosscheck.tape.align import align
 from crosscheck.tape.call import Call
 from crosscheck.tape.finding import Finding, Localisation
 from crosscheck.tape.fingerprints import Sizes
-from crosscheck.tape.numpy_recorder import Pair, Recorder
+from crosscheck.tape.numpy_recorder import Pair
+from crosscheck.tape.paired_tapes import paired_tapes
 from crosscheck.tape.raised import of_exception
 from crosscheck.tape.rounding import Rounding
 from crosscheck.tape.search import Search
 from crosscheck.tape.suspects import suspected
-from crosscheck.tape.taped_runs import TapedRuns
 
 
 def localise(
@@ -39,7 +37,7 @@ def localise(
     nothing is wrong there, each op's float32 form is held against its float64 page. An exception in
     the NumPy model's run is a finding too. Raises TypeError for models of other engines.
     """
-    tapes = _paired(model, reference, batch, loss, seed)
+    tapes = paired_tapes(model, reference, batch, loss, seed)
     runs, ours, theirs, floor = tapes.runs, tapes.ours, tapes.theirs, tapes.floor
     instead = {} if runs.alignment is None else runs.alignment.instead
     accused = None if tapes.raised is None else of_exception(tapes.raised, tapes.recorder)
@@ -68,44 +66,13 @@ def localise_rounding(
     model: Any, reference: Any, batch: Batch, *, loss: str, seed: int
 ) -> Localisation:
     """Find every op whose float32 form is too inexact, where float64 is right everywhere."""
-    tapes = _paired(model, reference, batch, loss, seed, "float32")
+    tapes = paired_tapes(model, reference, batch, loss, seed, "float32")
     pairs, tape = tapes.recorder.pairs, tapes.tape
     rounding = Rounding(pairs, tape, tapes.runs.of_reference, tape)
     accuser = Accuser(pairs, tape, _sizes(model, batch), rounding)
     findings = tuple(rounding.findings(accuser.hint_in_float32))
     concluded = _conclude(list(findings), pairs, tape, len(pairs))
     return dataclasses.replace(concluded, inherited=0)  # what float32 spoils is not looked for
-
-
-class _Paired(NamedTuple):
-    """Both runs with their tapes, each of our ops beside the reference's."""
-
-    runs: TapedRuns
-    theirs: Run
-    tape: dict[str, Call]  # the reference's, under the keys of our calls
-    ours: Run | None  # None if it raised
-    recorder: Recorder  # has our tape
-    raised: Exception | None  # what ended our run
-    floor: float  # what a gradient may differ by, whatever its size
-
-
-def _paired(
-    model: Any, reference: Any, batch: Any, loss: str, seed: int, dtype: str = "float64"
-) -> _Paired:
-    """Make the runs: ours in float64, the reference in this dtype."""
-    require_tapes(model, reference)
-    runs = TapedRuns(model, reference, Batch.of(batch), loss, seed)
-    theirs, tape = runs.of_reference(dtype)
-    floor = FLOOR * largest_gradient(theirs.gradients.values())
-    ours, recorder, raised = runs.of_ours(tape, floor)
-    if not recorder.pairs.keys() <= tape.keys() or (
-        raised is None and len(recorder.pairs) < len(tape)
-    ):
-        runs.alignment = align((pair.call for pair in recorder.pairs.values()), tape.values())
-        tape = runs.alignment.rename(tape)
-        ours, recorder, raised = runs.of_ours(tape, floor)
-        _forget_strangers(recorder.pairs, tape, runs.alignment.unlike)
-    return _Paired(runs, theirs, tape, ours, recorder, raised, floor)
 
 
 def _conclude(
@@ -125,27 +92,6 @@ def _conclude(
     }
     ops = tuple(sorted({pair.call.op for pair in pairs.values()}))
     return Localisation(tuple(findings), len(tainted), paired, unpaired, ops)
-
-
-def _forget_strangers(
-    pairs: Mapping[str, Pair], tape: Mapping[str, Call], unlike: Collection[str]
-) -> None:
-    """Forget pairs that were aligned by chance: calls of one op that are given other shapes.
-
-    This happens in modules that are written differently. An op that is left out before such a call
-    makes a difference too, but then the pair is right.
-    """
-    for pair in pairs.values():
-        partner = pair.partner
-        if partner is None or pair.call.path not in unlike:
-            continue
-        strange = not pair.same_count
-        for gap, ours, theirs in zip(pair.inputs, pair.call.inputs, partner.inputs, strict=False):
-            before = tape.get(theirs.origin)
-            left_out = before is not None and ours.origin in [s.origin for s in before.inputs]
-            strange |= "shape" in gap.form and not left_out
-        if strange:
-            pair.forget_partner()
 
 
 def _agree(ours: Run, theirs: Run, floor: float, nearby: Amplification) -> bool:

@@ -1,7 +1,8 @@
 """Our tape, compared as it is made: each op is held against its partner on the reference's tape.
 
 The partner has the same key, for the sources are mirrors. Our arrays are measured when they appear
-and not kept, so that only one tape, the reference's, is in memory.
+and not kept, so that only one tape, the reference's, is in memory; who wants to show them asks for
+copies.
 """
 
 from __future__ import annotations
@@ -65,7 +66,11 @@ class Recorder:
     """Listens to the engine, and on the way back stands between each rule and its caller."""
 
     def __init__(
-        self, reference: Mapping[str, Call], floor: float, relative: float = RELATIVE
+        self,
+        reference: Mapping[str, Call],
+        floor: float,
+        relative: float = RELATIVE,
+        keep: bool = False,
     ) -> None:
         self.pairs: dict[str, Pair] = {}  # by key, in the order of the calls
         self.going_back: Pair | None = None  # the last whose backward was called
@@ -77,6 +82,7 @@ class Recorder:
         self._origins: dict[int, str] = {}  # where what has a node, or is a leaf, comes from
         self._reference = reference  # the reference's tape
         self._floor = floor  # what a gradient may differ by, whatever its size
+        self._keep = keep  # whether our calls get copies of their arrays
         self._alive: list[Any] = []  # so that no id is used twice
 
     @contextmanager
@@ -106,8 +112,11 @@ class Recorder:
         partner = self._reference.get(key)
         pair = Pair(call, partner, op, arguments, options, indices)
         for i in pair.positions:
-            call.inputs.append(Source(self._origin(inputs[i]), None))
+            held = np.array(arguments[i]) if self._keep else None
+            call.inputs.append(Source(self._origin(inputs[i]), held))
         self._uses.update(source.origin for source in call.inputs)
+        if self._keep:
+            call.output = np.array(output.data)
         self.pairs[key] = pair
         self._origins[id(output.node)] = key
         if partner is not None:
@@ -133,6 +142,8 @@ class Recorder:
             self.going_back = pair
             pair.changed = kept.changed()
             self.sums.taken(pair.call.key, dout)
+            if self._keep:
+                pair.call.dout = np.array(dout)
             if partner is None:
                 return self._sent(pair, wanted, rule_backward(dout))
             pair.dout = gap_between(dout, partner.dout, self._floor)
@@ -162,8 +173,11 @@ class Recorder:
         """Note what an op sends back, and return it."""
         gradients = summed_gradients(pair, dinputs)
         for i, source, dx in zip(pair.positions, pair.call.inputs, gradients, strict=False):
-            if dx is not None and wanted[i]:
-                self.sums.add(source.origin, dx)
+            sent = dx if wanted[i] else None
+            if sent is not None:
+                self.sums.add(source.origin, sent)
+            if self._keep:
+                pair.call.dinputs.append(None if sent is None else np.array(sent))
         return dinputs
 
     def _one_of_several(self, key: str, dout: Array) -> str:

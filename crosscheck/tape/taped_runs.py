@@ -49,10 +49,10 @@ class TapedRuns:
         return made, tapes[0] if self.alignment is None else self.alignment.rename(tapes[0])
 
     def of_ours(
-        self, tape: Mapping[str, Call], floor: float
+        self, tape: Mapping[str, Call], floor: float, keep: bool = False
     ) -> tuple[Run | None, Recorder, Exception | None]:
-        """The run, or the exception that ended it."""
-        recorder = Recorder(tape, floor)
+        """The run, or the exception that ended it. keep: whether our tape has arrays too."""
+        recorder = Recorder(tape, floor, keep=keep)
         try:
             made = self._run(self.model, "float64", recorder.watching)
         except Exception as error:  # whatever a wrong model may raise is a finding, not a crash

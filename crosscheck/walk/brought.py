@@ -1,0 +1,196 @@
+"""The walk of any model that `compare` takes: its own lines, beside the reference's values."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crosscheck.brought.prepare import Prepared, Request, prepared
+from crosscheck.comparison import compare_paired
+from crosscheck.cuts import Cuts, find, share_of_values
+from crosscheck.cuts.classes import values_of
+from crosscheck.cuts.cuts import Line
+from crosscheck.cuts.finder import Finder
+from crosscheck.cuts.of_models import expected_of, taped
+from crosscheck.cuts.pairing import pair
+from crosscheck.distance import largest_gradient, relative_error
+from crosscheck.judge import FLOOR
+from crosscheck.maps.pairing import NAME, Pairing, pair_weights
+from crosscheck.maps.trial import score_by
+from crosscheck.report import Report
+from crosscheck.runs import COTANGENT, Run, run
+from crosscheck.sides import TORCH, side_of
+from crosscheck.traces.trace import Trace
+from crosscheck.traces.tracing import trace_run
+from crosscheck.versions import versions
+from crosscheck.walk.bugs import bug_of
+from crosscheck.walk.lines import Lines
+from crosscheck.walk.outcome import loss_of, outcome_of
+from crosscheck.walk.parameters import parameters_of, whole_gradients
+from crosscheck.walk.schema import Bug, File, Finding, Loss, Model, Op, Walk
+from crosscheck.walk.shown import Shown, place, short
+from crosscheck.walk.spine import columns_of, spine_of
+
+AROUND = 5  # lines of a file that are shown before the first that ran, and after the last
+
+
+def walk_of_brought(request: Request, language: str) -> Walk:
+    """Compare the user's model with its reference, and return what the page gets.
+
+    Raises ValueError for the user's mistakes and for a model that cannot be traced; UserCodeError
+    for what the user's own code raises.
+    """
+    with prepared(request, share_of_values) as ready:
+        batch, seed = ready.batch, request.seed
+        score = score_by(share_of_values, batch, seed)
+        paired = pair_weights(
+            ready.mine, ready.reference, batch, ready.weights, seed=seed, score=score
+        )
+        by_name = ready.weights == NAME
+        report = compare_paired(paired, batch, by_name=by_name, dtype=ready.dtype, seed=seed)
+        if side_of(paired.reference) is not TORCH:
+            raise ValueError("walk: only a reference in PyTorch shows what its values are")
+        loss = loss_of(report, COTANGENT)
+        trace = trace_run(paired.model, batch, loss=loss, seed=seed)
+        if trace is None:
+            raise ValueError(f"walk: there is no way to see into {request.mine} while it runs")
+        theirs, tape = taped(paired.reference, batch, loss=loss, seed=seed)
+        ours = run(paired.model, batch, dtype="float64", loss=loss, seed=seed)
+        return _walk(request, ready, report, paired, trace, ours, theirs, tape, language)
+
+
+@np.errstate(all="ignore")  # a mask may add numbers whose squares are infinite
+def _walk(
+    request: Request,
+    ready: Prepared,
+    report: Report,
+    paired: Pairing,
+    trace: Trace,
+    ours: Run,
+    theirs: Run,
+    tape: Any,
+    language: str,
+) -> Walk:
+    expected = expected_of(theirs, paired)
+    cuts = report.cuts or find(trace, tape, expected=expected, actual=expected)
+    values = values_of(tape)
+    sizes, mine = _sizes(ready), Path(request.mine).name  # folders are this machine's
+    shown = Shown(sizes)
+    ops = tuple(Lines(trace, values, pair(values, Finder(trace)), cuts, shown).all())
+    gradients = ours.gradients
+    if ready.weights != NAME:
+        whole = {n: g for n, g in gradients.items() if _fits(n, g, paired)}
+        gradients = paired.map.to_reference(whole)
+    loss = loss_of(report, COTANGENT)
+    floor = FLOOR * largest_gradient(theirs.gradients.values())
+    rows = next((c.gradients for c in report.comparisons if c.loss == loss), ())
+    weights = TORCH.weights(paired.reference)
+    arrays = whole_gradients(gradients, theirs.gradients, floor, shown)
+    return Walk(
+        language=language,
+        kind="brought",
+        model=Model(
+            title=f"{mine} beside {ready.reference_said}",
+            engines=versions(),
+            ours=mine,
+            reference=ready.reference_said,
+            options={},
+            sizes=sizes,
+            heads=sizes.get("H"),
+            parameters=sum(array.size for array in weights.values()),
+            seed=request.seed,
+            corpus="",
+        ),
+        text=None,
+        loss=Loss(
+            name=loss,
+            ours=float(ours.loss),
+            reference=float(theirs.loss),
+            error=relative_error(ours.loss, theirs.loss),
+        ),
+        outcome=outcome_of(report, ready.notes),
+        ops=ops,
+        joins=(),
+        attentions=(),
+        parameters=tuple(parameters_of(rows, weights, arrays, shown)),
+        facts=(),
+        rules={},
+        spine=spine_of(ops),
+        columns=columns_of(ops),
+        bug=None if report.agrees else _bug(report, cuts, ops),
+        files=tuple(_files(trace, cuts)),
+        arrays=shown.table.arrays,
+        buffers=shown.table.buffers(),
+    )
+
+
+def _fits(name: str, gradient: Any, paired: Pairing) -> bool:
+    """Whether a gradient has the shape of its weight; the report says so if it has not."""
+    index = paired.map.indices.get(name)
+    return gradient is None or index is None or gradient.shape == index.shape
+
+
+def _sizes(ready: Prepared) -> dict[str, int]:
+    """Return the sizes of the run, as far as the batch and the reference tell them."""
+    shape = ready.batch.inputs.shape
+    sizes = dict(zip("BT", shape, strict=False))
+    modules = list(ready.reference.modules()) if hasattr(ready.reference, "modules") else []
+    attention = next((m for m in modules if hasattr(m, "num_heads")), None)
+    if attention is not None:
+        sizes |= {"C": attention.embed_dim, "H": attention.num_heads, "K": attention.head_dim}
+    wide = next((m for m in modules if hasattr(m, "linear1")), None)
+    return sizes | ({"F": wide.linear1.out_features} if wide is not None else {})
+
+
+def _bug(report: Report, cuts: Cuts, ops: tuple[Op, ...]) -> Bug:
+    """Return what is wrong, at the line that is blamed."""
+    bug = bug_of(report.localisation, report.raised, ops, None)
+    if cuts.first is None:
+        return bug
+    born = next((op.id for op in ops if op.verdict == "born"), "")
+    return Bug(
+        id="",
+        findings=(_finding(cuts, cuts.first, born), *bug.findings),
+        inherited=bug.inherited,
+        raised=report.raised,
+        answers=(),
+        what="",
+        patch="",
+    )
+
+
+def _finding(cuts: Cuts, first: Line, born: str) -> Finding:
+    where = place(f"{first.place.file}:{first.place.line}")
+    said = cuts.expected or first.why
+    return Finding(
+        op=born,
+        rule=first.op,
+        argument=cuts.value,
+        kind="line",
+        what=f"{cuts.value}: {said}" if cuts.value else said,
+        hint=cuts.expected,
+        place=where,
+        finite_difference=None,
+        words="\n".join(
+            f"{short(line.place.file)}:{line.place.line}, which {line.why}" for line in cuts.between
+        ),
+    )
+
+
+def _files(trace: Trace, cuts: Cuts) -> Iterator[File]:
+    for file in trace.files:
+        marks = {mark.place.line: mark for mark in cuts.marks if mark.place.file == file}
+        if marks:
+            lines = linecache.getlines(file)
+            first = max(1, min(marks) - AROUND)
+            last = min(len(lines), max(marks) + AROUND)
+            yield File(
+                file=short(file),
+                first=first,
+                lines=tuple(line.rstrip("\n") for line in lines[first - 1 : last]),
+                marks={str(n): (mark.kind.value, mark.text) for n, mark in marks.items()},
+            )

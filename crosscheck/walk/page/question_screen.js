@@ -1,0 +1,110 @@
+// Screen 1: the question. Prediction minus truth, at one character of the text.
+
+import { make } from "./dom.js";
+import { signedBars } from "./charts.js";
+import { characterPicker, numbersTable } from "./screen_parts.js";
+import { hashOf } from "./state.js";
+
+/** @typedef {import("./scene.js").Scene} Scene */
+/** @typedef {import("./schema.js").Text} Text */
+
+/**
+ * @param {Scene} scene
+ * @returns {HTMLElement}
+ */
+export function questionScreen(scene) {
+  const { text, model } = scene.walk;
+  const screen = make("section", { class: "screen question" }, make("h2", {}, scene.say("question.title")));
+  if (!text) return screen;
+  const body = make("div", {});
+  const choice = { token: hardest(text) };
+  const show = () =>
+    body.replaceChildren(
+      characterPicker(scene, scene.say("question.pick"), choice.token, (token) => {
+        choice.token = token;
+        show();
+        /** @type {HTMLElement | null} */ (body.querySelector('[aria-pressed="true"]'))?.focus();
+      }),
+      ...atToken(scene, text, choice.token),
+    );
+  show();
+  const last = scene.walk.ops[scene.walk.ops.length - 1].id;
+  screen.append(
+    make("p", { class: "lead" }, scene.say("question.intro", { model: model.parameters.toLocaleString(scene.walk.language), count: text.tokens.length })),
+    body,
+    make("h3", {}, scene.say("question.witnesses")),
+    make("ol", { class: "three" }, ...["rule", "reference", "difference"].map((key) => make("li", {}, make("strong", {}, scene.say(`question.${key}`)), " ", scene.say(`question.${key}-said`)))),
+    make("p", {}, make("a", { class: "button", href: hashOf({ op: last, screen: "card" }) }, scene.say("question.start"))),
+  );
+  return screen;
+}
+
+/**
+ * @param {Text} text
+ * @returns {number} the position with the largest loss
+ */
+function hardest({ losses, counts }) {
+  const worth = losses.map((loss, i) => (counts[i] ? Number(loss) : -1));
+  return worth.indexOf(Math.max(...worth));
+}
+
+/**
+ * @param {Scene} scene
+ * @param {Text} text
+ * @param {number} token
+ * @returns {{p: number[], y: number[], gap: number[]}} the row of p, of the truth, and of p - y
+ */
+export function questionRows(scene, text, token) {
+  const size = text.vocabulary.length;
+  const probs = scene.array(text.probs).data;
+  const p = Array.from({ length: size }, (_, v) => probs[token * size + v]);
+  const y = Array.from({ length: size }, (_, v) => (v === text.target_ids[token] ? 1 : 0));
+  return { p, y, gap: p.map((value, v) => value - y[v]) };
+}
+
+/**
+ * @param {Scene} scene
+ * @param {Text} text
+ * @param {number} token
+ * @returns {HTMLElement[]}
+ */
+function atToken(scene, text, token) {
+  const rows = questionRows(scene, text, token);
+  const labels = text.vocabulary.map(scene.letter);
+  const figures = /** @type {const} */ (["p", "y", "gap"]).map((key) => {
+    const said = scene.say(`question.${key}`);
+    const picture = signedBars({ values: rows[key], labels, said, limit: key === "p" ? undefined : 1, chosen: text.target_ids[token] });
+    return make("figure", { class: `bars-of ${key}` }, make("figcaption", {}, said), picture);
+  });
+  return [
+    make("p", { class: "said", role: "status" }, questionSentence(scene, text, token)),
+    ...figures,
+    make("p", { class: "motto" }, scene.say("question.motto")),
+    numbersTable(scene, scene.say("screens.character"), labels, { p: rows.p, y: rows.y, "p - y": rows.gap }),
+  ];
+}
+
+/**
+ * @param {Scene} scene
+ * @param {Text} text
+ * @param {number} token
+ * @returns {string}
+ */
+export function questionSentence(scene, text, token) {
+  const { p, gap } = questionRows(scene, text, token);
+  const goal = text.target_ids[token];
+  const most = p.indexOf(Math.max(...p));
+  const counted = text.counts.filter(Boolean).length;
+  return scene.say(text.counts[token] ? "question.said" : "question.uncounted", {
+    t: token,
+    character: scene.letter(text.tokens[token]),
+    target: scene.letter(text.targets[token]),
+    p: scene.number(p[goal]),
+    loss: scene.number(text.losses[token]),
+    most: scene.letter(text.vocabulary[most]),
+    mostp: scene.number(p[most]),
+    gap: scene.number(gap[goal]),
+    dlogit: scene.number(gap[goal] / counted),
+    count: counted,
+  });
+}

@@ -1,0 +1,111 @@
+// Where the reader stands: at an op, on a screen. The walk begins at the loss and goes back.
+
+/** @typedef {import("./schema.js").Walk} Walk */
+/** @typedef {{op: string, screen: string}} Stand screen: "card", or one of SCREENS */
+/** @typedef {"back" | "ahead" | "block-back" | "block-ahead" | "loss" | "embedding"} Move */
+
+export const SCREENS = ["question", "map", "card", "attention", "norm", "slope", "weight", "verdict"];
+
+/** @type {Record<string, Move>} */
+export const KEYS = {
+  ArrowRight: "back",
+  ArrowLeft: "ahead",
+  ArrowDown: "block-back",
+  ArrowUp: "block-ahead",
+  Home: "loss",
+  End: "embedding",
+};
+
+/**
+ * Where a page opens that no address names: at what is wrong, or at the question.
+ * @param {Walk} walk
+ * @returns {Stand}
+ */
+export function opening({ ops, bug, outcome, text }) {
+  const last = ops[ops.length - 1]?.id ?? "";
+  if (bug || !outcome.agrees) {
+    const born = bug?.findings.find(({ op }) => op)?.op ?? ops.find(({ verdict }) => verdict === "born")?.id;
+    return { op: born ?? last, screen: "verdict" };
+  }
+  return { op: last, screen: text ? "question" : "map" };
+}
+
+/**
+ * @param {string} hash of the address: "#op", or "#op?screen"
+ * @param {Walk} walk
+ * @returns {Stand | undefined} undefined where it names no op of this walk
+ */
+export function standOf(hash, walk) {
+  const written = readable(hash.replace(/^#/, ""));
+  const [, id, screen] = /^(.*?)(?:\?(\w+))?$/s.exec(written) ?? [];
+  if (!walk.ops.some((op) => op.id === id)) return undefined;
+  return { op: id, screen: screen && SCREENS.includes(screen) ? screen : "card" };
+}
+
+/**
+ * @param {string} encoded
+ * @returns {string}
+ */
+function readable(encoded) {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return encoded; // a stray percent sign
+  }
+}
+
+/**
+ * @param {Stand} stand
+ * @returns {string} the hash of the address
+ */
+export function hashOf({ op, screen }) {
+  const id = encodeURIComponent(op).replaceAll("%2F", "/");
+  return screen === "card" ? `#${id}` : `#${id}?${screen}`;
+}
+
+/**
+ * The op to which a move leads. The ends stay where they are.
+ * @param {Walk} walk
+ * @param {string} from
+ * @param {Move} move
+ * @returns {string}
+ */
+export function moved({ ops }, from, move) {
+  const at = ops.findIndex(({ id }) => id === from);
+  const last = ops.length - 1;
+  const to = { back: at - 1, ahead: at + 1, loss: last, embedding: 0, "block-back": 0, "block-ahead": last }[move];
+  const step = move === "block-back" ? -1 : move === "block-ahead" ? 1 : 0;
+  return ops[step ? nextBlock(ops, at, step) : Math.max(0, Math.min(last, to))].id;
+}
+
+/**
+ * The first op, in the direction of the move, of another block.
+ * @param {readonly {block: string, module: string}[]} ops
+ * @param {number} at
+ * @param {number} step -1 to walk back, 1 to go ahead
+ * @returns {number}
+ */
+function nextBlock(ops, at, step) {
+  const group = (/** @type {number} */ i) => ops[i].block || ops[i].module;
+  let to = at;
+  while (ops[to + step] && group(to) === group(at)) to += step;
+  return to;
+}
+
+/**
+ * The screens that this walk has, and of them those that are about one kind of op.
+ * @param {Walk} walk
+ * @returns {string[]}
+ */
+export function screensOf(walk) {
+  const facts = new Set(walk.facts.map(({ kind }) => kind));
+  const learns = walk.ops.some((op) => op.op === "linear" && op.inputs.some((input) => input.argument === "weight" && input.gradient));
+  const there = {
+    question: walk.text !== null,
+    attention: walk.attentions.length > 0,
+    norm: facts.has("parts"),
+    slope: facts.has("slope"),
+    weight: learns,
+  };
+  return SCREENS.filter((name) => !(name in there) || there[/** @type {keyof typeof there} */ (name)]);
+}
