@@ -114,7 +114,7 @@ def test_the_output_it_shows_is_that_of_a_run() -> None:
         [sys.executable, "-m", "crosscheck"],
         env={**os.environ, "TINYGRAD_TF_FAST": "0"}, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    shown = re.search(r"## What `make run` prints\n\n```text\n(.*?)```", README, re.S)
+    shown = re.search(r"## What `make run` prints\n\n<!-- run -->\n```text\n(.*?)```", README, re.S)
     assert shown is not None
     assert "65 distinct: cached copy data/tiny_shakespeare.txt\n" in shown[1]
     left = plain(done.stdout)
