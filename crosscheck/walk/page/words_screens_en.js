@@ -88,7 +88,7 @@ export const ENGLISH_SCREENS = {
   "verdict.right": "Right: {op}. The mistake: {what}.",
   "verdict.wrong": "{op} is not it: no op of this name made something wrong out of what is right.",
   "verdict.patch": "The patch",
-  "verdict.source": "Your source, with its ticks",
+  "verdict.source": "Your source, with what each line makes",
   "verdict.mark-right": "right",
   "verdict.mark-wrong": "wrong: born here",
   "verdict.mark-inherited": "inherited",

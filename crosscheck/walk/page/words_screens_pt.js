@@ -88,7 +88,7 @@ export const PORTUGUESE_SCREENS = {
   "verdict.right": "Certo: {op}. O erro, nas palavras do catálogo: {what}.",
   "verdict.wrong": "Não é {op}: nenhuma op com esse nome fez algo errado a partir do que estava certo.",
   "verdict.patch": "O patch",
-  "verdict.source": "O seu código, com as marcas",
+  "verdict.source": "O seu código, com o que cada linha faz",
   "verdict.mark-right": "certo",
   "verdict.mark-wrong": "errado: nasceu aqui",
   "verdict.mark-inherited": "herdado",
