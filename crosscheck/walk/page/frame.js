@@ -24,18 +24,19 @@ export function frameOf(scene) {
   const map = mapPicture(scene);
   const film = filmOf(scene);
   const help = helpDialog(scene);
-  const screens = make("nav", { class: "screens", "aria-label": scene.say("frame.screens") });
+  const links = screenLinks(scene);
+  const screens = make("nav", { class: "screens", "aria-label": scene.say("frame.screens") }, ...links.values());
   const middle = make("main", { id: "screen", tabindex: -1 });
   const source = make("aside", { class: "source-side", "aria-label": scene.say("frame.source") });
   const heard = make("p", { class: "heard", "aria-live": "polite", role: "status" });
   const header = make("header", { class: "top" }, ...title(scene), screens, helpButton(scene, help));
-  const spine = make("aside", { class: "spine-side", "aria-label": scene.say("frame.map") }, mapEnds(scene, "map.top"), map.picture, mapEnds(scene, "map.bottom"));
+  const spine = make("aside", { class: "spine-side", "aria-label": scene.say("frame.map") }, mapEnd(scene, "top"), map.picture, mapEnd(scene, "bottom"));
   return {
     parts: [header, make("div", { class: "columns" }, spine, middle, source), film.film, heard, help],
     help,
     show: (stand, screen, sentence) => {
       const op = scene.op(stand.op);
-      screens.replaceChildren(...screenLinks(scene, stand));
+      pointLinks(links, stand);
       middle.replaceChildren(screen);
       middle.scrollTop = 0;
       source.replaceChildren(...(op ? sourceOf(scene, op) : []));
@@ -62,22 +63,32 @@ function title(scene) {
 
 /**
  * @param {Scene} scene
- * @param {string} key
+ * @param {string} end "top" or "bottom"
  * @returns {HTMLElement}
  */
-function mapEnds(scene, key) {
-  return make("p", { class: "map-end" }, scene.say(key));
+function mapEnd(scene, end) {
+  return make("p", { class: "map-end" }, scene.say(scene.walk.text ? `map.${end}` : `map.${end}-of-any`));
 }
 
 /**
  * @param {Scene} scene
- * @param {Stand} stand
- * @returns {HTMLElement[]}
+ * @returns {Map<string, HTMLAnchorElement>} by screen
  */
-function screenLinks(scene, stand) {
-  return screensOf(scene.walk).map((screen) =>
-    make("a", { href: hashOf({ op: stand.op, screen }), "aria-current": screen === stand.screen ? "page" : null }, scene.say(`screen.${screen}`)),
-  );
+function screenLinks(scene) {
+  return new Map(screensOf(scene.walk).map((screen) => [screen, make("a", {}, scene.say(`screen.${screen}`))]));
+}
+
+/**
+ * Each link leads to its screen at the op where the reader stands.
+ * @param {Map<string, HTMLAnchorElement>} links
+ * @param {Stand} stand
+ */
+function pointLinks(links, stand) {
+  for (const [screen, link] of links) {
+    link.setAttribute("href", hashOf({ op: stand.op, screen }));
+    if (screen === stand.screen) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
 }
 
 /**

@@ -23,6 +23,7 @@ import { heatColour, heatColours } from "./heat_colours.js";
 /** @typedef {(cells: readonly {row: number | null, column: number | null}[]) => void} Light rows or columns to light; null: all */
 
 const GAP = 6; // a cell that is at least so wide has a line around it
+const SIGNED = 11; // and so wide, a minus in it where it is negative
 const WIDEST = 26; // of one cell, in units of the page
 const LABEL = 13; // room for a label
 /** @type {Record<string, readonly [number, number]>} */
@@ -66,9 +67,9 @@ export function heatMap(heat) {
  * @returns {{across: number, down: number}} the sides of a cell
  */
 export function cellSide({ rows, columns }, small = false) {
-  const room = small ? 110 : 300;
-  const across = Math.min(small ? 10 : WIDEST, room / Math.max(columns, 1));
-  const down = Math.min(small ? 10 : 14, room / Math.max(rows, 1));
+  const [wide, tall] = small ? [110, 110] : [300, 220];
+  const across = Math.min(small ? 10 : WIDEST, wide / Math.max(columns, 1));
+  const down = Math.min(small ? 10 : 14, tall / Math.max(rows, 1));
   return { across: Math.min(across, 2.2 * down), down: Math.max(down, rows === 1 ? 14 : 0) };
 }
 
@@ -119,7 +120,7 @@ function paintEntries(context, { matrix, masked, limit }, { across, down, left, 
     }
     context.fillStyle = `rgb(${heatColour(colours, value, limit).join(" ")})`;
     context.fillRect(x, y, across - gap, down - gap);
-    if (value < 0 && gap && Math.abs(value) > limit / 50) {
+    if (value < 0 && Math.min(across, down) >= SIGNED && Math.abs(value) > limit / 50) {
       context.fillStyle = colours.ink;
       context.fillRect(x + across * 0.35, y + down * 0.45, across * 0.3, 1); // a minus, besides the colour
     }
@@ -155,7 +156,7 @@ function paintLabels(context, { rows, columns }, { across, down, left, top }, in
   context.fillStyle = ink;
   context.textAlign = "center";
   context.textBaseline = "middle";
-  context.font = `${Math.min(11, Math.max(7, down))}px ui-monospace, monospace`;
+  context.font = `${Math.min(11, Math.max(7, down - 1))}px ui-monospace, monospace`;
   rows?.forEach((label, i) => context.fillText(label, left / 2, top + (i + 0.5) * down));
   context.font = `${Math.min(11, Math.max(7, across))}px ui-monospace, monospace`;
   columns?.forEach((label, i) => context.fillText(label, left + (i + 0.5) * across, top / 2));
@@ -184,6 +185,7 @@ function listen(canvas, { matrix, onEntry, nameOf }, place) {
   canvas.addEventListener("pointerdown", pointed);
   canvas.addEventListener("keydown", (event) => {
     const step = MOVES[event.key];
+    if (event.key === "Escape") canvas.blur();
     if (!step && event.key !== "Enter") return;
     event.preventDefault();
     event.stopPropagation();

@@ -46,7 +46,14 @@ async function begin() {
   window.addEventListener("hashchange", show);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
   document.addEventListener("keydown", (event) => onKey(event, scene, stand, frame.help));
+  document.addEventListener("click", leaveScrolled);
   show();
+}
+
+/** A click into what scrolls does not take the arrow keys away from the walk; the Tab key does. */
+function leaveScrolled() {
+  const present = document.activeElement;
+  if (present instanceof HTMLElement && present.matches("[data-keys]:not(canvas, [role='tablist'])")) present.blur();
 }
 
 /**

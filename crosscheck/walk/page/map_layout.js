@@ -7,11 +7,19 @@
 /** @typedef {{from: string, to: string, norm: number, normReference: number, leaves: boolean}} Edge the gradient goes from one op back to another; leaves: to or from a branch */
 /** @typedef {{spots: Spot[], edges: Edge[], width: number, height: number, titles: {text: string, x: number, y: number}[]}} MapLayout */
 
-const STEP = 15; // from one op to the next, in units of the picture
+const MAP_HEIGHT = 740; // the whole map, where the steps are not too small or too large for it
 const LANE = 16;
 const STREAM = 34; // where the stream is, from the left
 const LOOP = 46; // from the stream to a branch
-const COLUMN = 118;
+const WIDTH = 190;
+
+/**
+ * @param {number} count
+ * @returns {number} from one op to the next, in units of the picture
+ */
+function stepOf(count) {
+  return Math.max(12, Math.min(20, MAP_HEIGHT / (count + 1)));
+}
 
 /**
  * @param {Walk} walk
@@ -32,17 +40,18 @@ function alongSpine({ ops, spine }) {
   /** @type {Map<string, number>} */
   const lanes = new Map((spine?.branches ?? []).flatMap(({ ops: ids, lanes: of }) => ids.map((id, i) => [id, of[i]])));
   const last = ops.length - 1;
+  const step = stepOf(ops.length);
   const spots = ops.map(({ id, index }) => ({
     id,
     onStream: stream.has(id),
     x: stream.has(id) ? STREAM : STREAM + LOOP + LANE * (lanes.get(id) ?? 0),
-    y: STEP * (last - index + 1),
+    y: step * (last - index + 1),
   }));
   const titles = (spine?.branches ?? []).map(({ name, ops: ids }) => {
     const spot = spots.find(({ id }) => id === ids[ids.length - 1]);
-    return { text: name, x: (spot?.x ?? 0) + 10, y: spot?.y ?? 0 };
+    return { text: name, x: (spot?.x ?? 0) + 14, y: spot?.y ?? 0 };
   });
-  return { spots, titles, width: 190, height: STEP * (ops.length + 1) };
+  return { spots, titles, width: WIDTH, height: step * (ops.length + 1) };
 }
 
 /**
@@ -51,15 +60,18 @@ function alongSpine({ ops, spine }) {
  */
 function inColumns({ ops, columns }) {
   const last = ops.length - 1;
+  const step = stepOf(ops.length);
+  const wide = Math.max(40, (WIDTH - 40) / columns.length);
+  const top = 14 * columns.length + 14; // a line for the name of each column
   const column = new Map(columns.flatMap(({ ops: ids }, at) => ids.map((id) => [id, at])));
   const spots = ops.map(({ id, index }) => ({
     id,
     onStream: false,
-    x: 16 + COLUMN * (column.get(id) ?? 0),
-    y: 22 + STEP * (last - index),
+    x: 20 + wide * (column.get(id) ?? 0),
+    y: top + step * (last - index),
   }));
-  const titles = columns.map(({ module }, at) => ({ text: module.split(".").slice(-2).join("."), x: 8 + COLUMN * at, y: 8 }));
-  return { spots, titles, width: Math.max(190, COLUMN * columns.length + 16), height: 22 + STEP * ops.length };
+  const titles = columns.map(({ module }, at) => ({ text: module.replace(/\.forward$/, "") || "–", x: 14 + wide * at, y: 8 + 14 * at }));
+  return { spots, titles, width: Math.max(WIDTH, wide * columns.length + 40), height: top + step * ops.length };
 }
 
 /**

@@ -72,7 +72,7 @@ function ruleLine(scene, number, text, steps, backward) {
     { class: `rule-line ${backward ? "backward" : "forward"}${present ? " present" : ""}`, "aria-current": present ? "step" : null },
     make("span", { class: "number", "aria-hidden": "true" }, String(number)),
     make("span", { class: "step", title: present ? scene.say("source.step", { steps: steps.join(", ") }) : null }, steps.join(",")),
-    make("code", {}, text || " "),
+    make("code", {}, text.replace(/ {3,}#/, "  #") || " "), // columns of comments have no room here
   );
 }
 

@@ -69,6 +69,8 @@ export const ENGLISH_FRAME = {
   "map.to": "To",
   "map.top": "loss",
   "map.bottom": "embedding",
+  "map.top-of-any": "output",
+  "map.bottom-of-any": "input",
   "card.step": "Step {step} of {count}",
   "card.begins": "The walk begins here: the loss is {loss}.",
   "card.gets": "A gradient of norm {norm} arrives.",

@@ -68,6 +68,8 @@ export const PORTUGUESE_FRAME = {
   "map.to": "Para",
   "map.top": "perda",
   "map.bottom": "embedding",
+  "map.top-of-any": "saída",
+  "map.bottom-of-any": "entrada",
   "card.step": "Passo {step} de {count}",
   "card.begins": "O passeio começa aqui: a perda é {loss}.",
   "card.gets": "Chega um gradiente de norma {norm}.",
