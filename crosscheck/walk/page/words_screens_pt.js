@@ -149,6 +149,9 @@ export const PORTUGUESE_SCREENS = {
     "t={t} {character} foi quem mais ensinou: a sua fração de dW é {share}, e a norma da sua matriz é {norm}. A fração é a parte da matriz que aponta na direção de dW, dividida pela norma de dW; todas as frações somam {total}.",
   "weight.bar-norm": "norma da sua matriz",
   "weight.bar-share": "fração de dW",
+  "screens.hint": "As setas andam de elemento em elemento.",
+  "screens.hint-row": "As setas andam de elemento em elemento, e Enter escolhe a linha.",
+  "screens.masked": "mascarado",
   "screens.table": "Números",
   "screens.character": "Caractere",
 };
