@@ -31,7 +31,8 @@ from crosscheck.walk.bugs import bug_of
 from crosscheck.walk.lines import Lines
 from crosscheck.walk.outcome import loss_of, outcome_of
 from crosscheck.walk.parameters import parameters_of, whole_gradients
-from crosscheck.walk.schema import Bug, File, Finding, Loss, Model, Op, Walk
+from crosscheck.walk.schema import Bug, File, Finding, Loss, Model, Walk
+from crosscheck.walk.schema_of_ops import Op
 from crosscheck.walk.shown import Shown, place, short
 from crosscheck.walk.spine import columns_of, spine_of
 
