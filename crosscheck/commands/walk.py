@@ -23,6 +23,7 @@ from crosscheck.commands.common import (
 from crosscheck.commands.compare import compare_command, require_room_for, work_of
 from crosscheck.files import write_whole
 from crosscheck.forms import fast_forms
+from crosscheck.printing import plural
 
 if TYPE_CHECKING:
     from crosscheck.walk.schema import Walk
@@ -84,7 +85,8 @@ def walk_command(
     except UserCodeError as error:
         click.echo(error.shown, err=True)
         raise CouldNotRun(str(error)) from error
-    click.echo(f"{walk.outcome.said}\n{page}: {len(walk.ops)} ops, {len(content):,} bytes")
+    count = f"{len(walk.ops)} {plural(len(walk.ops), 'op', 'ops')}"
+    click.echo(f"{walk.outcome.said}\n{page}: {count}, {len(content):,} bytes")
     context.exit(0 if walk.outcome.agrees else DISAGREE)
 
 

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 
 from crosscheck.sides import Array
-from crosscheck.walk.schema import Packed
+from crosscheck.walk.schema_of_ops import Packed
 
 LEVEL = 6  # of deflate; 9 takes twice as long for nothing
 

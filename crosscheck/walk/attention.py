@@ -8,7 +8,7 @@ from crosscheck.sides import Array
 from crosscheck.tape.numpy_recorder import Pair
 from crosscheck.walk.array_table import ArrayTable
 from crosscheck.walk.ops import op_id
-from crosscheck.walk.schema import Attention
+from crosscheck.walk.schema_of_ops import Attention
 
 
 def attentions_of(pairs: Mapping[str, Pair], table: ArrayTable) -> Iterator[Attention]:

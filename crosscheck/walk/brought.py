@@ -31,7 +31,8 @@ from crosscheck.walk.bugs import bug_of
 from crosscheck.walk.lines import Lines
 from crosscheck.walk.outcome import loss_of, outcome_of
 from crosscheck.walk.parameters import parameters_of, whole_gradients
-from crosscheck.walk.schema import Bug, File, Finding, Loss, Model, Op, Walk
+from crosscheck.walk.schema import Bug, File, Finding, Loss, Model, Walk
+from crosscheck.walk.schema_of_ops import Op
 from crosscheck.walk.shown import Shown, place, short
 from crosscheck.walk.spine import columns_of, spine_of
 
@@ -136,14 +137,17 @@ def _fits(name: str, gradient: Any, paired: Pairing) -> bool:
 
 def _sizes(ready: Prepared) -> dict[str, int]:
     """Return the sizes of the run, as far as the batch and the reference tell them."""
-    shape = ready.batch.inputs.shape
-    sizes = dict(zip("BT", shape, strict=False))
-    modules = list(ready.reference.modules()) if hasattr(ready.reference, "modules") else []
+    sizes = dict(zip("BT", ready.batch.inputs.shape, strict=False))
+    modules = list(ready.reference.modules())
     attention = next((m for m in modules if hasattr(m, "num_heads")), None)
     if attention is not None:
-        sizes |= {"C": attention.embed_dim, "H": attention.num_heads, "K": attention.head_dim}
+        K = getattr(attention, "head_size", None) or attention.head_dim  # ours, or PyTorch's
+        sizes |= {"C": attention.num_heads * K, "H": attention.num_heads, "K": K}
     wide = next((m for m in modules if hasattr(m, "linear1")), None)
-    return sizes | ({"F": wide.linear1.out_features} if wide is not None else {})
+    if wide is not None:
+        sizes["F"] = wide.linear1.out_features
+    table = next((m for m in modules if hasattr(m, "num_embeddings")), None)
+    return sizes if table is None else {**sizes, "V": table.num_embeddings}
 
 
 def _bug(report: Report, cuts: Cuts, ops: tuple[Op, ...]) -> Bug:

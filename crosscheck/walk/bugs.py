@@ -11,7 +11,8 @@ from crosscheck.tape.finding import Finding as Found
 from crosscheck.tape.finding import Kind, Localisation
 from crosscheck.walk.ops import op_id
 from crosscheck.walk.rule_page import ROOT
-from crosscheck.walk.schema import Bug, Finding, Op
+from crosscheck.walk.schema import Bug, Finding
+from crosscheck.walk.schema_of_ops import Op
 from crosscheck.walk.shown import place
 
 

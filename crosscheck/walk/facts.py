@@ -11,7 +11,7 @@ from crosscheck.sides import Array
 from crosscheck.tape.numpy_recorder import Pair, arrays_for_tensors
 from crosscheck.walk.array_table import ArrayTable
 from crosscheck.walk.ops import op_id
-from crosscheck.walk.schema import Fact
+from crosscheck.walk.schema_of_ops import Fact
 
 
 def facts_of(pairs: Mapping[str, Pair], table: ArrayTable) -> Iterator[Fact]:

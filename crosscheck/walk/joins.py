@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from crosscheck.walk.schema import Compared, Contribution, Join, Op
+from crosscheck.walk.schema_of_ops import Compared, Contribution, Join, Op
 
 
 def joins_of(ops: Sequence[Op], gradients: dict[str, Compared]) -> Iterator[Join]:

@@ -20,7 +20,7 @@ from crosscheck.tape.torch_recorder import RULES
 from crosscheck.traces.trace import Place as Line
 from crosscheck.traces.trace import Record, Trace
 from crosscheck.walk.ops import KIND_OF
-from crosscheck.walk.schema import Compared, Input, Op
+from crosscheck.walk.schema_of_ops import Compared, Input, Op
 from crosscheck.walk.shown import Shown, place
 
 

@@ -18,7 +18,7 @@ from crosscheck.tape.paired_tapes import PairedTapes
 from crosscheck.tape.replay import argument_name, gradient_name
 from crosscheck.tape.rounding import Rounding
 from crosscheck.tape.witness import slope_along
-from crosscheck.walk.schema import FiniteDifference, Input, Op
+from crosscheck.walk.schema_of_ops import FiniteDifference, Input, Op
 from crosscheck.walk.shown import Shown, place
 
 KINDS = {

@@ -9,7 +9,8 @@ from crosscheck.in_projection import LETTERS, is_part, whole
 from crosscheck.row import Row
 from crosscheck.sides import Array, Gradients
 from crosscheck.walk.axes import axes_of
-from crosscheck.walk.schema import Compared, Parameter
+from crosscheck.walk.schema import Parameter
+from crosscheck.walk.schema_of_ops import Compared
 from crosscheck.walk.shown import Shown
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import tinygrad_tf
-from crosscheck.walk.schema import Rule, SourceLine
+from crosscheck.walk.schema_of_ops import Rule, SourceLine
 
 ROOT = Path(tinygrad_tf.__file__).parents[1]
 PARTS = ("Backward.", "Fact:", "Source:", "Mirrors:")  # of a docstring, in their order

@@ -15,7 +15,7 @@ from crosscheck.tape.finding import short_place
 from crosscheck.walk.array_table import ArrayTable
 from crosscheck.walk.axes import Sizes, axes_of
 from crosscheck.walk.rule_page import ROOT
-from crosscheck.walk.schema import Compared, Place
+from crosscheck.walk.schema_of_ops import Compared, Place
 
 Errors = tuple[float | None, float | None]  # relative, in float32: ours and the reference's own
 

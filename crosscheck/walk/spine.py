@@ -9,7 +9,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from crosscheck.walk.schema import Branch, Column, Op, Spine
+from crosscheck.walk.schema import Branch, Column, Spine
+from crosscheck.walk.schema_of_ops import Op
 
 NAMES = {"softmax": "attention", "activation": "feed-forward"}  # by a kind of op that is in it
 

@@ -6,6 +6,7 @@ import { productSentence } from "../../crosscheck/walk/page/attention_products.j
 import { querySentences } from "../../crosscheck/walk/page/attention_query.js";
 import { worstSentence, wrongArray } from "../../crosscheck/walk/page/bug_screen.js";
 import { normSentences } from "../../crosscheck/walk/page/norm_screen.js";
+import { entryText } from "../../crosscheck/walk/page/screen_parts.js";
 import { slopeSentences } from "../../crosscheck/walk/page/slope_screen.js";
 import { diagonalSentence } from "../../crosscheck/walk/page/verdict_diagonal.js";
 import { weightSentences } from "../../crosscheck/walk/page/weight_screen.js";
@@ -138,6 +139,12 @@ test("a finding is about the array that it names", () => {
   const worst = { worst: [0, 2], worst_ours: 0.5, worst_reference: 0 };
   assert.equal(worstSentence(SCENE, worst), "Worst entry [0, 2]: ours 0.5, the reference 0.");
   assert.equal(worstSentence(SCENE, { ...worst, worst: null }), "");
+});
+
+test("an entry is said with its place", () => {
+  const heat = { matrix: matrix(2, 1, 2, 3, -4.5678), rows: ["a", "b"], masked: [false, true, false, false] };
+  assert.equal(entryText(SCENE, heat, { row: 1, column: 1 }), "[1 b, 1] = -4.57");
+  assert.equal(entryText(SCENE, heat, { row: 0, column: 1 }), "[0 a, 1] = masked");
 });
 
 test("every sentence is there in Portuguese too", () => {

@@ -14,7 +14,8 @@ from crosscheck.models import ModelOptions
 from crosscheck.mutants.catalogue import mutant_called
 from crosscheck.sides import Array
 from crosscheck.walk.ours import Request, walk_of_ours
-from crosscheck.walk.schema import Op, Walk
+from crosscheck.walk.schema import Walk
+from crosscheck.walk.schema_of_ops import Op
 
 TEXT = Corpus("First Citizen: Before we proceed any further, hear me speak.\n" * 9, "here", False)
 SMALL: dict[str, Any] = {"layers": 1, "width": 12, "heads": 2, "feed_forward": 20, "context": 7}

@@ -1,6 +1,7 @@
 // The three products that give dq, dk and dv, each drawn as its matrices, with its transposes.
 
 import { attentionProducts } from "./attention_math.js";
+import { tickText } from "./charts.js";
 import { make } from "./dom.js";
 import { relativeGap, transposed } from "./matrix.js";
 import { heatPicture } from "./screen_parts.js";
@@ -17,7 +18,7 @@ import { heatPicture } from "./screen_parts.js";
  */
 export function productsPanel(scene, head, scale) {
   const made = attentionProducts(head, scale);
-  const factor = `${scene.number(scale)} *`;
+  const factor = `${tickText(scene, scale)} *`;
   const rows = /** @type {const} */ ([
     ["dq", "T", factor, "dscores", head.dscores, "T", "S", "k", head.k],
     ["dk", "S", factor, "dscores^T", transposed(head.dscores), "S", "T", "q", head.q],

@@ -140,6 +140,17 @@ export function decadeTicks({ low, high }, most = 6) {
 }
 
 /**
+ * A number with no more digits than it has: 0.25 and not 0.250.
+ * @param {import("./scene.js").Scene} scene
+ * @param {number} value
+ * @returns {string}
+ */
+export function tickText(scene, value) {
+  const digits = String(Math.abs(value)).replace(/^0\.0*|\./g, "").length;
+  return scene.number(value, Math.min(3, digits));
+}
+
+/**
  * A labelled list to choose from.
  * @param {string} label
  * @param {readonly {value: string, text: string}[]} choices

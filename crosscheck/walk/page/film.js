@@ -23,7 +23,7 @@ export function filmOf(scene) {
       return /** @type {const} */ ([op.id, frame]);
     }),
   );
-  const film = make("nav", { class: "film", "aria-label": scene.say("frame.film") }, ...frames.values());
+  const film = make("nav", { class: "film", "aria-label": scene.say("page.film") }, ...frames.values());
   const light = (/** @type {string} */ id) => {
     for (const [one, frame] of frames) {
       if (one === id) frame.setAttribute("aria-current", "step");

@@ -25,12 +25,12 @@ export function frameOf(scene) {
   const film = filmOf(scene);
   const help = helpDialog(scene);
   const links = screenLinks(scene);
-  const screens = make("nav", { class: "screens", "aria-label": scene.say("frame.screens") }, ...links.values());
+  const screens = make("nav", { class: "screens", "aria-label": scene.say("page.screens") }, ...links.values());
   const middle = make("main", { id: "screen", tabindex: -1 });
-  const source = make("aside", { class: "source-side", "aria-label": scene.say("frame.source") });
+  const source = make("aside", { class: "source-side", "aria-label": scene.say("page.source") });
   const heard = make("p", { class: "heard", "aria-live": "polite", role: "status" });
   const header = make("header", { class: "top" }, ...title(scene), screens, helpButton(scene, help));
-  const spine = make("aside", { class: "spine-side", "aria-label": scene.say("frame.map") }, mapEnd(scene, "top"), map.picture, mapEnd(scene, "bottom"));
+  const spine = make("aside", { class: "spine-side", "aria-label": scene.say("page.map") }, mapEnd(scene, "top"), map.picture, mapEnd(scene, "bottom"));
   return {
     parts: [header, make("div", { class: "columns" }, spine, middle, source), film.film, heard, help],
     help,
@@ -56,8 +56,8 @@ function title(scene) {
   const { outcome, model } = scene.walk;
   const verdict = outcome.agrees ? "agree" : outcome.disagrees ? "born" : "unpaired";
   return [
-    make("h1", {}, scene.say("frame.title")),
-    make("p", { class: `outcome ${verdict}`, title: model.title }, make("span", { "aria-hidden": "true" }, { agree: "✓ ", born: "✗ ", unpaired: "· " }[verdict]), scene.say(`frame.${verdict}`, { rows: outcome.rows, failing: outcome.failing })),
+    make("h1", {}, scene.say("page.title")),
+    make("p", { class: `outcome ${verdict}`, title: model.title }, make("span", { "aria-hidden": "true" }, { agree: "✓ ", born: "✗ ", unpaired: "· " }[verdict]), scene.say(`page.${verdict}`, { rows: outcome.rows, failing: outcome.failing })),
   ];
 }
 

@@ -168,8 +168,8 @@ function paintLabels(context, { rows, columns }, { across, down, left, top }, in
  * @param {HeatMap} heat
  * @param {{across: number, down: number, left: number, top: number}} place
  */
-function listen(canvas, { matrix, onEntry, nameOf }, place) {
-  const at = { row: 0, column: 0 };
+function listen(canvas, { matrix, onEntry, nameOf, chosenRow }, place) {
+  const at = { row: chosenRow ?? 0, column: 0 };
   const move = (/** @type {number} */ row, /** @type {number} */ column) => {
     if (row < 0 || column < 0 || row >= matrix.rows || column >= matrix.columns) return;
     Object.assign(at, { row, column });

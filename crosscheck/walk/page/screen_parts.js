@@ -34,27 +34,40 @@ import { foldedTable, matrixTable, plainTable } from "./tables.js";
  * @returns {HTMLElement} a picture, with a table behind it
  */
 export function heatPicture(scene, { onRow, limit, ...heat }) {
-  const most = limit ?? largest(heat.matrix.data);
-  const { figure } = heatMap({ ...heat, limit: most });
+  const said = make("output", { class: "entry" });
+  const { figure, light } = heatMap({
+    ...heat,
+    limit: limit ?? largest(heat.matrix.data),
+    hint: scene.say(onRow ? "screens.hint-row" : "screens.hint"),
+    onEntry: (cell) => {
+      said.textContent = entryText(scene, heat, cell);
+      light([cell]);
+      row = cell.row;
+    },
+  });
+  let row = heat.chosenRow ?? 0; // where the reader points
   const canvas = figure.querySelector("canvas");
-  if (onRow && canvas) listenForRows(canvas, heat, onRow);
+  canvas?.addEventListener("click", () => onRow?.(row));
+  canvas?.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") onRow?.(row);
+  });
   const table = () => [matrixTable(heat.matrix, heat.rows ?? [], heat.columns ?? [], scene.number)];
-  figure.append(foldedTable(scene.say("screens.table"), table));
+  figure.append(said, foldedTable(scene.say("screens.table"), table));
   return figure;
 }
 
 /**
- * @param {HTMLCanvasElement} canvas
- * @param {Omit<Heat, "onRow" | "limit">} heat
- * @param {(row: number) => void} onRow
+ * An entry with its place, as "[3 e, 7] = -0.0123".
+ * @param {Scene} scene
+ * @param {Pick<Heat, "matrix" | "rows" | "columns" | "masked">} heat
+ * @param {{row: number, column: number}} cell
+ * @returns {string}
  */
-function listenForRows(canvas, { matrix, columns }, onRow) {
-  canvas.addEventListener("click", (event) => {
-    const part = columns ? (event.offsetY / canvas.clientHeight) * (canvas.height / 2) - 13 : event.offsetY;
-    const height = columns ? canvas.height / 2 - 13 : canvas.clientHeight;
-    const row = Math.floor((part / height) * matrix.rows);
-    if (row >= 0 && row < matrix.rows) onRow(row);
-  });
+export function entryText(scene, { matrix, rows, columns, masked }, { row, column }) {
+  const place = [`${row} ${rows?.[row] ?? ""}`.trim(), `${column} ${columns?.[column] ?? ""}`.trim()];
+  const at = row * matrix.columns + column;
+  const value = masked?.[at] ? scene.say("screens.masked") : scene.number(matrix.data[at]);
+  return `[${place.join(", ")}] = ${value}`;
 }
 
 /**

@@ -1,6 +1,6 @@
 // Screen 6, second half: the activation. Its slope at every entry of the text, and at one token's.
 
-import { chooser, framed } from "./charts.js";
+import { chooser, framed, tickText } from "./charts.js";
 import { make, makeSvg } from "./dom.js";
 import { flatRows, rowOf } from "./matrix.js";
 import { slopeCounts, slopePoints } from "./norm_math.js";
@@ -117,8 +117,8 @@ function slopePicture(scene, x, slope, inToken, said) {
   return framed(
     {
       size: SQUARE,
-      across: [left, 0, right].map((v) => ({ at: at(v, left, right) / SQUARE, label: String(v) })),
-      up: [low, 0, 0.5, 1, high].map((v) => ({ at: at(v, low, high) / SQUARE, label: scene.number(v) })),
+      across: [left, 0, right].map((v) => ({ at: at(v, left, right) / SQUARE, label: tickText(scene, v) })),
+      up: [low, 0, 0.5, 1, high].map((v) => ({ at: at(v, low, high) / SQUARE, label: tickText(scene, v) })),
       acrossName: scene.say("slope.axis-x"),
       upName: scene.say("slope.axis-y"),
       said,

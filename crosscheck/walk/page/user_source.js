@@ -14,12 +14,12 @@ const LINE_MARKS = { right: "✓", wrong: "✗", inherited: "~", none: " " };
 export function sourcePanel(scene) {
   return scene.walk.files.map(({ file, first, lines, marks }) =>
     make(
-      "div",
+      "details",
       { class: "panel" },
-      make("h3", {}, `${scene.say("verdict.source")}: ${file}`),
+      make("summary", {}, `${scene.say("verdict.source")}: ${file}`),
       make(
         "div",
-        { class: "source", role: "region", "aria-label": file, tabindex: 0 },
+        { class: "source", role: "region", "aria-label": file, tabindex: 0, "data-keys": true },
         ...lines.map((text, i) => sourceLine(scene, first + i, text, marks[String(first + i)])),
       ),
     ),

@@ -3,14 +3,14 @@
 
 /** @type {Record<string, string>} */
 export const ENGLISH_FRAME = {
-  "frame.title": "A walk back through the model",
-  "frame.agree": "{rows} gradients compared, all agree",
-  "frame.born": "{failing} of {rows} gradients are wrong",
-  "frame.unpaired": "Not everything is proved",
-  "frame.screens": "Screens",
-  "frame.map": "Map",
-  "frame.source": "Source",
-  "frame.film": "All ops, from the loss to the embedding",
+  "page.title": "A walk back through the model",
+  "page.agree": "{rows} gradients compared, all agree",
+  "page.born": "{failing} of {rows} gradients are wrong",
+  "page.unpaired": "Not everything is proved",
+  "page.screens": "Screens",
+  "page.map": "Map",
+  "page.source": "Source",
+  "page.film": "All ops, from the loss to the embedding",
   "screen.question": "Question",
   "screen.map": "Map",
   "screen.card": "Walk",

@@ -2,14 +2,14 @@
 
 /** @type {Record<string, string>} */
 export const PORTUGUESE_FRAME = {
-  "frame.title": "Um passeio de volta pelo modelo",
-  "frame.agree": "{rows} gradientes comparados, todos concordam",
-  "frame.born": "{failing} de {rows} gradientes estão errados",
-  "frame.unpaired": "Nem tudo está provado",
-  "frame.screens": "Telas",
-  "frame.map": "Mapa",
-  "frame.source": "Código",
-  "frame.film": "Todas as operações, da perda ao embedding",
+  "page.title": "Um passeio de volta pelo modelo",
+  "page.agree": "{rows} gradientes comparados, todos concordam",
+  "page.born": "{failing} de {rows} gradientes estão errados",
+  "page.unpaired": "Nem tudo está provado",
+  "page.screens": "Telas",
+  "page.map": "Mapa",
+  "page.source": "Código",
+  "page.film": "Todas as operações, da perda ao embedding",
   "screen.question": "Pergunta",
   "screen.map": "Mapa",
   "screen.card": "Passeio",

@@ -88,7 +88,7 @@ export const ENGLISH_SCREENS = {
   "verdict.right": "Right: {op}. The mistake: {what}.",
   "verdict.wrong": "{op} is not it: no op of this name made something wrong out of what is right.",
   "verdict.patch": "The patch",
-  "verdict.source": "Your source, with its ticks",
+  "verdict.source": "Your source, with what each line makes",
   "verdict.mark-right": "right",
   "verdict.mark-wrong": "wrong: born here",
   "verdict.mark-inherited": "inherited",
@@ -149,6 +149,9 @@ export const ENGLISH_SCREENS = {
     "t={t} {character} taught it most: its share of dW is {share}, and the norm of its matrix is {norm}. A share is the part of its matrix that points along dW, over the norm of dW; all shares add up to {total}.",
   "weight.bar-norm": "norm of its matrix",
   "weight.bar-share": "share of dW",
+  "screens.hint": "The arrow keys move from entry to entry.",
+  "screens.hint-row": "The arrow keys move from entry to entry, and Enter chooses the row.",
+  "screens.masked": "masked",
   "screens.table": "Numbers",
   "screens.character": "Character",
 };

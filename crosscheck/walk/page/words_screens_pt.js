@@ -88,7 +88,7 @@ export const PORTUGUESE_SCREENS = {
   "verdict.right": "Certo: {op}. O erro, nas palavras do catálogo: {what}.",
   "verdict.wrong": "Não é {op}: nenhuma op com esse nome fez algo errado a partir do que estava certo.",
   "verdict.patch": "O patch",
-  "verdict.source": "O seu código, com as marcas",
+  "verdict.source": "O seu código, com o que cada linha faz",
   "verdict.mark-right": "certo",
   "verdict.mark-wrong": "errado: nasceu aqui",
   "verdict.mark-inherited": "herdado",
@@ -149,6 +149,9 @@ export const PORTUGUESE_SCREENS = {
     "t={t} {character} foi quem mais ensinou: a sua fração de dW é {share}, e a norma da sua matriz é {norm}. A fração é a parte da matriz que aponta na direção de dW, dividida pela norma de dW; todas as frações somam {total}.",
   "weight.bar-norm": "norma da sua matriz",
   "weight.bar-share": "fração de dW",
+  "screens.hint": "As setas andam de elemento em elemento.",
+  "screens.hint-row": "As setas andam de elemento em elemento, e Enter escolhe a linha.",
+  "screens.masked": "mascarado",
   "screens.table": "Números",
   "screens.character": "Caractere",
 };

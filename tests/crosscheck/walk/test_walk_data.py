@@ -13,7 +13,7 @@ from crosscheck.check import run_check
 from crosscheck.models import ModelOptions
 from crosscheck.sides import Array
 from crosscheck.walk.axes import axes_of
-from crosscheck.walk.schema import Op
+from crosscheck.walk.schema_of_ops import Op
 
 ROUNDED = 1e-5  # relative: what a few float32 operations leave
 

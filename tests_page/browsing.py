@@ -1,0 +1,56 @@
+"""What the tests of the page share: which pages there are, and a page in a window."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+ROOT = Path(__file__).parent.parent
+BUG = "layer-norm-no-mean-term"
+# The pages by name: what `crosscheck walk` is asked for.
+WALKS: dict[str, list[str]] = {
+    "ours": [],
+    "portuguese": ["--language", "pt-BR"],
+    "bug": ["--bug", BUG],
+    "brought": ["examples/brought/numpy_flat.py:block"],
+}
+
+
+class Opened:
+    """A page in a window of its own."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.walk: dict[str, Any] = json.loads(page.locator("#walk").text_content() or "")
+
+    def go(self, op: str, screen: str = "card") -> None:
+        """Follow an address, and wait until the page is there."""
+        hashed = f"#{op}" if screen == "card" else f"#{op}?{screen}"
+        self.page.evaluate(
+            """hash => new Promise(done => {
+              if (location.hash === hash) return done();
+              addEventListener("hashchange", () => setTimeout(done), { once: true });
+              location.hash = hash;
+            })""",
+            hashed,
+        )
+        assert self.page.evaluate("document.body.dataset.screen") == screen
+
+    @property
+    def op(self) -> str:
+        """The op that the address names."""
+        named: str = self.page.evaluate("decodeURIComponent(location.hash.slice(1).split('?')[0])")
+        return named
+
+    @property
+    def screens(self) -> list[str]:
+        """The screens that the page has, in their order."""
+        links = self.page.locator(".screens a").evaluate_all("all => all.map(a => a.hash)")
+        return [link.partition("?")[2] or "card" for link in links]
+
+
+Open = Callable[..., Opened]  # by the name of a page; with a width, and dark or not
