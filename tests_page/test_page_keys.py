@@ -11,7 +11,7 @@ def test_every_op_is_visited_from_the_loss_to_the_embedding(opened: Open) -> Non
     visited, heard = [], []
     for _ in back:
         page.page.keyboard.press("ArrowRight")
-        page.page.wait_for_function("document.body.dataset.screen === 'card'")
+        page.page.wait_for_function("op => document.body.dataset.op === op", arg=page.op)
         visited.append(page.op)
         heard.append(page.page.locator(".heard").text_content() or "")
         assert page.page.locator(".film [aria-current]").count() == 1

@@ -146,8 +146,8 @@ function parametersTable(scene) {
   const rows = scene.walk.parameters;
   const [ours, reference] = sideNames(scene);
   return numbersTable(scene, scene.say("verdict.parameter"), rows.map(({ name }) => name), {
-    [ours]: rows.map(({ norm }) => asNumber(norm)),
-    [reference]: rows.map(({ norm_reference: norm }) => asNumber(norm)),
-    [scene.say("verdict.error")]: rows.map(({ error }) => asNumber(error)),
+    [ours]: rows.map(({ norm }) => norm),
+    [reference]: rows.map(({ norm_reference: norm }) => norm),
+    [scene.say("verdict.error")]: rows.map(({ error }) => error),
   });
 }
