@@ -58,7 +58,7 @@ def test_help_and_tables_open_by_key(opened: Open) -> None:
 def test_a_picture_with_the_focus_takes_the_arrows_until_escape(opened: Open) -> None:
     page = opened()
     page.go("blocks.1.linear2/linear")
-    picture = page.page.locator(".gradients canvas").first
+    picture = page.page.locator(".gradients figure", has_text="dx (").locator("canvas")
     picture.focus()
     for key in ("ArrowDown", "ArrowRight", "ArrowRight"):
         page.page.keyboard.press(key)

@@ -29,6 +29,7 @@ export function verdictScreen(scene) {
     make("h2", {}, scene.say("verdict.title")),
     make("p", { class: "state" }, scene.say(`verdict.${state}`)),
     make("p", { class: "quoted", lang: "en" }, outcome.said),
+    ...outcome.notes.map((note) => make("p", { class: "quoted", lang: "en" }, note)),
     make("p", {}, verdictSentence(scene)),
     ...(bug ? bugPanels(scene, bug) : []),
     ...sourcePanel(scene),

@@ -7,7 +7,7 @@ import inspect
 import re
 from pathlib import Path
 
-from crosscheck.walk import schema
+from crosscheck.walk import schema, schema_of_ops
 
 TYPES = (Path(schema.__file__).parent / "page/schema.js").read_text("utf-8")
 
@@ -25,6 +25,7 @@ def in_javascript() -> dict[str, list[str]]:
 
 
 def test_every_class_of_the_schema_is_a_type_of_the_page() -> None:
-    classes = dict(inspect.getmembers(schema, dataclasses.is_dataclass))
+    modules = (schema, schema_of_ops)
+    classes = {n: c for m in modules for n, c in inspect.getmembers(m, dataclasses.is_dataclass)}
     in_python = {name: [f.name for f in dataclasses.fields(one)] for name, one in classes.items()}
     assert in_javascript() == in_python
