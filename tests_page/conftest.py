@@ -1,7 +1,7 @@
 """The page of `crosscheck walk` in a browser: Debian's chromium, driven by PyPI's playwright.
 
-`make check-page` runs these tests; they are no part of the suite. Where there is no browser they are
-skipped, and fail where CI=true.
+`make check-page` runs these tests; they are no part of the suite. Where there is no browser they
+are skipped, and fail where CI=true.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ def test_every_op_is_visited_from_the_loss_to_the_embedding(opened: Open) -> Non
     visited, heard = [], []
     for _ in back:
         page.page.keyboard.press("ArrowRight")
-        page.page.wait_for_function("document.body.dataset.screen === 'card'")
+        page.page.wait_for_function("op => document.body.dataset.op === op", arg=page.op)
         visited.append(page.op)
         heard.append(page.page.locator(".heard").text_content() or "")
         assert page.page.locator(".film [aria-current]").count() == 1
@@ -58,7 +58,7 @@ def test_help_and_tables_open_by_key(opened: Open) -> None:
 def test_a_picture_with_the_focus_takes_the_arrows_until_escape(opened: Open) -> None:
     page = opened()
     page.go("blocks.1.linear2/linear")
-    picture = page.page.locator(".gradients canvas").first
+    picture = page.page.locator(".gradients figure", has_text="dx (").locator("canvas")
     picture.focus()
     for key in ("ArrowDown", "ArrowRight", "ArrowRight"):
         page.page.keyboard.press(key)

@@ -1,4 +1,4 @@
-// The heat maps of a card: what went in and came out, and the gradients beside it, one scale a row.
+// The heat maps of a card: the gradients, and below them the values of the same arrays; one scale a row.
 
 import { make } from "./dom.js";
 import { chooser } from "./charts.js";
@@ -63,7 +63,7 @@ function partName(rows, which, count) {
 /**
  * @param {Scene} scene
  * @param {Op} op
- * @returns {MapRow[]} values, gradients, and the same of parameters; rows without arrays are left out
+ * @returns {MapRow[]} gradients above the values of the same arrays, and so of parameters; no empty rows
  */
 export function mapRows(scene, op) {
   const of = (/** @type {(Compared | null)[]} */ all) => {
@@ -76,10 +76,10 @@ export function mapRows(scene, op) {
   };
   const [learned, given] = [op.inputs.filter(({ kind }) => kind === "parameter"), op.inputs.filter(({ kind }) => kind !== "parameter")];
   const rows = [
-    { key: "values", shown: of([...given.map(({ value }) => value), op.output]) },
-    { key: "gradients", shown: of([...given.map(({ gradient }) => gradient), op.dout]) },
-    { key: "parameters", shown: of(learned.map(({ value }) => value)) },
+    { key: "gradients", shown: of([op.dout, ...given.map(({ gradient }) => gradient)]) },
+    { key: "values", shown: of([op.output, ...given.map(({ value }) => value)]) },
     { key: "parameter-gradients", shown: of(learned.map(({ gradient }) => gradient)) },
+    { key: "parameters", shown: of(learned.map(({ value }) => value)) },
   ];
   return rows.filter(({ shown }) => shown.length > 0);
 }

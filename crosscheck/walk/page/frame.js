@@ -40,10 +40,10 @@ export function frameOf(scene) {
       middle.replaceChildren(screen);
       middle.scrollTop = 0;
       source.replaceChildren(...(op ? sourceOf(scene, op) : []));
-      document.body.dataset.screen = stand.screen;
       map.light(stand.op);
       film.light(stand.op);
       heard.textContent = sentence;
+      Object.assign(document.body.dataset, stand); // the page is drawn for this place now
     },
   };
 }

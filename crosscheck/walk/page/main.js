@@ -37,15 +37,15 @@ async function begin() {
   const frame = frameOf(scene);
   document.getElementById("page")?.replaceChildren(...frame.parts);
   const start = opening(walk);
-  let stand = start;
+  const now = () => standOf(location.hash, walk) ?? start; // keys may come faster than the page is drawn
   const show = () => {
-    stand = standOf(location.hash, walk) ?? start;
+    const stand = now();
     const op = scene.op(stand.op);
     frame.show(stand, SCREEN[stand.screen](scene, stand.op), op ? `${op.op}. ${opSentence(scene, op)}` : "");
   };
   window.addEventListener("hashchange", show);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
-  document.addEventListener("keydown", (event) => onKey(event, scene, stand, frame.help));
+  document.addEventListener("keydown", (event) => onKey(event, scene, now(), frame.help));
   document.addEventListener("click", leaveScrolled);
   show();
 }

@@ -80,16 +80,20 @@ function inColumns({ ops, columns }) {
  * @returns {Edge[]}
  */
 function edgesOf({ ops }, stream) {
+  const arrived = new Map(ops.map(({ id, dout }) => [id, dout]));
   return ops.flatMap((op) =>
     op.inputs
       .filter(({ kind, source }) => kind === "op" && source)
-      .map(({ source, gradient, value }) => ({
-        from: op.id,
-        to: source,
-        norm: Number((gradient ?? value).norm ?? 0),
-        normReference: Number((gradient ?? value).norm_reference ?? 0),
-        leaves: stream.has(op.id) !== stream.has(source),
-      })),
+      .map(({ source, gradient }) => {
+        const carried = gradient ?? arrived.get(source); // of a line it is not known what it sends itself
+        return {
+          from: op.id,
+          to: source,
+          norm: Number(carried?.norm ?? 0),
+          normReference: Number(carried?.norm_reference ?? 0),
+          leaves: stream.has(op.id) !== stream.has(source),
+        };
+      }),
   );
 }
 

@@ -27,7 +27,7 @@ export function mapPicture(scene) {
   const labels = titles.map(({ text, x, y }) => svgText(branchName(scene, text), { class: "branch-name", x, y: y + 3 }));
   const picture = makeSvg(
     "svg",
-    { viewBox: `0 0 ${width} ${height}`, width, height, class: "spine", role: "img", "aria-label": scene.say("map.picture") },
+    { viewBox: `0 0 ${width} ${height}`, width, height, class: "spine", role: "group", "aria-label": scene.say("map.picture") },
     ...lines,
     ...labels,
     ...dots.values(),
@@ -81,7 +81,7 @@ function opDot(scene, { id, x, y, onStream }) {
   const op = scene.op(id);
   const verdict = op?.verdict ?? "unpaired";
   const title = makeSvg("title", {}, `${id} ${TICKS[verdict] ?? ""}`);
-  const link = makeSvg("a", { href: hashOf({ op: id, screen: "card" }), class: `dot-link ${verdict}`, tabindex: -1, "aria-hidden": "true" }, title);
+  const link = makeSvg("a", { href: hashOf({ op: id, screen: "card" }), class: `dot-link ${verdict}`, tabindex: -1, "aria-label": id }, title);
   link.append(makeSvg("circle", { cx: x, cy: y, r: 9, class: "reach" }));
   link.append(
     op?.kind === "sum" && onStream

@@ -4,6 +4,7 @@ import { make } from "./dom.js";
 import { mapPicture, TICKS } from "./map_picture.js";
 import { edgeWidth, mapLayout, normRange } from "./map_layout.js";
 import { hashOf } from "./state.js";
+import { shortName } from "./verdict_math.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./schema.js").Op} Op */
@@ -14,13 +15,14 @@ import { hashOf } from "./state.js";
  * @returns {HTMLElement}
  */
 export function mapScreen(scene) {
-  const { model, joins, ops } = scene.walk;
+  const { model, joins, ops, kind } = scene.walk;
+  const spine = kind === "language model";
   const copies = ops.filter((op) => op.copies && op.inputs.filter(({ gradient }) => gradient).length > 1);
   return make(
     "section",
     { class: "screen map" },
     make("h2", {}, scene.say("map.title")),
-    make("p", { class: "lead" }, scene.say("map.intro", { reference: model.reference })),
+    make("p", { class: "lead" }, scene.say(spine ? "map.intro" : "map.intro-of-any", { reference: shortName(model.reference) })),
     make("div", { class: "map-here" }, mapPicture(scene).picture),
     ...(copies.length > 0 ? [make("h3", {}, scene.say("map.copies")), make("ul", {}, ...copies.map((op) => copyItem(scene, op)))] : []),
     ...(joins.length > 0 ? [make("h3", {}, scene.say("map.joins")), make("ul", {}, ...joins.map((join) => joinItem(scene, join)))] : []),
@@ -65,7 +67,7 @@ function opLink(id) {
 function edgeTable(scene) {
   const { edges } = mapLayout(scene.walk);
   const range = normRange(edges);
-  const { ours, reference } = scene.walk.model;
+  const [ours, reference] = [scene.walk.model.ours, scene.walk.model.reference].map(shortName);
   const heads = [scene.say("map.from"), scene.say("map.to"), ours, reference, ""].map((head) => make("th", { scope: "col" }, head));
   const rows = [...edges].reverse().map(({ from, to, norm, normReference }) =>
     make(

@@ -1,5 +1,5 @@
-// The types of what the page gets. Their meaning stands in crosscheck/walk/schema.py, where they are
-// declared; a test holds the two lists of fields together.
+// The types of what the page gets. Their meaning stands in crosscheck/walk/schema.py and
+// schema_of_ops.py, where they are declared; a test holds the two lists of fields together.
 
 /** @typedef {number | "nan" | "inf" | "-inf"} Recorded a number as JSON can hold it */
 /** @typedef {Recorded | null} Maybe null where there is none */
@@ -102,7 +102,7 @@
 /** @typedef {{tokens: string[], targets: string[], counts: boolean[], vocabulary: string[], ids: number[], target_ids: number[], losses: Recorded[], logits: number, probs: number, dlogits: number | null}} Text */
 /** @typedef {{name: string, ours: Maybe, reference: Recorded, error: Maybe}} Loss */
 /** @typedef {{title: string, engines: Record<string, string>, ours: string, reference: string, options: Record<string, unknown>, sizes: Record<string, number>, heads: number | null, parameters: number, seed: number, corpus: string}} Model */
-/** @typedef {{agrees: boolean, disagrees: boolean, rows: number, failing: number, largest_error: Maybe, said: string}} Outcome */
+/** @typedef {{agrees: boolean, disagrees: boolean, rows: number, failing: number, largest_error: Maybe, said: string, notes: string[]}} Outcome */
 /** @typedef {{op: string, rule: string, argument: string, kind: string, what: string, hint: string, place: Place | null, finite_difference: Maybe, words: string}} Finding */
 /** @typedef {{id: string, findings: Finding[], inherited: string[], raised: string, answers: string[], what: string, patch: string}} Bug */
 /** @typedef {{file: string, first: number, lines: string[], marks: Record<string, [string, string]>}} File */

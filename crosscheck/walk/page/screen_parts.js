@@ -136,7 +136,7 @@ export function characterPicker(scene, name, chosen, onChoose) {
  * @param {Scene} scene
  * @param {string} rowName
  * @param {readonly string[]} labels
- * @param {Record<string, readonly number[]>} columns
+ * @param {Record<string, readonly unknown[]>} columns numbers, or null where there is none
  * @returns {HTMLElement}
  */
 export function numbersTable(scene, rowName, labels, columns) {

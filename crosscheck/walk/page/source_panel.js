@@ -71,9 +71,17 @@ function ruleLine(scene, number, text, steps, backward) {
     "div",
     { class: `rule-line ${backward ? "backward" : "forward"}${present ? " present" : ""}`, "aria-current": present ? "step" : null },
     make("span", { class: "number", "aria-hidden": "true" }, String(number)),
-    make("span", { class: "step", title: present ? scene.say("source.step", { steps: steps.join(", ") }) : null }, steps.join(",")),
+    make("span", { class: "step", title: present ? scene.say("source.step", { steps: steps.join(", ") }) : null }, stepsText(steps)),
     make("code", {}, text.replace(/ {3,}#/, "  #") || " "), // columns of comments have no room here
   );
+}
+
+/**
+ * @param {readonly number[]} steps
+ * @returns {string} "4", "4,3", or "4–1" of more
+ */
+function stepsText(steps) {
+  return steps.length > 2 ? `${steps[0]}–${steps[steps.length - 1]}` : steps.join(",");
 }
 
 /**

@@ -29,6 +29,7 @@ export function verdictScreen(scene) {
     make("h2", {}, scene.say("verdict.title")),
     make("p", { class: "state" }, scene.say(`verdict.${state}`)),
     make("p", { class: "quoted", lang: "en" }, outcome.said),
+    ...outcome.notes.map((note) => make("p", { class: "quoted", lang: "en" }, note)),
     make("p", {}, verdictSentence(scene)),
     ...(bug ? bugPanels(scene, bug) : []),
     ...sourcePanel(scene),
@@ -146,8 +147,8 @@ function parametersTable(scene) {
   const rows = scene.walk.parameters;
   const [ours, reference] = sideNames(scene);
   return numbersTable(scene, scene.say("verdict.parameter"), rows.map(({ name }) => name), {
-    [ours]: rows.map(({ norm }) => asNumber(norm)),
-    [reference]: rows.map(({ norm_reference: norm }) => asNumber(norm)),
-    [scene.say("verdict.error")]: rows.map(({ error }) => asNumber(error)),
+    [ours]: rows.map(({ norm }) => norm),
+    [reference]: rows.map(({ norm_reference: norm }) => norm),
+    [scene.say("verdict.error")]: rows.map(({ error }) => error),
   });
 }
