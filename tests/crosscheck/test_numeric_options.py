@@ -23,6 +23,7 @@ TEXTS = {
     "ops": {"names"},
     "mutants": {"ids"},
     "lab": {"bug", "answer"},
+    "walk": {"mine", "reference", "arguments", "weights", "output", "text", "bug"},
 }
 NO_NUMBERS = (click.Choice, click.types.BoolParamType, FilePath)
 # The largest comes first: where it is taken, it fails at once, and 2**31 may fill the memory.
