@@ -15,6 +15,7 @@ BUG = "layer-norm-no-mean-term"
 WALKS: dict[str, list[str]] = {
     "ours": [],
     "portuguese": ["--language", "pt-BR"],
+    "other": ["--norm", "pre", "--activation", "relu", "--position", "learned", "--tie-weights"],
     "bug": ["--bug", BUG],
     "brought": ["examples/brought/numpy_flat.py:block"],
 }
