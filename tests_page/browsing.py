@@ -11,12 +11,15 @@ from playwright.sync_api import Page
 
 ROOT = Path(__file__).parent.parent
 BUG = "layer-norm-no-mean-term"
+MARKUP = "</script><img src=x onerror=alert(1)><!--"  # of a corpus in which all of it is text
 # The pages by name: what `crosscheck walk` is asked for.
 WALKS: dict[str, list[str]] = {
     "ours": [],
     "portuguese": ["--language", "pt-BR"],
     "bug": ["--bug", BUG],
     "brought": ["examples/brought/numpy_flat.py:block"],
+    "torch": ["examples/brought/torch_gpt.py:Block"],
+    "markup": ["--corpus", "{folder}/markup.txt", "--text", MARKUP, "--layers", "1"],
 }
 
 
