@@ -44,7 +44,7 @@ test-fast: $(READY)
 # The same tests in a copy of the tree that has no fast forms.
 test-without-fast: $(READY)
 	rm -rf $(WITHOUT_FAST) && mkdir $(WITHOUT_FAST)
-	tar --exclude=./.git --exclude=./.venv --exclude=fast -cf - . | tar -xf - -C $(WITHOUT_FAST)
+	tar --exclude=./.git --exclude=./.venv --exclude=./node_modules --exclude=fast -cf - . | tar -xf - -C $(WITHOUT_FAST)
 	cd $(WITHOUT_FAST) && PYTHONPATH=. PATH="$(CURDIR)/$(BIN):$$PATH" $(subst $(BIN)/,,$(TEST)) $(EITHER_FORM)
 
 # Many runs of right code, none of which may be accused; every planted bug; and bugs in deep stacks.

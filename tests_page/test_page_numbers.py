@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import re
+import subprocess
 import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browsing import Open, Opened
+from browsing import ROOT, Open, Opened
 
 DIGITS = 3  # of a number on the page
 ROUNDING = 0.5 * 10.0 ** (1 - DIGITS)  # relative, at most
@@ -125,3 +126,14 @@ def test_the_question_is_prediction_minus_truth(opened: Open) -> None:
     gradient = number(re.search(r"= (\S+)\.$", said)[1])  # type: ignore[index]
     assert shown == pytest.approx(p[goal], rel=2 * ROUNDING)
     assert gradient == pytest.approx(array(page.walk, text["dlogits"])[3, goal], rel=2 * ROUNDING)
+
+
+@pytest.mark.parametrize("name", ["ours", "other"])
+def test_every_array_is_explained_as_it_is_recorded(folder: Path, name: str) -> None:
+    command = ["node", str(ROOT / "tests_page/explained_entries.js"), str(folder / f"{name}.html")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert [one for one in found if one["left"]] == []  # of the sentence, a hole
+    assert [one for one in found if one["gap"] > 1e-5 * (one["size"] or 1)] == []
+    sent = [one for one in found if re.fullmatch("d(?!out)\\w+", one["name"])]
+    assert len([one for one in sent if one["explained"]]) > 0.9 * len(sent) > 50

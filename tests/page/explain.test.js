@@ -96,6 +96,7 @@ test("softmax and layer norm: a whole row has a say", () => {
   for (const name of ["x", "weight", "bias"]) {
     const { out } = holds(rows.explainLayerNorm, arrays, name, norm, { eps: "1e-05" });
     close(rows.explainLayerNorm(arrays, "out", 6, { eps: "1e-05" }).value, out.data[6], 1e-12);
+    for (const given of [name, "dout"]) assert.equal(rows.explainLayerNorm({ ...arrays, dout: out }, given, 0, {}), undefined);
   }
 });
 

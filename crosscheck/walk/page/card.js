@@ -1,7 +1,7 @@
 // Screen 3: the card of an op. What it does, what it sends back, and who says so.
 
 import { cardMaps } from "./card_maps.js";
-import { WITNESS_MARKS, witnessTable } from "./card_witnesses.js";
+import { WITNESS_MARKS, witnessTable, witnessTicks } from "./card_witnesses.js";
 import { make } from "./dom.js";
 import { TICKS } from "./map_picture.js";
 import { hashOf } from "./state.js";
@@ -32,6 +32,7 @@ export function cardScreen(scene, opened, screens) {
       make("p", { class: "eyebrow" }, scene.say("card.step", { step, count: scene.walk.ops.length }), op.module ? make("span", { lang: "en" }, ` · ${op.module}`) : null),
       make("h2", {}, make("span", { lang: "en" }, op.op), " ", make("span", { class: `tick ${op.verdict}` }, TICKS[op.verdict] ?? "", make("span", { class: "tick-word" }, ` ${scene.say(`verdict-of.${op.verdict}`)}`))),
       make("p", { class: "lead" }, opSentence(scene, op)),
+      witnessTicks(scene, op),
     ),
     formulas(scene, op),
     op.mark_text ? make("p", { class: "quoted", lang: "en" }, op.mark_text) : null,

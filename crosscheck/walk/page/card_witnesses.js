@@ -24,6 +24,31 @@ export function witnessTable(scene, op) {
 }
 
 /**
+ * The three witnesses in one line, with the largest error of each.
+ * @param {Scene} scene
+ * @param {Op} op
+ * @returns {HTMLElement | null} null where no gradient comes from this op
+ */
+export function witnessTicks(scene, op) {
+  const sent = op.inputs.filter(({ gradient }) => gradient);
+  const rule = scene.walk.rules[op.op];
+  if (sent.length === 0 || !rule) return null;
+  const measured = sent.flatMap(({ finite_difference: witness }) => (witness && witness.agrees !== null ? [witness] : []));
+  const tick = (/** @type {boolean} */ good) => make("span", { class: `tick ${good ? "agree" : "born"}`, "aria-hidden": "true" }, good ? "✓ " : "✗ ");
+  const part = (/** @type {string} */ who, /** @type {boolean} */ good, /** @type {number} */ error) =>
+    make("li", {}, tick(good), scene.say(good ? "witness.agrees" : "witness.disagrees", { who, error: scene.number(error, 2) }));
+  const parts = [
+    make("li", {}, tick(op.verdict !== "born"), scene.say("witness.rule"), " ", make("code", { lang: "en" }, rule.file.split("/").slice(-1)[0])),
+    part(scene.walk.model.reference, sent.every(({ gradient }) => gradient?.verdict === "agree"), Math.max(...sent.map(({ gradient }) => Number(gradient?.error)))),
+  ];
+  if (measured.length > 0) {
+    const worst = Math.max(...measured.map(({ error }) => Number(error)));
+    parts.push(part(scene.say("witness.difference"), measured.every(({ agrees }) => agrees), worst));
+  }
+  return make("ul", { class: "ticks" }, ...parts);
+}
+
+/**
  * @param {Scene} scene
  * @param {Op} op
  * @returns {string[][]} dout, what is sent back for it, and the output

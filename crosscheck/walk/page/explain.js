@@ -32,6 +32,7 @@ const EXPLAINED = {
   getitem: explainGetitem,
 };
 const MOST_TERMS = 5;
+const AFTER_SIGN = new Set(["average", "most", "mean", "xhat", "along", "weight", "bias", "factor", "y"]);
 
 /**
  * Every array of an op that our side has, by name.
@@ -66,7 +67,7 @@ export function explained(scene, op, name, flat) {
   if (!found) return { sentence: whence(scene, op, name, called(name, flat), recorded), from: [], value: undefined };
   const { kind, value, numbers = {}, terms = [], from } = found;
   const first = terms[0]?.factors.map((factor) => factor.name) ?? [];
-  const values = Object.fromEntries(Object.entries(numbers).map(([key, one]) => [key, typeof one === "number" ? scene.number(one) : one]));
+  const values = Object.fromEntries(Object.entries(numbers).map(([key, one]) => [key, typeof one === "number" ? inFormula(scene, key, one) : one]));
   const sentence = scene.say(`explain.${kind}`, {
     ...values,
     entry: called(name, flat),
@@ -78,6 +79,16 @@ export function explained(scene, op, name, flat) {
     value: scene.number(value),
   });
   return { sentence: `${sentence} ${scene.say("explain.check", { recorded })}`, from: from ?? terms.flatMap((term) => term.factors), value };
+}
+
+/**
+ * @param {Scene} scene
+ * @param {string} key
+ * @param {number} number
+ * @returns {string} in brackets where a sign would stand beside a minus
+ */
+function inFormula(scene, key, number) {
+  return number < 0 && AFTER_SIGN.has(key) ? `(${scene.number(number)})` : scene.number(number);
 }
 
 /**

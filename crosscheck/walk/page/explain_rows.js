@@ -64,7 +64,7 @@ export function explainLayerNorm({ x, weight, bias, dout }, name, flat, options)
     const numbers = { xhat: xHat(start).xHat[at], weight: weight?.data[at] ?? 1, bias: bias?.data[at] ?? 0 };
     return { kind: "norm-out", value: scaled + numbers.bias, numbers, from: row("x", start, count) };
   }
-  if (!dout) return undefined;
+  if (!dout || !["dx", "dweight", "dbias"].includes(name)) return undefined;
   if (name === "dx") {
     const made = xHat(start);
     const dxHat = part(dout.data, start, count).map((value, i) => value * (weight?.data[i] ?? 1));
