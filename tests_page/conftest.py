@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import ROOT, WALKS, Open, Opened
+from browsing import MARKUP, ROOT, WALKS, Open, Opened
 from playwright.sync_api import Browser, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -36,8 +36,10 @@ def browser() -> Iterator[Browser]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the pages and the report of the same run are."""
     made = tmp_path_factory.mktemp("walks")
+    (made / "markup.txt").write_text(MARKUP * 8, "utf-8")
     for name, options in WALKS.items():
-        _crosscheck("walk", *options, "-o", str(made / f"{name}.html"))
+        given = [option.replace("{folder}", str(made)) for option in options]
+        _crosscheck("walk", *given, "-o", str(made / f"{name}.html"))
     _crosscheck("check", "--context", "24", "--batch", "1", "--json", str(made / "report.json"))
     return made
 

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
-from browsing import ROOT, WALKS, Open, Opened
+from browsing import MARKUP, ROOT, WALKS, Open, Opened
 
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 WORDS = 'import("./crosscheck/walk/page/words.js").then(m => console.log(JSON.stringify(m.WORDS)))'
@@ -37,7 +37,7 @@ def visits(page: Opened) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("name", ["ours", "bug", "brought"])
+@pytest.mark.parametrize("name", ["ours", "bug", "brought", "torch"])
 def test_axe_finds_nothing_serious(opened: Open, name: str, dark: bool) -> None:
     page = opened(name, dark=dark)
     page.page.add_script_tag(content=AXE.read_text("utf-8"))
@@ -99,8 +99,10 @@ def test_a_switch_changes_the_pictures(opened: Open, screen: str) -> None:
 
 
 def test_what_came_from_outside_is_text(opened: Open) -> None:
-    page = opened()
-    assert page.page.evaluate("document.querySelectorAll('main script, main iframe').length") == 0
+    page = opened("markup").page
+    assert page.evaluate("document.querySelectorAll('#page :is(script, iframe, img)').length") == 0
+    chips = page.locator("main .chip").all_text_contents()
+    assert "".join(chips) == MARKUP[:-1].replace(" ", "␣")
     sources = (ROOT / "crosscheck/walk/page").glob("*.js")
     markup = re.compile("innerHTML|outerHTML|insertAdjacent|document.write")
     assert [source.name for source in sources if markup.search(source.read_text("utf-8"))] == []

@@ -93,7 +93,9 @@ test("moves go back from the loss, and stop at the ends", () => {
   assert.equal(moved(WALK, "e/f~2", "block-back"), "d");
   assert.equal(moved(WALK, "d", "block-back"), "c");
   assert.equal(moved(WALK, "c", "block-back"), "a");
-  assert.equal(moved(WALK, "b", "block-ahead"), "d");
+  assert.equal(moved(WALK, "b", "block-ahead"), "c"); // the block's own end
+  assert.equal(moved(WALK, "c", "block-ahead"), "d"); // there already
+  assert.equal(moved(WALK, "e/f~2", "block-ahead"), "e/f~2");
 });
 
 test("an address names an op, and any op has an address", () => {

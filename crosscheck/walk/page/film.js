@@ -16,7 +16,7 @@ export function filmOf(scene) {
       const said = `${op.id}: ${scene.say(`verdict-of.${op.verdict}`)}`;
       const frame = make(
         "a",
-        { href: hashOf({ op: op.id, screen: "card" }), class: `frame-of ${op.verdict} kind-${op.kind}`, title: said, "aria-label": said, tabindex: -1 },
+        { href: hashOf({ op: op.id, screen: "card" }), class: `frame-of ${op.verdict} kind-${op.kind}`, title: said, "aria-label": `${op.op}, ${said}`, tabindex: -1 },
         make("span", { class: "frame-op", lang: "en" }, op.op),
         make("span", { class: "frame-tick", "aria-hidden": "true" }, TICKS[op.verdict] ?? ""),
       );

@@ -79,7 +79,8 @@ export function moved({ ops }, from, move) {
 }
 
 /**
- * The first op, in the direction of the move, of another block.
+ * Back: the next block, at its end that is nearer to the loss. Ahead: this block's own such end, and
+ * from there that of the block before; so each of the two undoes the other.
  * @param {readonly {block: string, module: string}[]} ops
  * @param {number} at
  * @param {number} step -1 to walk back, 1 to go ahead
@@ -87,9 +88,15 @@ export function moved({ ops }, from, move) {
  */
 function nextBlock(ops, at, step) {
   const group = (/** @type {number} */ i) => ops[i].block || ops[i].module;
+  const inside = (/** @type {number} */ i, /** @type {number} */ by) => ops[i + by] && group(i + by) === group(i);
   let to = at;
-  while (ops[to + step] && group(to) === group(at)) to += step;
-  return to;
+  if (step > 0) {
+    if (!inside(to, 1) && ops[to + 1]) to += 1;
+    while (inside(to, 1)) to += 1;
+    return to;
+  }
+  while (inside(to, -1)) to -= 1;
+  return Math.max(0, to - 1);
 }
 
 /**
