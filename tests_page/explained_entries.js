@@ -17,6 +17,7 @@ const found = walk.ops.flatMap((op) =>
       if (/\{\w+\}|undefined|NaN/.test(sentence)) made.left += 1;
       if (value === undefined) continue;
       made.explained += 1;
+      if (value === data[flat]) continue; // both may be -Infinity, of which there is no difference
       made.gap = Math.max(made.gap, Math.abs(value - data[flat]));
       made.size = Math.max(made.size, Math.abs(data[flat]));
     }

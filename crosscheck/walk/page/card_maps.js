@@ -69,7 +69,7 @@ export function mapRows(scene, op) {
   const of = (/** @type {(Compared | null)[]} */ all) => {
     const names = new Set();
     return all.flatMap((compared) => {
-      if (!compared || compared.ours === null || names.has(compared.name)) return [];
+      if (!compared || compared.ours === null || names.has(compared.name) || isNoPicture(compared)) return [];
       names.add(compared.name);
       return [{ compared, view: viewOf(compared.shape, compared.axes), data: scene.array(compared.ours).data }];
     });
@@ -82,6 +82,15 @@ export function mapRows(scene, op) {
     { key: "parameters", shown: of(learned.map(({ value }) => value)) },
   ];
   return rows.filter(({ shown }) => shown.length > 0);
+}
+
+/**
+ * A single number, or places in a vocabulary: neither is a picture, and its size would make all others pale.
+ * @param {Compared} compared
+ * @returns {boolean}
+ */
+function isNoPicture({ name, shape }) {
+  return shape.length === 0 || name === "indices" || name === "targets";
 }
 
 /**

@@ -26,16 +26,20 @@ const GAP = 6; // a cell that is at least so wide has a line around it
 const SIGNED = 11; // and so wide, a minus in it where it is negative
 const WIDEST = 26; // of one cell, in units of the page
 const LABEL = 13; // room for a label
+const READABLE = 6; // a smaller cell has no room for its character
 /** @type {Record<string, readonly [number, number]>} */
 const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
 /**
- * @param {HeatMap} heat
+ * @param {HeatMap} given
  * @returns {{figure: HTMLElement, light: Light}}
  */
-export function heatMap(heat) {
-  const { title, matrix, rows, columns, small, onEntry, hint } = heat;
+export function heatMap(given) {
+  const { title, matrix, small, onEntry, hint } = given;
   const side = cellSide(matrix, small);
+  const rows = side.down >= READABLE ? given.rows : undefined;
+  const columns = side.across >= READABLE ? given.columns : undefined;
+  const heat = { ...given, rows, columns };
   const [left, top] = [rows ? LABEL : 0, columns ? LABEL : 0];
   const canvas = make("canvas", {
     width: Math.round(2 * (left + matrix.columns * side.across)),
@@ -163,6 +167,18 @@ function paintLabels(context, { rows, columns }, { across, down, left, top }, in
 }
 
 /**
+ * @param {MouseEvent} event
+ * @param {HTMLCanvasElement} canvas
+ * @param {{across: number, down: number, left: number, top: number}} place
+ * @returns {Cell} it may lie outside of the matrix
+ */
+function cellUnder(event, canvas, { across, down, left, top }) {
+  const scale = canvas.width / 2 / (canvas.clientWidth || 1); // the picture may be shown smaller
+  const [x, y] = [event.offsetX * scale - left, event.offsetY * scale - top];
+  return { row: Math.floor(y / down), column: Math.floor(x / across) };
+}
+
+/**
  * Pointing by pointer, and by the arrow keys while the picture has the focus.
  * @param {HTMLCanvasElement} canvas
  * @param {HeatMap} heat
@@ -177,9 +193,8 @@ function listen(canvas, { matrix, onEntry, nameOf, chosenRow }, place) {
     onEntry?.({ ...at });
   };
   const pointed = (/** @type {PointerEvent} */ event) => {
-    const scale = canvas.width / 2 / (canvas.clientWidth || 1);
-    const [x, y] = [event.offsetX * scale - place.left, event.offsetY * scale - place.top];
-    move(Math.floor(y / place.down), Math.floor(x / place.across));
+    const { row, column } = cellUnder(event, canvas, place);
+    move(row, column);
   };
   canvas.addEventListener("pointermove", pointed);
   canvas.addEventListener("pointerdown", pointed);
