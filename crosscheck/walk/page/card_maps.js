@@ -162,7 +162,7 @@ function oneMap(scene, { compared, view, data }, chosen, limit, point) {
     onEntry: (cell) => point(name, flatOf(cell)),
     nameOf: (cell) => `${nameOfEntry(scene, name, compared, flatOf(cell))} = ${scene.number(data[flatOf(cell)])}`,
   });
-  const table = foldedTable(scene.say("screens.table"), () => [matrixTable(matrix, rows ?? [], columns ?? [], scene.number)]);
+  const table = foldedTable(scene.say("screens.table"), () => [matrixTable(scene, matrix, rows ?? [], columns ?? [])]);
   picture.figure.append(table);
   return picture;
 }
