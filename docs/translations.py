@@ -6,6 +6,9 @@ from results, do not count: they change without a change of the words.
 
     python docs/translations.py             # says which sections lag, and ends with 1 if any does
     python docs/translations.py --accept    # after translating: writes the hashes as they are now
+
+The second also copies what stands between <!-- NAME --> and <!-- /NAME --> from the English page:
+it is what a command prints.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ FILLED = re.compile(
     r"|^```text\n.*?^```",
     re.S | re.M,
 )
+OUTPUT = re.compile(r"<!-- ([\w-]+) -->\n.*?<!-- /\1 -->", re.S)
 
 
 class Section(NamedTuple):
@@ -59,8 +63,9 @@ def main() -> int:
     """Print which sections lag behind, or write the hashes of all."""
     if sys.argv[1:] == ["--accept"]:
         for page in translations():
-            text = accepted(page.read_text(encoding="utf-8"), sections(original(page)))
-            write_whole(page, text.encode())
+            text, english = (p.read_text(encoding="utf-8") for p in (page, original(page)))
+            text = accepted(text, [*split(english)])
+            write_whole(page, with_outputs(text, english).encode())
         return 0
     lag = [line for page in translations() for line in lagging(page)]
     print("\n".join(lag) or "Every translation is up to date.")
@@ -110,6 +115,9 @@ def lagging(page: Path) -> list[str]:
             found.append(f"{page.name}: '{theirs.heading}' is not translated")
         elif ours.translates != theirs.hash:
             found.append(f"{page.name}: '{ours.heading}' lags behind '{theirs.heading}'")
+    text, english = (p.read_text(encoding="utf-8") for p in (page, original(page)))
+    if text != with_outputs(text, english):
+        found.append(f"{page.name}: an output is not that of {original(page).name}")
     return found
 
 
@@ -117,9 +125,15 @@ def accepted(text: str, theirs: list[Section]) -> str:
     """The text of a translation with the hashes of the sections that it translates."""
     for own, other in zip(split(text), theirs, strict=True):
         body = HASH.sub("", own.text).removeprefix("\n")
-        kept = f"{own.heading}\n<!--translates:{other.hash}-->\n\n{body}"
+        kept = f"{own.heading}\n<!--translates:{other.hash}-->\n{body}"
         text = text.replace(f"{own.heading}\n{own.text}", kept)
     return text
+
+
+def with_outputs(text: str, english: str) -> str:
+    """The text of a translation with what commands print as it stands in the English one."""
+    outputs = {found[1]: found[0] for found in OUTPUT.finditer(english)}
+    return OUTPUT.sub(lambda found: outputs.get(found[1], found[0]), text)
 
 
 if __name__ == "__main__":

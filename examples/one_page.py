@@ -3,17 +3,18 @@
     python examples/one_page.py [TEXT]        without TEXT: data/tiny_shakespeare.txt
 
 It reads the text, learns which character comes next, and then writes a text of its own. Each part
-of the model returns its result and `backward`. That takes dout, the gradient of the loss with
-respect to the result, and undoes the numbered steps from the last to the first: it returns the
-gradient of what came in, and puts those of its weights into dweights. dname is dL/dname, and has
-the shape of name. Sizes: B sequences of T characters, C channels, H heads of K = C / H channels, F
-channels inside the feed-forward network, V different characters.
-`crosscheck compare examples/one_page.py:gpt` holds every gradient against PyTorch's.
+of the model returns its result and `backward`. That takes dout, the gradient at the result, undoes
+the numbered steps from the last to the first, puts the gradients of its weights into dweights, and
+returns that of what came in. dname is dL/dname, and has the shape of name. Sizes: B sequences of T
+characters, C channels, H heads of K = C / H channels, F channels inside the feed-forward network, V
+characters. `crosscheck compare examples/one_page.py:gpt` holds every gradient against PyTorch's.
 """
 
+import os
 import sys
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # with matrices so small, threads only wait
 import numpy as np
 
 B, T, C, H, F, BLOCKS = 16, 64, 96, 4, 384, 2
@@ -107,22 +108,21 @@ def block(x, weights, name):
 
 def gpt(tokens, weights):
     """At each place, score what may come next. tokens (B, T) -> logits (B, T, V)."""
-    table, places = weights["token_embedding.weight"], weights["position.weight"]
-    T, backs = tokens.shape[1], []                              #    shorter where a text begins
-    x = table[tokens] + places[:T]                              # 1  (B, T, C)
+    rows, places, T = weights["token_embedding.weight"], weights["position.weight"], tokens.shape[1]
+    x, backs = rows[tokens] + places[:T], []                    # 1  (B, T, C)
     for n in range(BLOCKS):
         x, block_back = block(x, weights, f"blocks.{n}.")       # 2  (B, T, C)
         backs.append(block_back)
     normed, norm_back = layer_norm(x, weights, "norm.")         # 3  (B, T, C)
     logits, head_back = linear(normed, weights, "head.")        # 4  (B, T, V)
     def backward(dlogits):
-        dtable, dplaces = np.zeros_like(table), np.zeros_like(places)
-        dweights = {"token_embedding.weight": dtable, "position.weight": dplaces}
+        drows, dplaces = np.zeros_like(rows), np.zeros_like(places)
+        dweights = {"token_embedding.weight": drows, "position.weight": dplaces}
         dnormed = head_back(dlogits, dweights)                  # 4  (B, T, C)
         dx = norm_back(dnormed, dweights)                       # 3  (B, T, C)
         for block_back in reversed(backs):
             dx = block_back(dx, dweights)                       # 2  (B, T, C)
-        np.add.at(dtable, tokens, dx)                           # 1  (V, C)  all uses add up
+        np.add.at(drows, tokens, dx)                            # 1  (V, C)  all uses add up
         dplaces[:T] = dx.sum(axis=0)                            # 1  (T, C)  all sequences add up
         return dweights
     return logits, backward

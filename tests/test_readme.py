@@ -114,7 +114,7 @@ def test_the_output_it_shows_is_that_of_a_run() -> None:
         [sys.executable, "-m", "crosscheck"],
         env={**os.environ, "TINYGRAD_TF_FAST": "0"}, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    shown = re.search(r"## What `make run` prints\n\n```text\n(.*?)```", README, re.S)
+    shown = re.search(r"## What `make run` prints\n\n<!-- run -->\n```text\n(.*?)```", README, re.S)
     assert shown is not None
     assert "65 distinct: cached copy data/tiny_shakespeare.txt\n" in shown[1]
     left = plain(done.stdout)
@@ -170,8 +170,9 @@ def test_every_file_in_code_font_is_there(page: str) -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-def test_the_layout_is_that_of_the_tree() -> None:
-    (layout,) = (text for text in blocks("README.md", "text") if "tinygrad_tf/ " in text)
+@pytest.mark.parametrize("page", ["README.md", "README.pt-BR.md"])
+def test_the_layout_is_that_of_the_tree(page: str) -> None:
+    (layout,) = (text for text in blocks(page, "text") if "tinygrad_tf/ " in text)
     folder = ROOT
     for line in layout.splitlines():
         names = re.findall(r"(?:^|(?<=  ))[\w.]+(?:/|\.py)", line)
@@ -189,3 +190,8 @@ def test_a_mark_never_begins_a_line_of_a_sentence(page: str) -> None:
     for token in MarkdownIt("commonmark").enable("table").parse(PAGES[page]):
         if token.type == "html_block":
             assert re.fullmatch(r"(<!--[^>]*-->\s*)+", token.content), token.content
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.pt-BR.md"])
+def test_a_readme_has_at_most_250_lines(page: str) -> None:
+    assert len(PAGES[page].splitlines()) <= 250

@@ -88,8 +88,10 @@ def check_make(words: list[str]) -> None:
 
 def check_python(words: list[str]) -> None:
     if words[0] != "-m":
-        assert len(words) == 1, words
-        assert words[0] in ("...", "train.py") or (ROOT / words[0]).exists(), words
+        script, *options = words
+        known = script in ("...", "train.py")
+        text = "" if known else (ROOT / script).read_text(encoding="utf-8")
+        assert all(f'"{option}"' in text for option in options), words
         return
     _, module, *rest = words
     assert find_spec(module), f"python -m {module}"
@@ -139,6 +141,7 @@ def test_there_are_shell_lines_of_every_kind() -> None:
         "crosscheck flow --paper dong2020",
         "crosscheck --layer 6",
         "make runs",
+        "python docs/translations.py --accepted",
         "make run TORCH=x",
         "python -m benchmarks.blocks",
         "python -m benchmarks.more rules --rules gelu",

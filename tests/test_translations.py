@@ -19,11 +19,28 @@ Words with <!--=flow:said/1-->3<!--/--> numbers.
 
 More words.
 
+<!-- run -->
+said
+<!-- /run -->
+
 ```text
 # printed
 ```
 """
-PORTUGUESE = "[English](page.md)\n\n# Um\n\nPalavras.\n\n## Dois\n\nMais palavras.\n"
+PORTUGUESE = """[English](page.md)
+
+# Um
+
+Palavras.
+
+## Dois
+
+Mais palavras.
+
+<!-- run -->
+said
+<!-- /run -->
+"""
 
 
 def test_there_are_translations() -> None:
@@ -72,6 +89,7 @@ def test_accepting_twice_changes_nothing(pair: tuple[Path, Path]) -> None:
     [
         ("3<!--/-->", "4<!--/-->", []),
         ("# printed", "# 4 printed", []),
+        ("said", "says", ["page.pt-BR.md: an output is not that of page.md"]),
         ("More words", "Other words", ["page.pt-BR.md: '## Dois' lags behind '## Two'"]),
         ("# One", "# 1", ["page.pt-BR.md: '# Um' lags behind '# 1'"]),
         ("More", "## Three\n\nMore", [

@@ -77,7 +77,7 @@ def test_wrong(crosscheck, call):
     result.assert_outcomes(failed=5)
     text = result.stdout.str()
     for said in (
-        "model Theirs takes floats and was given integers",
+        "model Ours takes floats and was given integers",
         "write Batch(inputs, targets)",
         "the model: got the class Ours, expected an object",
         "call copy_weights(reference, model) first",

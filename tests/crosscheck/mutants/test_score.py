@@ -251,7 +251,8 @@ def test_what_each_misses(bug: str, rule: str) -> None:
     assert not result.others[rule]
 
 
-def test_a_sum_misses_what_a_random_cotangent_catches(sampled: Score) -> None:
+@pytest.mark.honest
+def test_a_sum_misses_what_a_random_cotangent_catches(scored: Score) -> None:
     name = "allclose 1e-5, .sum()"
-    missed = {r.family for r in sampled.results if r.others and not r.others[name]}
+    missed = {r.family for r in scored.results if r.others and not r.others[name]}
     assert missed & {"softmax", "layer norm", "attention"}, missed
