@@ -65,7 +65,7 @@ function partName(rows, which, count) {
  * @param {Op} op
  * @returns {MapRow[]} gradients above the values of the same arrays, and so of parameters; no empty rows
  */
-export function mapRows(scene, op) {
+function mapRows(scene, op) {
   const of = (/** @type {(Compared | null)[]} */ all) => {
     const names = new Set();
     return all.flatMap((compared) => {
