@@ -7,7 +7,7 @@
  * @param {string} base64 of float32 numbers, little endian, compressed without a header
  * @returns {Promise<Float32Array>}
  */
-export async function unpackBuffer(base64) {
+async function unpackBuffer(base64) {
   const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Float32Array(await new Response(stream).arrayBuffer());

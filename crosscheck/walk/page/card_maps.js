@@ -65,7 +65,7 @@ function partName(rows, which, count) {
  * @param {Op} op
  * @returns {MapRow[]} gradients above the values of the same arrays, and so of parameters; no empty rows
  */
-export function mapRows(scene, op) {
+function mapRows(scene, op) {
   const of = (/** @type {(Compared | null)[]} */ all) => {
     const names = new Set();
     return all.flatMap((compared) => {
@@ -162,7 +162,7 @@ function oneMap(scene, { compared, view, data }, chosen, limit, point) {
     onEntry: (cell) => point(name, flatOf(cell)),
     nameOf: (cell) => `${nameOfEntry(scene, name, compared, flatOf(cell))} = ${scene.number(data[flatOf(cell)])}`,
   });
-  const table = foldedTable(scene.say("screens.table"), () => [matrixTable(matrix, rows ?? [], columns ?? [], scene.number)]);
+  const table = foldedTable(scene.say("screens.table"), () => [matrixTable(scene, matrix, rows ?? [], columns ?? [])]);
   picture.figure.append(table);
   return picture;
 }

@@ -53,7 +53,7 @@ export function witnessTicks(scene, op) {
  * @param {Op} op
  * @returns {string[][]} dout, what is sent back for it, and the output
  */
-export function witnessRows(scene, op) {
+function witnessRows(scene, op) {
   const sent = op.inputs.flatMap(({ gradient, finite_difference: witness }) =>
     gradient ? [witnessRow(scene, gradient, witness)] : [],
   );

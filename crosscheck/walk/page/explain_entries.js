@@ -96,6 +96,6 @@ export function explainGetitem({ x, dout }, name, flat, options) {
  * @param {readonly number[]} index
  * @returns {number}
  */
-export function flatAt(shape, index) {
+function flatAt(shape, index) {
   return shape.reduce((sum, length, axis) => sum * length + index[axis], 0);
 }

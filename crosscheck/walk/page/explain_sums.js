@@ -19,7 +19,7 @@
  * @param {readonly Entry[][]} products the factors of each term
  * @returns {Explanation | undefined}
  */
-export function sumOf(arrays, products) {
+function sumOf(arrays, products) {
   if (products.some((factors) => factors.some(({ name }) => !arrays[name]))) return undefined;
   const terms = products.map((factors) => ({
     factors,

@@ -7,7 +7,7 @@
  * @param {string} text as a style sheet writes it: "#1d4ed8"
  * @returns {Rgb}
  */
-export function rgbOf(text) {
+function rgbOf(text) {
   const digits = text.trim().replace("#", "");
   const at = (/** @type {number} */ i) => parseInt(digits.slice(2 * i, 2 * i + 2), 16) || 0;
   return [at(0), at(1), at(2)];

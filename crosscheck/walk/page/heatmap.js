@@ -70,7 +70,7 @@ export function heatMap(given) {
  * @param {boolean} [small]
  * @returns {{across: number, down: number}} the sides of a cell
  */
-export function cellSide({ rows, columns }, small = false) {
+function cellSide({ rows, columns }, small = false) {
   const [wide, tall] = small ? [110, 110] : [300, 220];
   const across = Math.min(small ? 10 : WIDEST, wide / Math.max(columns, 1));
   const down = Math.min(small ? 10 : 14, tall / Math.max(rows, 1));

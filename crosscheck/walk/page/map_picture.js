@@ -45,7 +45,7 @@ export function mapPicture(scene) {
  * @param {string} name as the walk has it, in English
  * @returns {string}
  */
-export function branchName(scene, name) {
+function branchName(scene, name) {
   const known = { attention: "map.attention", "feed-forward": "map.feed-forward" };
   return name in known ? scene.say(known[/** @type {keyof typeof known} */ (name)]) : name;
 }

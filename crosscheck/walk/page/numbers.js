@@ -37,15 +37,6 @@ function plainText(number, digits) {
 }
 
 /**
- * A number as it was recorded, to all digits that float64 has.
- * @param {unknown} value
- * @returns {string}
- */
-export function fullText(value) {
-  return value === null || value === undefined ? "–" : String(value);
-}
-
-/**
  * A character as something that one can see.
  * @param {string} character
  * @returns {string}

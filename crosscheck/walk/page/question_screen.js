@@ -54,7 +54,7 @@ function hardest({ losses, counts }) {
  * @param {number} token
  * @returns {{p: number[], y: number[], gap: number[]}} the row of p, of the truth, and of p - y
  */
-export function questionRows(scene, text, token) {
+function questionRows(scene, text, token) {
   const size = text.vocabulary.length;
   const probs = scene.array(text.probs).data;
   const p = Array.from({ length: size }, (_, v) => probs[token * size + v]);
@@ -90,7 +90,7 @@ function atToken(scene, text, token) {
  * @param {number} token
  * @returns {string}
  */
-export function questionSentence(scene, text, token) {
+function questionSentence(scene, text, token) {
   const { p, gap } = questionRows(scene, text, token);
   const goal = text.target_ids[token];
   const most = p.indexOf(Math.max(...p));

@@ -51,7 +51,7 @@ export function heatPicture(scene, { onRow, limit, ...heat }) {
   canvas?.addEventListener("keydown", (event) => {
     if (event.key === "Enter") onRow?.(row);
   });
-  const table = () => [matrixTable(heat.matrix, heat.rows ?? [], heat.columns ?? [], scene.number)];
+  const table = () => [matrixTable(scene, heat.matrix, heat.rows ?? [], heat.columns ?? [])];
   figure.append(said, foldedTable(scene.say("screens.table"), table));
   return figure;
 }

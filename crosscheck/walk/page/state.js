@@ -4,7 +4,7 @@
 /** @typedef {{op: string, screen: string}} Stand screen: "card", or one of SCREENS */
 /** @typedef {"back" | "ahead" | "block-back" | "block-ahead" | "loss" | "embedding"} Move */
 
-export const SCREENS = ["question", "map", "card", "attention", "norm", "slope", "weight", "verdict"];
+const SCREENS = ["question", "map", "card", "attention", "norm", "slope", "weight", "verdict"];
 
 /** @type {Record<string, Move>} */
 export const KEYS = {

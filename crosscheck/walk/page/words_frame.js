@@ -96,6 +96,7 @@ export const ENGLISH_FRAME = {
   "card.see-slope": "See the slopes",
   "card.see-weight": "See this weight learn",
   "card.see-question": "See the question",
+  "table.first": "The first {shown} of {count} rows.",
   "witness.array": "Array",
   "witness.shape": "Shape",
   "witness.ours": "Ours",

@@ -95,6 +95,7 @@ export const PORTUGUESE_FRAME = {
   "card.see-slope": "Ver as derivadas",
   "card.see-weight": "Ver este peso aprender",
   "card.see-question": "Ver a pergunta",
+  "table.first": "As primeiras {shown} de {count} linhas.",
   "witness.array": "Array",
   "witness.shape": "Forma",
   "witness.ours": "Nosso",
