@@ -1,4 +1,4 @@
-"""Draws docs/pictures/one-page.svg: every entry of every gradient of the page, beside PyTorch's.
+"""Draws one-page.svg in docs/pictures: every entry of every gradient of the page, beside PyTorch's.
 
     python docs/proof.py
 
@@ -10,6 +10,7 @@ and what is computed for them is rounding.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,40 +29,60 @@ from torch_impl import TransformerLanguageModel
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "examples" / "one_page.py"
-PICTURE = ROOT / "docs" / "pictures" / "one-page.svg"
+PICTURES = ROOT / "docs" / "pictures"
+NAME = "one-page"
 RIGHT, WRONG = "- along_ones - x_hat * along_x_hat)", "- along_ones)"
 V = 65  # characters, as in Tiny Shakespeare
 ENDS, TICKS = (1e-7, 1e3), (1e-6, 1e-4, 1e-2, 1, 1e2)  # of both axes
-SIGNS = {"same sign": COLOURS["pre"], "opposite signs": COLOURS["post"]}
+SIGNS = (COLOURS["pre"], COLOURS["post"])  # of entries with the same sign, and with opposite ones
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What stands in the picture."""
+
+    right: str = "The page as it is"
+    wrong: str = "One term of layer norm is missing"
+    by_page: str = "|dL/dw| by the page"
+    by_pytorch: str = "|dL/dw| by PyTorch"
+    entries: str = "entries"
+    signs: tuple[str, str] = ("same sign", "opposite signs")
+
+
+PORTUGUESE = Labels(
+    "A página como ela é", "Falta um termo na layer norm", "|dL/dw| pela página",
+    "|dL/dw| pelo PyTorch", "entradas", ("mesmo sinal", "sinais opostos"),
+)  # fmt: skip
 
 
 def main() -> None:
-    """Write the picture."""
+    """Write the picture in both languages."""
     source = PAGE.read_text(encoding="utf-8")
-    with settings():
-        figure = new_figure(7.2, 4.3)
-        left, right = figure.subplots(1, 2, sharex=True, sharey=True)
-        draw(left, source)
-        draw(right, source.replace(RIGHT, WRONG))
-        left.set(title="The page as it is", ylabel="|dL/dw| by the page")
-        right.set(title="One term of layer norm is missing")
-        legend_below(figure, left, 2)
-        save(figure, PICTURE.parent, PICTURE.stem)
+    for folder, labels in ((PICTURES, Labels()), (PICTURES / "pt-BR", PORTUGUESE)):
+        with settings():
+            figure = new_figure(7.2, 4.3)
+            left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+            draw(left, source, labels)
+            draw(right, source.replace(RIGHT, WRONG), labels)
+            left.set(title=labels.right, ylabel=labels.by_page)
+            right.set(title=labels.wrong)
+            legend_below(figure, left, 2)
+            save(figure, folder, NAME)
 
 
-def draw(axes: Axes, source: str) -> None:
+def draw(axes: Axes, source: str, labels: Labels) -> None:
     """Draw a point for each entry, and the diagonal beneath them."""
     ours, theirs = map(entries, both_runs(source))
     axes.axline((ENDS[0], ENDS[0]), (ENDS[1], ENDS[1]), color=GREY, linewidth=0.5, zorder=0)
-    for (label, colour), chosen in zip(
-        SIGNS.items(), (ours * theirs > 0, ours * theirs <= 0), strict=True
+    for label, colour, chosen in zip(
+        labels.signs, SIGNS, (ours * theirs > 0, ours * theirs <= 0), strict=True
     ):
         x, y = np.abs(theirs[chosen]), np.abs(ours[chosen])
         axes.scatter(x, y, 0.5, colour, linewidths=0, snap=False, rasterized=True)
         axes.scatter([], [], 12, colour, label=label)  # is larger, for the legend
-    axes.text(0.04, 0.93, f"{len(ours):,} entries", transform=axes.transAxes)
+    axes.text(0.04, 0.93, f"{len(ours):,} {labels.entries}", transform=axes.transAxes)
     axes.set(xscale="log", yscale="log", xlim=ENDS, ylim=ENDS, aspect="equal")
-    axes.set(xticks=TICKS, yticks=TICKS, xlabel="|dL/dw| by PyTorch")
+    axes.set(xticks=TICKS, yticks=TICKS, xlabel=labels.by_pytorch)
     axes.minorticks_off()
 
 
