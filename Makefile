@@ -69,7 +69,7 @@ check: lint types coverage
 check-page: $(PAGE_READY)
 	node_modules/.bin/tsc --project .
 	node --test tests/page/
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests_page
+	$(TEST) tests_page
 
 $(PAGE_READY): $(READY) package-lock.json
 	npm ci --no-audit --no-fund

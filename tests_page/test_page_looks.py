@@ -113,3 +113,26 @@ def test_the_map_marks_where_the_reader_stands(opened: Open) -> None:
     page.go("blocks.0/add~2")
     assert page.page.locator(".spine .dot-link.lit title").text_content() == "blocks.0/add~2 ✓"
     assert page.page.locator(".spine .edge.lit").count() == 2  # a sum copies the gradient
+
+
+@pytest.mark.parametrize("width", [390, 760, 1024, 1440])
+def test_no_column_lies_over_another(opened: Open, width: int) -> None:
+    page = opened(width=width)
+    page.go("blocks.1.self_attn/matmul")
+    parts = page.page.locator("main, .source-side, .spine-side")
+    boxes = [box for box in (part.bounding_box() for part in parts.all()) if box is not None]
+    for i, one in enumerate(boxes):
+        for other in boxes[i + 1 :]:
+            beside = (
+                one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
+            )
+            below = (
+                one["y"] + one["height"] <= other["y"] or other["y"] + other["height"] <= one["y"]
+            )
+            assert beside or below
+    inside = page.page.locator("main .screen").bounding_box()
+    around = page.page.locator("main").bounding_box()
+    assert inside is not None
+    assert around is not None
+    if width < 1200:  # one scrolls them together
+        assert inside["height"] <= around["height"]

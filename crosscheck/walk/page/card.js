@@ -51,6 +51,7 @@ export function cardScreen(scene, opened, screens) {
  * @returns {string | undefined}
  */
 function furtherScreen(scene, op) {
+  if (op.verdict === "born") return "verdict"; // where both sides are shown with their difference
   const inAttention = scene.walk.attentions.some(({ module, softmax }) => op.id === softmax || (op.module === module && op.kind === "product"));
   return inAttention ? "attention" : SCREEN_OF[op.kind];
 }

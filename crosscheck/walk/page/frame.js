@@ -31,14 +31,15 @@ export function frameOf(scene) {
   const heard = make("p", { class: "heard", "aria-live": "polite", role: "status" });
   const header = make("header", { class: "top" }, ...title(scene), screens, helpButton(scene, help));
   const spine = make("aside", { class: "spine-side", "aria-label": scene.say("page.map") }, mapEnd(scene, "top"), map.picture, mapEnd(scene, "bottom"));
+  const columns = make("div", { class: "columns" }, spine, middle, source);
   return {
-    parts: [header, make("div", { class: "columns" }, spine, middle, source), film.film, heard, help],
+    parts: [header, columns, film.film, heard, help],
     help,
     show: (stand, screen, sentence) => {
       const op = scene.op(stand.op);
       pointLinks(links, stand);
       middle.replaceChildren(screen);
-      middle.scrollTop = 0;
+      for (const scrolled of [middle, columns, document.documentElement]) scrolled.scrollTop = 0; // by the window's width
       source.replaceChildren(...(op ? sourceOf(scene, op) : []));
       map.light(stand.op);
       film.light(stand.op);

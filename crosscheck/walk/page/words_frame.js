@@ -95,6 +95,7 @@ export const ENGLISH_FRAME = {
   "card.see-norm": "See what layer norm takes away",
   "card.see-slope": "See the slopes",
   "card.see-weight": "See this weight learn",
+  "card.see-verdict": "See both sides and their difference",
   "card.see-question": "See the question",
   "table.first": "The first {shown} of {count} rows.",
   "witness.array": "Array",

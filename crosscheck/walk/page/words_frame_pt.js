@@ -94,6 +94,7 @@ export const PORTUGUESE_FRAME = {
   "card.see-norm": "Ver o que a layer norm retira",
   "card.see-slope": "Ver as derivadas",
   "card.see-weight": "Ver este peso aprender",
+  "card.see-verdict": "Ver os dois lados e a diferença",
   "card.see-question": "Ver a pergunta",
   "table.first": "As primeiras {shown} de {count} linhas.",
   "witness.array": "Array",
