@@ -15,6 +15,7 @@ BUG = "layer-norm-no-mean-term"
 WALKS: dict[str, list[str]] = {
     "ours": [],
     "portuguese": ["--language", "pt-BR"],
+    "portuguese-bug": ["--language", "pt-BR", "--bug", BUG],
     "other": ["--norm", "pre", "--activation", "relu", "--position", "learned", "--tie-weights"],
     "bug": ["--bug", BUG],
     "brought": ["examples/brought/numpy_flat.py:block"],
