@@ -16,6 +16,7 @@ MARKUP = "</script><img src=x onerror=alert(1)><!--"  # of a corpus in which all
 WALKS: dict[str, list[str]] = {
     "ours": [],
     "portuguese": ["--language", "pt-BR"],
+    "portuguese-bug": ["--language", "pt-BR", "--bug", BUG],
     "other": ["--norm", "pre", "--activation", "relu", "--position", "learned", "--tie-weights"],
     "bug": ["--bug", BUG],
     "brought": ["examples/brought/numpy_flat.py:block"],

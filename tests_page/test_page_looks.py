@@ -62,7 +62,8 @@ def test_nothing_is_wider_than_a_narrow_screen(opened: Open, name: str) -> None:
         assert page.page.evaluate("document.documentElement.scrollWidth") <= 390, f"{op} {screen}"
 
 
-def test_the_portuguese_page_is_whole(opened: Open) -> None:
+@pytest.mark.parametrize("name", ["portuguese", "portuguese-bug"])
+def test_the_portuguese_page_is_whole(opened: Open, name: str) -> None:
     command = ["node", "-e", WORDS]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     words = json.loads(done.stdout)
@@ -75,7 +76,7 @@ def test_the_portuguese_page_is_whole(opened: Open) -> None:
     portuguese = "\n".join(words["pt-BR"].values())
     english = {part for part in parts if len(part) >= 8 and part not in portuguese}
     assert len(english) > 150
-    page = opened("portuguese")
+    page = opened(name)
     assert page.page.evaluate("document.documentElement.lang") == "pt-BR"
     for op, screen in visits(page):
         page.go(op, screen)
