@@ -115,12 +115,13 @@ def test_the_whole_check_agrees(mask: str) -> None:
 
 def test_the_loss_leaves_out_what_is_padding() -> None:
     """The initial loss of padded windows is the mean over the tokens that are left."""
-    from crosscheck.check import _batch
+    from crosscheck.check import text_batch
     from crosscheck.text import CharacterTokenizer
 
-    tokens = CharacterTokenizer(CORPUS.text).encode(CORPUS.text)
+    tokenizer = CharacterTokenizer(CORPUS.text)
     plain, padded = (
-        _batch(tokens, ModelOptions(mask=mask, **SMALL), 3, 0) for mask in ("causal", "both")
+        text_batch(tokenizer, CORPUS.text, ModelOptions(mask=mask, **SMALL), 3, 0)
+        for mask in ("causal", "both")
     )
     hidden = padded.options["src_key_padding_mask"]
     assert plain.targets is not None
