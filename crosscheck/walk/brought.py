@@ -79,33 +79,19 @@ def _walk(
     expected = expected_of(theirs, paired)
     cuts = report.cuts or find(trace, tape, expected=expected, actual=expected)
     values = values_of(tape)
-    sizes, mine = _sizes(ready), Path(request.mine).name  # folders are this machine's
+    sizes = _sizes(ready)
     shown = Shown(sizes)
     ops = tuple(Lines(trace, values, pair(values, Finder(trace)), cuts, shown).all())
-    gradients = ours.gradients
-    if ready.weights != NAME:
-        whole = {n: g for n, g in gradients.items() if _fits(n, g, paired)}
-        gradients = paired.map.to_reference(whole)
     loss = loss_of(report, COTANGENT)
     floor = FLOOR * largest_gradient(theirs.gradients.values())
     rows = next((c.gradients for c in report.comparisons if c.loss == loss), ())
     weights = TORCH.weights(paired.reference)
+    gradients = _under_names_of_reference(ours.gradients, ready, paired)
     arrays = whole_gradients(gradients, theirs.gradients, floor, shown)
     return Walk(
         language=language,
         kind="brought",
-        model=Model(
-            title=f"{mine} beside {ready.reference_said}",
-            engines=versions(),
-            ours=mine,
-            reference=ready.reference_said,
-            options={},
-            sizes=sizes,
-            heads=sizes.get("H"),
-            parameters=sum(array.size for array in weights.values()),
-            seed=request.seed,
-            corpus="",
-        ),
+        model=_model(request, ready, sizes, sum(array.size for array in weights.values())),
         text=None,
         loss=Loss(
             name=loss,
@@ -127,6 +113,31 @@ def _walk(
         arrays=shown.table.arrays,
         buffers=shown.table.buffers(),
     )
+
+
+def _model(request: Request, ready: Prepared, sizes: dict[str, int], parameters: int) -> Model:
+    mine = Path(request.mine).name  # folders are this machine's
+    return Model(
+        title=f"{mine} beside {ready.reference_said}",
+        engines=versions(),
+        ours=mine,
+        reference=ready.reference_said,
+        options={},
+        sizes=sizes,
+        heads=sizes.get("H"),
+        parameters=parameters,
+        seed=request.seed,
+        corpus="",
+    )
+
+
+def _under_names_of_reference(
+    gradients: dict[str, Any], ready: Prepared, paired: Pairing
+) -> dict[str, Any]:
+    """Return the gradients under the names, and in the layout, of the reference's weights."""
+    if ready.weights == NAME:
+        return gradients
+    return paired.map.to_reference({n: g for n, g in gradients.items() if _fits(n, g, paired)})
 
 
 def _fits(name: str, gradient: Any, paired: Pairing) -> bool:
