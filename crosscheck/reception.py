@@ -10,6 +10,7 @@ import io
 import ipaddress
 import queue
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -133,6 +134,9 @@ class Reception:
 
 def _shut_down(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):  # it is closed, or was never more than half open
+        # Closing then resets the connection. After a plain shutdown a server whose data nobody has
+        # read may be told that there is no room at the moment, and wait for a minute or two.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.shutdown(socket.SHUT_RDWR)
 
 
