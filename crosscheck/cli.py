@@ -105,8 +105,18 @@ def _explain(error: BaseException) -> int:
         _drop_output()
         click.echo(f"Error: cannot write the output: {error.strerror or error}", err=True)
         return COULD_NOT_RUN
+    if _is_of_memory(error):  # what was estimated before the run is not all that a machine does
+        reason = f": {error}" if str(error) else ""
+        click.echo(f"Error: the run needs more memory than there is left{reason}", err=True)
+        return COULD_NOT_RUN
     traceback.print_exception(error)
     return COULD_NOT_RUN
+
+
+def _is_of_memory(error: BaseException) -> bool:
+    """Whether an engine was refused memory. PyTorch raises RuntimeError and names its allocator."""
+    of_pytorch = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    return of_pytorch or isinstance(error, MemoryError)
 
 
 def _drop_output() -> None:

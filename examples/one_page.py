@@ -195,6 +195,6 @@ if __name__ == "__main__":
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else TEXT
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     if len(text) < 20 * T:
-        print(f"There is no text to learn from in {path}: run `make run` first.", file=sys.stderr)
+        print(f"Too little text in {path}: give another, or run `make run` first.", file=sys.stderr)
         sys.exit(2)
     print(write(*train(text)))

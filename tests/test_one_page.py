@@ -220,4 +220,4 @@ def test_without_a_text_it_says_how_to_get_one(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, copy], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     missing = tmp_path / "data" / "tiny_shakespeare.txt"
-    assert done.stderr == f"There is no text to learn from in {missing}: run `make run` first.\n"
+    assert done.stderr == f"Too little text in {missing}: give another, or run `make run` first.\n"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import torch
 from crosscheck import check as check_module
 from crosscheck.cli import main
 
@@ -75,6 +78,7 @@ def raising(error: BaseException) -> Any:
         (KeyboardInterrupt(), 130, "\nInterrupted.\n"),
         (ValueError("a mistake"), 2, "Error: a mistake\n"),
         (OSError("unreadable"), 2, "Error: unreadable\n"),
+        (MemoryError(), 2, "Error: the run needs more memory than there is left\n"),
     ],
 )
 def test_what_ends_it_has_its_code(
@@ -89,6 +93,24 @@ def test_what_ends_it_has_its_code(
     monkeypatch.setattr(sys, "argv", command[2:])
     assert main() == code
     assert capsys.readouterr() == ("", said)
+
+
+ENGINES: list[Callable[[int], object]] = [np.empty, torch.empty]
+
+
+@pytest.mark.parametrize("empty", ENGINES, ids=["numpy", "torch"])
+def test_memory_that_an_engine_does_not_get(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+    empty: Callable[[int], object],
+) -> None:
+    monkeypatch.setattr(check_module, "run_check", lambda *_, **__: empty(1 << 59))
+    monkeypatch.setattr(sys, "argv", command[2:])
+    assert main() == 2
+    said = capsys.readouterr().err
+    assert said.startswith("Error: the run needs more memory than there is left: ")
+    assert said.count("\n") == 1
 
 
 def test_a_crash_has_its_traceback_and_is_no_disagreement(
