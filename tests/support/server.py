@@ -53,7 +53,7 @@ class Server(socketserver.ThreadingTCPServer):
         start = time.monotonic()
         with pytest.raises(DownloadError) as caught:
             self.fetch(url, **options)
-        assert time.monotonic() - start < 3.0
+        assert time.monotonic() - start < 8.0  # nor waited for the 10 s of `fetch`
         assert not downloading()
         assert only_file(self.target) == OLD
         assert str(caught.value).startswith(f"could not download {url or self.url}: ")
