@@ -34,6 +34,9 @@ NOT_HERE = {"context", "batch_size", "json_path", "mine", "reference", "save_map
 OF_CHECK = {str(p.name): p for p in check_command.params if p.name not in NOT_HERE}
 OF_BOTH = OF_CHECK.keys() & {p.name for p in compare_command.params}
 OF_COMPARE = {str(p.name): p for p in compare_command.params if p.name not in OF_BOTH | NOT_HERE}
+MOST = (
+    256  # characters of a window: every head keeps some arrays of this many times as many numbers
+)
 TEXT = {"text", "characters", "bug"}  # the options of this command that our own model alone has
 
 
@@ -51,11 +54,11 @@ TEXT = {"text", "characters", "bug"}  # the options of this command that our own
     help="Where the page is written.",
 )  # fmt: skip
 @click.option(
-    "--text", default="", show_default=False,
+    "--text",
     help="What our model reads, in characters of the corpus; the last is only a target.",
 )  # fmt: skip
 @click.option(
-    "--characters", type=click.IntRange(2, 256), default=24,
+    "--characters", type=click.IntRange(2, MOST), default=24,
     help="How many of the corpus our model reads, where there is no --text.",
 )  # fmt: skip
 @click.option("--bug", metavar="ID", help="Plant this bug; `crosscheck mutants` has them.")
@@ -100,14 +103,14 @@ def _of_ours(named: set[str], threads: int | None, given: dict[str, Any]) -> Wal
     if given["fast"] and given["dtype"] == "float64":
         raise click.UsageError(NEVER_FAST)
     text = given["text"]
-    if text and len(text) < 3:
-        raise ValueError(f"--text {text!r} is too short: give at least 3 characters")
-    length = len(text) - 1 if text else given["characters"]
+    if text is not None and not 3 <= len(text) <= MOST + 1:
+        raise ValueError(f"--text has {len(text):,} characters: give 3 to {MOST + 1}")
+    length = given["characters"] if text is None else len(text) - 1
     wiring = {name: given[name] for name in given if name in ModelOptions.__annotations__}
     options = ModelOptions(context=length, **wiring)
     mutant = None if given["bug"] is None else mutant_called(given["bug"])
     asked = Request(
-        options, named_text(given["corpus"]), text, given["seed"], given["dtype"], mutant,
+        options, named_text(given["corpus"]), text or "", given["seed"], given["dtype"], mutant,
         any_wiring=not named & set(wiring), language=given["language"],
     )  # fmt: skip
     with fast_forms(given["fast"]), few_threads(threads, options.multiply_adds(1)):

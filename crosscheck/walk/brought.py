@@ -180,14 +180,14 @@ def _bug(report: Report, cuts: Cuts, ops: tuple[Op, ...]) -> Bug:
 
 def _finding(cuts: Cuts, first: Line, born: str) -> Finding:
     where = place(f"{first.place.file}:{first.place.line}")
-    said = cuts.expected or first.why
+    what, _, hint = (cuts.expected or first.why).partition(": ")
     return Finding(
         op=born,
         rule=first.op,
         argument=cuts.value,
         kind="line",
-        what=f"{cuts.value}: {said}" if cuts.value else said,
-        hint=cuts.expected,
+        what=what,
+        hint=hint,
         place=where,
         finite_difference=None,
         words="\n".join(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from crosscheck.check import masked_batch, text_batch
 from crosscheck.comparison import compare
 from crosscheck.corpus import Corpus
@@ -94,7 +96,10 @@ def _walked(request: Request) -> Walk:
 def _batch(request: Request, tokenizer: CharacterTokenizer) -> Batch:
     if not request.text:
         return text_batch(tokenizer, request.corpus.text, request.options, 1, request.seed)
-    tokens = tokenizer.encode(request.text)[None, :]
+    try:
+        tokens = tokenizer.encode(request.text)[None, :]
+    except ValueError as error:
+        raise ValueError(f"{error}; name a text that has it: --corpus FILE") from error
     require_room(request.options.blocks(1, tokenizer.vocab_size), COMPARISON)
     return masked_batch(tokens[:, :-1], tokens[:, 1:], request.options, request.seed)
 
@@ -167,7 +172,9 @@ def _name_of(corpus: Corpus) -> str:
 def _text(tokenizer: CharacterTokenizer, batch: Batch, tapes: PairedTapes, shown: Shown) -> Text:
     last = [call for call in tapes.tape.values() if call.path != LOSS][-1]
     dlogits = last.dout if tapes.runs.loss == CROSS_ENTROPY else None
-    return text_of(batch, tokenizer.characters, tapes.theirs.output, dlogits, shown.table)
+    ours = tapes.ours
+    said = ours if ours is not None and np.isfinite(ours.output).all() else tapes.theirs
+    return text_of(batch, tokenizer.characters, said.output, dlogits, shown.table)
 
 
 def _loss(tapes: PairedTapes) -> Loss:

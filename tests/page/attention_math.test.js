@@ -70,9 +70,9 @@ test("the three products are the slopes of attention", () => {
   }
 });
 
-test("the mask is where a score is minus infinity, and nowhere else", () => {
-  const scores = { rows: 1, columns: 4, data: Float32Array.of(1, -Infinity, -1e9, Infinity) };
-  assert.deepEqual(maskedEntries(scores), [false, true, false, false]);
+test("the mask is where a score is minus infinity or hopeless, and nowhere else", () => {
+  const scores = { rows: 1, columns: 5, data: Float32Array.of(1, -Infinity, -1e9, Infinity, -1e4) };
+  assert.deepEqual(maskedEntries(scores), [false, true, true, false, false]);
 });
 
 test("the strongest keys are the most negative and the most positive", () => {

@@ -62,13 +62,16 @@ test("a query's sentences are its row, recomputed", () => {
   };
   const said = querySentences(SCENE, { softmax: "softmax" }, { head, at: 0, query: 1 });
   assert.match(said[0], /t=1 b: .* is 0.25 \(recorded: 0.25\). Keys in sight: 2/);
-  assert.match(said[1], /s=1 b, whose dprobs is 1: dscores = 0.25 \* 0.75 = 0.188\. .* lowers/);
+  assert.match(said[1], /s=1 b\. Its dprobs is 1: dscores = 0.25 \* 0.75 = 0.188\. .* lowers/);
   assert.match(said[2], /adds up to 1e-17, and its magnitudes to 0.375/);
   assert.match(said[3], /norm of this row is 5e-17 /);
   assert.match(said[4], /differs from the last ones by 0.412 of its norm/);
   const first = querySentences(SCENE, { softmax: "softmax" }, { head, at: 0, query: 0 });
   assert.match(first[0], /Keys in sight: 1/);
   assert.match(first[1], /single key/);
+  const silent = { ...head, dprobs: matrix(2, 0, 0, 0, 0), dscores: matrix(2, 0, 0, 0, 0) };
+  const nothing = querySentences(SCENE, { softmax: "softmax" }, { head: silent, at: 0, query: 1 });
+  assert.match(nothing[1], /Nothing arrives at this query/);
 });
 
 test("a product says how far it is from what is recorded", () => {
@@ -127,7 +130,7 @@ test("the diagonal names the point that is farthest off, and no rounding of zero
     { ours: 1e-17, reference: 1e-19, label: "zero", good: true },
   ];
   assert.match(diagonalSentence(SCENE, points), /3 points; .* is off, off by a factor of 2\./);
-  assert.match(diagonalSentence(SCENE, []), /0 points/);
+  assert.match(diagonalSentence(SCENE, points.slice(1)), /2 points, and all lie on the diagonal/);
 });
 
 test("a finding is about the array that it names", () => {

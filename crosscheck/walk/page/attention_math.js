@@ -16,12 +16,21 @@ export function softmaxBackward(probs, dprobs) {
 }
 
 /**
- * Which entries the mask has taken out: those whose score is minus infinity.
+ * Which entries the mask has taken out: those whose score is minus infinity, or so low that the
+ * probability is zero. A mask of floats often adds -1e9.
  * @param {Matrix} scores after the mask
  * @returns {boolean[]}
  */
 export function maskedEntries(scores) {
-  return Array.from(scores.data, (score) => score === -Infinity);
+  return Array.from(scores.data, isHidden);
+}
+
+/**
+ * @param {number} score after the mask
+ * @returns {boolean}
+ */
+export function isHidden(score) {
+  return score < -1e8;
 }
 
 /**

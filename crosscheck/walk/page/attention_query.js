@@ -1,7 +1,7 @@
 // The way of one query's row back through softmax: dprobs, less its average, times probs.
 
 import { maskedEntries, softmaxBackward, strongestKeys } from "./attention_math.js";
-import { chooser, signedBars } from "./charts.js";
+import { barsFigure, chooser, signedBars } from "./charts.js";
 import { make } from "./dom.js";
 import { relativeGap, rowOf } from "./matrix.js";
 import { isRounding, recordedAt } from "./recorded.js";
@@ -115,6 +115,7 @@ function underSumSentence(scene, norm) {
  * @returns {string}
  */
 function strongestSentence(scene, { probs, dprobs, centred, dscores }, characters) {
+  if (dscores.every((value) => value === 0)) return scene.say("attention.nothing");
   const { pulled, pushed } = strongestKeys(dscores);
   const s = Math.abs(dscores[pulled]) > Math.abs(dscores[pushed]) ? pulled : pushed;
   return scene.say("attention.strongest", {
@@ -141,11 +142,11 @@ function queryBars(scene, rows, labels) {
   const steps = [
     { name: "bar-dprobs", values: rows.dprobs, limit, line: rows.average },
     { name: "bar-average", values: rows.centred, limit, line: undefined },
-    { name: "bar-dscores", values: rows.dscores, limit: undefined, line: undefined },
+    { name: "bar-dscores", values: rows.dscores, limit: Math.max(...seen(rows.dscores)), line: undefined },
   ];
   return steps.map(({ name, values, limit: most, line }) => {
     const said = scene.say(`attention.${name}`);
     const picture = signedBars({ values, labels, said, limit: most, line, masked });
-    return make("figure", {}, make("figcaption", {}, said), picture);
+    return barsFigure(scene, { name, said, limit: most }, picture);
   });
 }

@@ -57,6 +57,7 @@ function openedAt(attentions, opened) {
 function headPanels(scene, choice, show) {
   const { attentions } = scene.walk;
   const attention = attentions[choice.which];
+  scene.present(attention.softmax);
   const heads = scene.array(attention.probs).shape[1];
   const head = headOf(scene, attention, choice.head);
   if (choice.query < 0) choice.query = Math.min(head.probs.rows - 1, Math.floor(head.probs.rows / 2));

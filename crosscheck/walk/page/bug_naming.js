@@ -6,13 +6,15 @@ import { rightlyNamed, unhidden } from "./verdict_math.js";
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./schema.js").Bug} Bug */
 
+const SUM = "sum of gradients"; // an answer that is no op: what several ops send back is added wrongly
+
 /**
  * @param {Scene} scene
  * @param {Bug} bug
  * @returns {HTMLElement}
  */
 export function namingPanel(scene, bug) {
-  const names = [...new Set([...scene.walk.ops.map(({ op }) => op), ...bug.answers])].sort();
+  const names = [...new Set([...scene.walk.ops.map(({ op }) => op), SUM, ...bug.answers])].sort();
   const options = names.map((name) => make("option", { value: name }, name));
   const select = /** @type {HTMLSelectElement} */ (
     make("select", {}, make("option", { value: "" }, scene.say("verdict.choose")), ...options)

@@ -20,7 +20,7 @@ import { flatIndex } from "./verdict_math.js";
  */
 export function bugPanels(scene, bug) {
   const panels = bug.findings.map((finding, i) => findingPanel(scene, finding, i === 0));
-  if (bug.raised) panels.unshift(make("p", { class: "raised" }, scene.say("verdict.raised", { error: bug.raised })));
+  if (bug.raised && !scene.walk.outcome.said.includes(bug.raised)) panels.unshift(make("p", { class: "raised" }, scene.say("verdict.raised", { error: bug.raised })));
   if (bug.findings.length === 0) panels.push(make("p", {}, scene.say("verdict.no-place")));
   if (bug.inherited.length > 0) panels.push(inheritedPanel(scene, bug));
   if (bug.answers.length > 0) panels.push(namingPanel(scene, bug));
@@ -37,7 +37,8 @@ function findingPanel(scene, finding, open) {
   const op = scene.op(finding.op);
   const compared = op ? wrongArray(op, finding.argument) : undefined;
   const place = finding.place;
-  const heading = `${scene.say("verdict.born")}: ${finding.op || finding.rule}`;
+  const born = place && finding.kind === "line" ? `${place.file}:${place.line}` : finding.op || finding.rule;
+  const heading = `${scene.say("verdict.born")}: ${born}`;
   const said = [finding.rule ? `${finding.rule}: ${finding.what}` : finding.what, place ? `${place.file}:${place.line}  ${place.text}` : ""];
   const panel = make("details", { class: "panel born", open }, make("summary", {}, make("h3", {}, "✗ ", heading)));
   panel.append(...said.filter(Boolean).map((text) => make("p", { lang: "en", class: "quoted" }, text)));
@@ -46,6 +47,7 @@ function findingPanel(scene, finding, open) {
     panel.append(make("p", { class: "hint" }, `${scene.say("verdict.hint")}: `, make("q", { lang: "en" }, finding.hint)));
   }
   if (compared) panel.append(...sideBySide(scene, compared));
+  if (finding.kind === "rounding") panel.append(make("p", {}, scene.say("verdict.rounding")));
   if (finding.finite_difference !== null) {
     const value = scene.number(finding.finite_difference);
     panel.append(make("p", { class: "said" }, scene.say("verdict.witness", { value })));

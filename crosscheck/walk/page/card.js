@@ -5,6 +5,7 @@ import { WITNESS_MARKS, witnessTable, witnessTicks } from "./card_witnesses.js";
 import { make } from "./dom.js";
 import { TICKS } from "./map_picture.js";
 import { hashOf } from "./state.js";
+import { guiltyLine } from "./user_source.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./schema.js").Op} Op */
@@ -30,7 +31,7 @@ export function cardScreen(scene, opened, screens) {
       "header",
       {},
       make("p", { class: "eyebrow" }, scene.say("card.step", { step, count: scene.walk.ops.length }), op.module ? make("span", { lang: "en" }, ` · ${op.module}`) : null),
-      make("h2", {}, make("span", { lang: "en" }, op.op), " ", make("span", { class: `tick ${op.verdict}` }, TICKS[op.verdict] ?? "", make("span", { class: "tick-word" }, ` ${scene.say(`verdict-of.${op.verdict}`)}`))),
+      make("h2", {}, make("span", { lang: "en" }, op.op), " ", make("span", { class: `tick ${op.verdict}` }, TICKS[op.verdict] ?? "", make("span", { class: "tick-word" }, ` ${verdictWords(scene, op)}`))),
       make("p", { class: "lead" }, opSentence(scene, op)),
       witnessTicks(scene, op),
     ),
@@ -43,6 +44,16 @@ export function cardScreen(scene, opened, screens) {
     joinSentence(scene, op),
     further && screens.includes(further) ? make("p", {}, make("a", { class: "button", href: hashOf({ op: op.id, screen: further }) }, scene.say(`card.see-${further}`))) : null,
   );
+}
+
+/**
+ * @param {Scene} scene
+ * @param {Op} op
+ * @returns {string}
+ */
+function verdictWords(scene, op) {
+  const line = guiltyLine(scene, op);
+  return line ? scene.say("verdict-of.receives", { place: `${line.file}:${line.line}` }) : scene.say(`verdict-of.${op.verdict}`);
 }
 
 /**
@@ -66,7 +77,8 @@ export function opSentence(scene, op) {
   const sends = op.inputs.flatMap(({ gradient, source, argument, kind }) =>
     gradient ? [scene.say("card.sends", { name: gradient.name, norm: scene.number(gradient.norm), to: kind === "constant" || !source ? argument : source })] : [],
   );
-  const came = op.kind === "loss" ? "card.begins" : op.dout ? "card.gets" : "card.gets-nothing";
+  const missing = scene.walk.kind === "brought" ? "card.gets-unmatched" : "card.gets-nothing";
+  const came = op.kind === "loss" ? "card.begins" : op.dout ? "card.gets" : missing;
   const first = scene.say(came, { op: op.id, norm: scene.number(op.dout?.norm), loss: scene.number(scene.walk.loss.ours ?? scene.walk.loss.reference, 4) });
   if (sends.length === 0) return first;
   return `${first} ${scene.say(op.copies ? "card.copies" : "card.sends-back", { list: sends.join("; ") })}`;

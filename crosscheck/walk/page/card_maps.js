@@ -1,5 +1,6 @@
 // The heat maps of a card: the gradients, and below them the values of the same arrays; one scale a row.
 
+import { isHidden } from "./attention_math.js";
 import { make } from "./dom.js";
 import { chooser } from "./charts.js";
 import { characterAt, explained, nameOfEntry } from "./explain.js";
@@ -27,7 +28,8 @@ const MOST_FRAMES = 80; // single entries that are lit in one picture
 export function cardMaps(scene, op) {
   const rows = mapRows(scene, op);
   const counts = [...new Set(rows.flatMap(({ shown }) => shown.map(({ view }) => view.count)))].filter((count) => count > 1);
-  const sentence = make("output", { class: "entry-sentence" }, scene.say("card.point"));
+  const point = scene.walk.kind === "brought" ? "card.point-only" : "card.point";
+  const sentence = make("output", { class: "entry-sentence", tabindex: 0, "data-keys": "" }, scene.say(point));
   const pictures = make("div", { class: "map-rows" });
   const choice = { which: 0 };
   const draw = () => pictures.replaceChildren(...drawnRows(scene, op, rows, choice.which, sentence));
@@ -110,7 +112,8 @@ function drawnRows(scene, op, rows, which, sentence) {
     for (const one of drawn) one.light(cellsOf(one.shown, which, [...from, { name, flat }]));
   };
   return rows.map(({ key, shown }) => {
-    const limit = Math.max(...shown.map(({ data }) => largest(data)));
+    const seen = (/** @type {Float32Array} */ data) => (key === "values" ? data.filter((value) => !isHidden(value)) : data);
+    const limit = Math.max(...shown.map(({ data }) => largest(seen(data))));
     const pictures = shown.map((one) => {
       const { figure, light } = oneMap(scene, one, which, limit, point);
       drawn.push({ shown: one, light });

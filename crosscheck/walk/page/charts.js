@@ -3,6 +3,7 @@
 import { make, makeSvg } from "./dom.js";
 
 const BAR = 14; // width of a bar with its gap, in units of the picture
+const BAR_PIXELS = 9; // pixels that a bar has at least, so that its letter can be read
 const HEIGHT = 64; // of the part with bars
 
 /**
@@ -31,7 +32,7 @@ export function signedBars({ values, labels, said, limit, line, chosen = -1, mas
   const width = BAR * values.length;
   return makeSvg(
     "svg",
-    { class: "bars", viewBox: `0 -2 ${width} ${HEIGHT + 20}`, role: "img", "aria-label": said },
+    { class: "bars", viewBox: `0 -2 ${width} ${HEIGHT + 20}`, role: "img", "aria-label": said, style: `min-width: ${BAR_PIXELS * values.length}px` },
     ...values.map((value, i) =>
       masked?.[i]
         ? makeSvg("rect", { class: "hidden-bar", x: i * BAR + 2, y: 0, width: BAR - 4, height: HEIGHT })
@@ -41,6 +42,18 @@ export function signedBars({ values, labels, said, limit, line, chosen = -1, mas
     ...(line === undefined ? [] : [lineAcross(zero - line * scale, width)]),
     ...labels.map((label, i) => barLabel(label, i, i === chosen)),
   );
+}
+
+/**
+ * Bars with their caption, which ends with the value at full height. Many bars scroll sideways.
+ * @param {import("./scene.js").Scene} scene
+ * @param {{name: string, said: string, limit: number}} bars name: of the figure's class
+ * @param {SVGElement} picture
+ * @returns {HTMLElement}
+ */
+export function barsFigure(scene, { name, said, limit }, picture) {
+  const caption = `${said} (${scene.say("card.scale", { limit: scene.number(limit) })})`;
+  return make("figure", { class: `bars-of ${name}`, tabindex: 0, "data-keys": "" }, make("figcaption", {}, caption), picture);
 }
 
 /**

@@ -48,8 +48,10 @@ export function explainLinear(arrays, name, flat) {
   const [row, column] = [Math.floor(flat / across), flat % across];
   if (name === "out" && out) {
     const products = each(inputs, (i) => [{ name: "x", flat: row * inputs + i }, { name: "weight", flat: column * inputs + i }]);
-    const bias = arrays.bias ? [[{ name: "bias", flat: column }]] : [];
-    return sumOf(arrays, [...products, ...bias]);
+    const sum = sumOf(arrays, products);
+    if (!sum || !arrays.bias) return sum;
+    const bias = arrays.bias.data[column];
+    return { ...sum, kind: "sum-bias", value: sum.value + bias, numbers: { bias } };
   }
   if (!dout) return undefined;
   if (name === "dx") {

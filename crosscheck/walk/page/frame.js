@@ -13,7 +13,7 @@ import { hashOf, screensOf } from "./state.js";
  * @typedef {object} Frame
  * @property {HTMLElement[]} parts of the body
  * @property {HTMLDialogElement} help
- * @property {(stand: Stand, screen: HTMLElement, sentence: string) => void} show
+ * @property {(stand: Stand, draw: () => HTMLElement, sentence: string) => void} show
  */
 
 /**
@@ -30,19 +30,23 @@ export function frameOf(scene) {
   const source = make("aside", { class: "source-side", "aria-label": scene.say("page.source") });
   const heard = make("p", { class: "heard", "aria-live": "polite", role: "status" });
   const header = make("header", { class: "top" }, ...title(scene), screens, helpButton(scene, help));
+  const present = (/** @type {string} */ id) => {
+    const op = scene.op(id);
+    source.replaceChildren(...(op ? sourceOf(scene, op) : []));
+    map.light(id);
+    film.light(id);
+  };
+  scene.present = present;
   const spine = make("aside", { class: "spine-side", "aria-label": scene.say("page.map") }, mapEnd(scene, "top"), map.picture, mapEnd(scene, "bottom"));
   const columns = make("div", { class: "columns" }, spine, middle, source);
   return {
     parts: [header, columns, film.film, heard, help],
     help,
-    show: (stand, screen, sentence) => {
-      const op = scene.op(stand.op);
+    show: (stand, draw, sentence) => {
       pointLinks(links, stand);
-      middle.replaceChildren(screen);
+      present(stand.op);
+      middle.replaceChildren(draw());
       for (const scrolled of [middle, columns, document.documentElement]) scrolled.scrollTop = 0; // by the window's width
-      source.replaceChildren(...(op ? sourceOf(scene, op) : []));
-      map.light(stand.op);
-      film.light(stand.op);
       heard.textContent = sentence;
       Object.assign(document.body.dataset, stand); // the page is drawn for this place now
     },
@@ -54,11 +58,11 @@ export function frameOf(scene) {
  * @returns {HTMLElement[]}
  */
 function title(scene) {
-  const { outcome, model } = scene.walk;
+  const { outcome, model, bug } = scene.walk;
   const verdict = outcome.agrees ? "agree" : outcome.disagrees ? "born" : "unpaired";
   return [
     make("h1", {}, scene.say("page.title")),
-    make("p", { class: `outcome ${verdict}`, title: model.title }, make("span", { "aria-hidden": "true" }, { agree: "✓ ", born: "✗ ", unpaired: "· " }[verdict]), scene.say(`page.${verdict}`, { rows: outcome.rows, failing: outcome.failing })),
+    make("p", { class: `outcome ${verdict}`, title: model.title }, make("span", { "aria-hidden": "true" }, { agree: "✓ ", born: "✗ ", unpaired: "· " }[verdict]), scene.say(bug?.raised ? "page.raised" : `page.${verdict}`, { rows: outcome.rows, failing: outcome.failing })),
   ];
 }
 

@@ -41,7 +41,7 @@ async function begin() {
   const show = () => {
     const stand = now();
     const op = scene.op(stand.op);
-    frame.show(stand, SCREEN[stand.screen](scene, stand.op), op ? `${op.op}. ${opSentence(scene, op)}` : "");
+    frame.show(stand, () => SCREEN[stand.screen](scene, stand.op), op ? `${op.op}. ${opSentence(scene, op)}` : "");
   };
   window.addEventListener("hashchange", show);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);

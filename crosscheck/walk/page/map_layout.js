@@ -1,10 +1,12 @@
 // Where the ops stand on the map: the residual stream downward from the loss, its branches as loops;
 // for a model of somebody else's, columns.
 
+import { asNumber } from "./recorded.js";
+
 /** @typedef {import("./schema.js").Walk} Walk */
 /** @typedef {import("./schema.js").Op} Op */
 /** @typedef {{id: string, x: number, y: number, onStream: boolean}} Spot */
-/** @typedef {{from: string, to: string, norm: number, normReference: number, leaves: boolean}} Edge the gradient goes from one op back to another; leaves: to or from a branch */
+/** @typedef {{from: string, to: string, norm: number | null, normReference: number | null, leaves: boolean}} Edge the gradient goes from one op back to another; a norm is null where it is not known; leaves: to or from a branch */
 /** @typedef {{spots: Spot[], edges: Edge[], width: number, height: number, titles: {text: string, x: number, y: number}[]}} MapLayout */
 
 const MAP_HEIGHT = 740; // the whole map, where the steps are not too small or too large for it
@@ -12,6 +14,7 @@ const LANE = 16;
 const STREAM = 34; // where the stream is, from the left
 const LOOP = 46; // from the stream to a branch
 const WIDTH = 190;
+const LETTER = 6; // the width of one in the name of a column
 
 /**
  * @param {number} count
@@ -71,7 +74,8 @@ function inColumns({ ops, columns }) {
     y: top + step * (last - index),
   }));
   const titles = columns.map(({ module }, at) => ({ text: module.replace(/\.forward$/, "") || "–", x: 14 + wide * at, y: 8 + 14 * at }));
-  return { spots, titles, width: Math.max(WIDTH, wide * columns.length + 40), height: top + step * ops.length };
+  const width = Math.max(WIDTH, wide * columns.length + 40, ...titles.map(({ text, x }) => x + LETTER * text.length));
+  return { spots, titles, width, height: top + step * ops.length };
 }
 
 /**
@@ -89,8 +93,8 @@ function edgesOf({ ops }, stream) {
         return {
           from: op.id,
           to: source,
-          norm: Number(carried?.norm ?? 0),
-          normReference: Number(carried?.norm_reference ?? 0),
+          norm: numberOf(carried?.norm),
+          normReference: numberOf(carried?.norm_reference),
           leaves: stream.has(op.id) !== stream.has(source),
         };
       }),
@@ -98,13 +102,21 @@ function edgesOf({ ops }, stream) {
 }
 
 /**
+ * @param {import("./schema.js").Recorded | null | undefined} recorded
+ * @returns {number | null}
+ */
+function numberOf(recorded) {
+  return recorded === null || recorded === undefined ? null : asNumber(recorded);
+}
+
+/**
  * The width of an edge: the logarithm of the norm that it carries.
- * @param {number} norm
+ * @param {number | null} norm
  * @param {{low: number, high: number}} range of all norms that are not zero
  * @returns {number} from 1 to 7
  */
 export function edgeWidth(norm, { low, high }) {
-  if (!(norm > 0)) return 1;
+  if (norm === null || !(norm > 0)) return 1;
   const part = high > low ? Math.log(norm / low) / Math.log(high / low) : 0.5;
   return 1 + 6 * Math.max(0, Math.min(1, part));
 }
@@ -114,6 +126,6 @@ export function edgeWidth(norm, { low, high }) {
  * @returns {{low: number, high: number}}
  */
 export function normRange(edges) {
-  const norms = edges.map(({ norm }) => norm).filter((norm) => norm > 0 && norm < Infinity);
+  const norms = edges.map(({ norm }) => norm ?? 0).filter((norm) => norm > 0 && norm < Infinity);
   return { low: Math.min(...norms), high: Math.max(...norms) };
 }

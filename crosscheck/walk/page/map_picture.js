@@ -67,7 +67,8 @@ function edgeLine(scene, edge, from, to, width) {
   const loop = edge.leaves
     ? `M${from.x} ${from.y} C${Math.max(from.x, to.x)} ${from.y} ${Math.max(from.x, to.x)} ${to.y} ${to.x} ${to.y}`
     : curve;
-  const line = makeSvg("path", { class: edge.leaves ? "edge leaves" : "edge", d: loop, "stroke-width": width.toFixed(2), "data-from": edge.from });
+  const kind = `edge${edge.leaves ? " leaves" : ""}${edge.norm === null ? " unknown" : ""}`;
+  const line = makeSvg("path", { class: kind, d: loop, "stroke-width": width.toFixed(2), "data-from": edge.from });
   line.append(makeSvg("title", {}, `${edge.from} → ${edge.to}: ${scene.number(edge.norm)}`));
   return line;
 }

@@ -67,8 +67,8 @@ function opLink(id) {
 function edgeTable(scene) {
   const { edges } = mapLayout(scene.walk);
   const range = normRange(edges);
-  const [ours, reference] = [scene.walk.model.ours, scene.walk.model.reference].map(shortName);
-  const heads = [scene.say("map.from"), scene.say("map.to"), ours, reference, ""].map((head) => make("th", { scope: "col" }, head));
+  const names = ["map.from", "map.to", "witness.ours", "witness.reference"].map((key) => scene.say(key));
+  const heads = [...names, ""].map((head) => make("th", { scope: "col" }, head));
   const rows = [...edges].reverse().map(({ from, to, norm, normReference }) =>
     make(
       "tr",

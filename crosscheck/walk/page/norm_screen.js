@@ -31,7 +31,10 @@ export function normScreen(scene, opened = "") {
   const op = norms.includes(opened) ? opened : norms[norms.length - 1];
   const choice = { op, token: mostLost(scene.fact(op, "parts")), summed: false };
   const panel = make("div", {});
-  const show = () => redraw(panel, normPanel(scene, norms, choice, show));
+  const show = () => {
+    scene.present(choice.op);
+    redraw(panel, normPanel(scene, norms, choice, show));
+  };
   screen.append(make("p", {}, scene.say("norm.intro")), panel);
   show();
   return screen;

@@ -1,7 +1,7 @@
 // Screen 1: the question. Prediction minus truth, at one character of the text.
 
 import { make } from "./dom.js";
-import { signedBars } from "./charts.js";
+import { barsFigure, signedBars } from "./charts.js";
 import { characterPicker, numbersTable } from "./screen_parts.js";
 import { hashOf } from "./state.js";
 
@@ -13,7 +13,7 @@ import { hashOf } from "./state.js";
  * @returns {HTMLElement}
  */
 export function questionScreen(scene) {
-  const { text, model } = scene.walk;
+  const { text } = scene.walk;
   const screen = make("section", { class: "screen question" }, make("h2", {}, scene.say("question.title")));
   if (!text) return screen;
   const body = make("div", {});
@@ -30,13 +30,25 @@ export function questionScreen(scene) {
   show();
   const last = scene.walk.ops[scene.walk.ops.length - 1].id;
   screen.append(
-    make("p", { class: "lead" }, scene.say("question.intro", { model: model.parameters.toLocaleString(scene.walk.language), count: text.tokens.length })),
+    make("p", { class: "lead" }, introSentence(scene, text)),
     body,
     make("h3", {}, scene.say("question.witnesses")),
     make("ol", { class: "three" }, ...["rule", "reference", "difference"].map((key) => make("li", {}, make("strong", {}, scene.say(`question.${key}`)), " ", scene.say(`question.${key}-said`)))),
     make("p", {}, make("a", { class: "button", href: hashOf({ op: last, screen: "card" }) }, scene.say("question.start"))),
   );
   return screen;
+}
+
+/**
+ * @param {Scene} scene
+ * @param {Text} text
+ * @returns {string}
+ */
+function introSentence(scene, { tokens, counts }) {
+  const { parameters, seed } = scene.walk.model;
+  const counted = counts.filter(Boolean).length;
+  const key = counted === tokens.length ? "question.intro" : "question.intro-some";
+  return scene.say(key, { model: parameters.toLocaleString(scene.walk.language), seed, count: tokens.length, counted });
 }
 
 /**
@@ -73,8 +85,9 @@ function atToken(scene, text, token) {
   const labels = text.vocabulary.map(scene.letter);
   const figures = /** @type {const} */ (["p", "y", "gap"]).map((key) => {
     const said = scene.say(`question.${key}`);
-    const picture = signedBars({ values: rows[key], labels, said, limit: key === "p" ? undefined : 1, chosen: text.target_ids[token] });
-    return make("figure", { class: `bars-of ${key}` }, make("figcaption", {}, said), picture);
+    const limit = key === "p" ? Math.max(...rows.p) : 1;
+    const picture = signedBars({ values: rows[key], labels, said, limit, chosen: text.target_ids[token] });
+    return barsFigure(scene, { name: key, said, limit }, picture);
   });
   return [
     make("p", { class: "said", role: "status" }, questionSentence(scene, text, token)),

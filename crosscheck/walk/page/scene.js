@@ -20,6 +20,7 @@ import { sayer } from "./words.js";
  * @property {(character: string | undefined) => string} letter as one can see it; "" where there is none
  * @property {(op: string, kind: string) => Fact | undefined} fact
  * @property {(id: string) => Op | undefined} op
+ * @property {(id: string) => void} present called by a screen that has turned to another op than the address's
  */
 
 /**
@@ -40,5 +41,6 @@ export function sceneOf(walk, array) {
     letter: (character) => (character === undefined ? "" : visible(character)),
     fact: (op, kind) => walk.facts.find((one) => one.op === op && one.kind === kind),
     op: (id) => byId.get(id),
+    present: () => {}, // the frame has more to do
   };
 }

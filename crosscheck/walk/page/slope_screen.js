@@ -28,7 +28,10 @@ export function slopeScreen(scene, opened = "") {
   }
   const choice = { op: ops.includes(opened) ? opened : ops[ops.length - 1], token: 0 };
   const panel = make("div", {});
-  const show = () => redraw(panel, slopePanel(scene, ops, choice, show));
+  const show = () => {
+    scene.present(choice.op);
+    redraw(panel, slopePanel(scene, ops, choice, show));
+  };
   screen.append(panel);
   show();
   return screen;

@@ -1,6 +1,7 @@
 // The source beside the card: the lines of the rule, its derivation, and the line that called it.
 
 import { make } from "./dom.js";
+import { guiltyLine } from "./user_source.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./schema.js").Op} Op */
@@ -85,13 +86,13 @@ function stepsText(steps) {
 }
 
 /**
- * The lines around the one that made the array, in a user's file.
+ * The lines around the one that made the array, or its wrong gradient, in a user's file.
  * @param {Scene} scene
  * @param {Op} op
  * @returns {HTMLElement[]}
  */
 function userLines(scene, op) {
-  const { caller } = op;
+  const caller = guiltyLine(scene, op) ?? op.caller;
   if (!caller) return [make("p", {}, scene.say("source.none"))];
   const file = scene.walk.files.find(({ file: name }) => name === caller.file);
   const lines = file ? file.lines.map((text, i) => ({ number: file.first + i, text })) : [{ number: caller.line, text: caller.text }];

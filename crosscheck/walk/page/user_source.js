@@ -3,6 +3,8 @@
 import { make } from "./dom.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
+/** @typedef {import("./schema.js").Op} Op */
+/** @typedef {import("./schema.js").Place} Place */
 
 /** @type {Record<string, string>} */
 const LINE_MARKS = { right: "✓", wrong: "✗", inherited: "~", none: " " };
@@ -24,6 +26,18 @@ export function sourcePanel(scene) {
       ),
     ),
   );
+}
+
+/**
+ * The line that made the wrong gradient which this op is the first to receive.
+ * @param {Scene} scene
+ * @param {Op} op
+ * @returns {Place | undefined} undefined where there is none, or it is the op's own line
+ */
+export function guiltyLine(scene, op) {
+  const line = scene.walk.bug?.findings.find(({ kind, op: id }) => kind === "line" && id === op.id)?.place;
+  const own = line && line.file === op.caller?.file && line.line === op.caller.line;
+  return own ? undefined : line ?? undefined;
 }
 
 /**

@@ -50,13 +50,13 @@ function allDiagonals(scene) {
   );
   return [
     { key: "norms", text: scene.say("verdict.diagonal-parameters"), ...sides, points: () => normPoints(scene) },
-    {
+    ...(witnessPoints(scene).length === 0 ? [] : [{
       key: "witness",
       text: scene.say("verdict.diagonal-witness"),
       across: scene.say("verdict.finite-difference"),
       up: scene.say("verdict.rule"),
       points: () => witnessPoints(scene),
-    },
+    }]),
     ...wrong.map(({ name, gradient, gradient_reference: other }) => ({
       key: `entries of ${name}`,
       text: scene.say("verdict.diagonal-entries", { name }),
@@ -173,7 +173,9 @@ export function diagonalSentence(scene, points) {
   const counted = points.map((point, i) => (Number.isFinite(off[i]) && significant(point) ? off[i] : -1));
   const far = counted.indexOf(Math.max(...counted));
   const label = points[far]?.label ?? "-";
-  const factor = scene.number(Math.exp(Math.max(0, counted[far] ?? 0)));
+  const most = Math.exp(Math.max(0, counted[far] ?? 0));
+  if (most < 1.0005) return scene.say("verdict.diagonal-all", { count: points.length });
+  const factor = scene.number(most);
   return scene.say("verdict.diagonal-said", { count: points.length, label, factor });
 }
 

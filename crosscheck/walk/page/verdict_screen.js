@@ -2,7 +2,7 @@
 
 import { bugPanels } from "./bug_screen.js";
 import { chooser } from "./charts.js";
-import { make, makeSvg } from "./dom.js";
+import { make, makeSvg, svgText } from "./dom.js";
 import { asNumber } from "./recorded.js";
 import { numbersTable } from "./screen_parts.js";
 import { sourcePanel } from "./user_source.js";
@@ -30,7 +30,7 @@ export function verdictScreen(scene) {
     make("p", { class: "state" }, scene.say(`verdict.${state}`)),
     make("p", { class: "quoted", lang: "en" }, outcome.said),
     ...outcome.notes.map((note) => make("p", { class: "quoted", lang: "en" }, note)),
-    make("p", {}, verdictSentence(scene)),
+    outcome.rows > 0 ? make("p", {}, verdictSentence(scene)) : null,
     ...(bug ? bugPanels(scene, bug) : []),
     ...sourcePanel(scene),
     parametersPanel(scene),
@@ -116,7 +116,7 @@ function parameterRow(scene, row, decades) {
     make("th", { scope: "row" }, row.name),
     make("td", {}, pairedBars(scene, row, decades)),
     make("td", { class: "number" }, scene.number(row.error)),
-    make("td", {}, make("span", { "aria-hidden": "true" }, `${mark} `), row.verdict),
+    make("td", {}, make("span", { "aria-hidden": "true" }, `${mark} `), row.verdict, row.reason ? make("p", { class: "legend", lang: "en" }, row.reason) : null),
   );
 }
 
@@ -130,12 +130,16 @@ function pairedBars(scene, row, decades) {
   const [ours, reference] = sideNames(scene);
   const said = `${ours} ${scene.number(row.norm)}, ${reference} ${scene.number(row.norm_reference)}`;
   const wide = (/** @type {Parameter["norm"]} */ norm) =>
-    norm === null ? 0 : placeOnLog(asNumber(norm), decades) * BAR_WIDTH;
+    norm === null || !Number.isFinite(asNumber(norm)) ? 0 : placeOnLog(asNumber(norm), decades) * BAR_WIDTH;
+  const strange = [row.norm, row.norm_reference].map((norm, i) =>
+    norm === null || Number.isFinite(asNumber(norm)) ? null : svgText(scene.number(norm), { class: "not-finite", x: 1, y: 7 + 8 * i }),
+  );
   return makeSvg(
     "svg",
     { class: "pair", viewBox: `0 0 ${BAR_WIDTH} 16`, role: "img", "aria-label": said },
     makeSvg("rect", { class: "ours", x: 0, y: 1, width: wide(row.norm), height: 6 }),
     makeSvg("rect", { class: "reference", x: 0, y: 9, width: wide(row.norm_reference), height: 6 }),
+    ...strange,
   );
 }
 

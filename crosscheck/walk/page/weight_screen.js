@@ -34,7 +34,10 @@ export function weightScreen(scene, opened = "") {
   let linear = linears.find(({ id }) => id === opened) ?? linears[linears.length - 1];
   const names = linears.map(({ id, weight }) => ({ value: id, text: weight }));
   const body = make("div", {});
-  const open = () => body.replaceChildren(...lessonPanels(scene, linear));
+  const open = () => {
+    scene.present(linear.id);
+    body.replaceChildren(...lessonPanels(scene, linear));
+  };
   const choose = chooser(scene.say("weight.which"), names, linear.id, (id) => {
     linear = linears.find((one) => one.id === id) ?? linear;
     open();

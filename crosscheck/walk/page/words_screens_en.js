@@ -26,7 +26,8 @@ export const ENGLISH_SCREENS = {
   "attention.alone":
     "It sees a single key, so probs is 1 whatever the score is, and softmax sends nothing back.",
   "attention.strongest":
-    "Its strongest key is s={s} {key}, whose dprobs is {dprobs}: dscores = {probs} * {centred} = {dscores}. A step against the gradient {moves} this score.",
+    "The key whose score moves most is s={s} {key}. Its dprobs is {dprobs}: dscores = {probs} * {centred} = {dscores}. A step against the gradient {moves} this score.",
+  "attention.nothing": "Nothing arrives at this query, so softmax sends nothing back.",
   "attention.raises": "raises",
   "attention.lowers": "lowers",
   "attention.row-sum":
@@ -47,7 +48,7 @@ export const ENGLISH_SCREENS = {
   "verdict.agrees": "All gradients agree",
   "verdict.disagrees": "Something is wrong",
   "verdict.not-proved": "Not everything is proved",
-  "verdict.counts": "{rows} rows were compared and {failing} fail. The largest error of a row that passes is {error}.",
+  "verdict.counts": "Rows compared: {rows}. Rows that fail: {failing}. The largest error of a row that passes is {error}.",
   "verdict.all-parameters": "The gradient of every parameter, on both sides",
   "verdict.sort": "Sort by",
   "verdict.by-name": "name",
@@ -65,6 +66,7 @@ export const ENGLISH_SCREENS = {
   "verdict.diagonal-entries": "entries of {name}",
   "verdict.diagonal-show": "Show",
   "verdict.diagonal-said": "{count} points; the farthest from the diagonal is {label}, off by a factor of {factor}.",
+  "verdict.diagonal-all": "{count} points, and all lie on the diagonal to three digits.",
   "verdict.diagonal-legend": "Dot: agrees. Cross: does not. Both axes are logarithmic and show magnitudes; what is zero, or too small for the axes, lies on the edge.",
   "verdict.finite-difference": "a finite difference",
   "verdict.rule": "the rule",
@@ -77,6 +79,7 @@ export const ENGLISH_SCREENS = {
   "verdict.difference": "difference",
   "verdict.worst": "Worst entry {index}: ours {ours}, the reference {reference}.",
   "verdict.witness": "A finite difference at the worst entry gives {value}.",
+  "verdict.rounding": "The mistake shows in float32 only. The pictures show float64, in which both sides agree.",
   "verdict.hint": "Hint",
   "verdict.words": "As the command prints it",
   "verdict.raised": "Our run ended with an error: {error}",

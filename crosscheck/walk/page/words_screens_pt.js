@@ -26,7 +26,8 @@ export const PORTUGUESE_SCREENS = {
   "attention.alone":
     "Ela vê uma única key: probs é 1 seja qual for o score, e o softmax não manda nada de volta.",
   "attention.strongest":
-    "A key mais forte é s={s} {key}, com dprobs {dprobs}: dscores = {probs} * {centred} = {dscores}. Um passo contra o gradiente {moves} esse score.",
+    "A key cujo score mais se move é s={s} {key}. O seu dprobs é {dprobs}: dscores = {probs} * {centred} = {dscores}. Um passo contra o gradiente {moves} esse score.",
+  "attention.nothing": "Nada chega a esta query, e por isso o softmax não manda nada de volta.",
   "attention.raises": "aumenta",
   "attention.lowers": "diminui",
   "attention.row-sum":
@@ -47,7 +48,7 @@ export const PORTUGUESE_SCREENS = {
   "verdict.agrees": "Todos os gradientes concordam",
   "verdict.disagrees": "Há algo errado",
   "verdict.not-proved": "Nem tudo está provado",
-  "verdict.counts": "Foram comparadas {rows} linhas, e {failing} falham. O maior erro de uma linha que passa é {error}.",
+  "verdict.counts": "Linhas comparadas: {rows}. Linhas que falham: {failing}. O maior erro de uma linha que passa é {error}.",
   "verdict.all-parameters": "O gradiente de cada parâmetro, dos dois lados",
   "verdict.sort": "Ordenar por",
   "verdict.by-name": "nome",
@@ -65,6 +66,7 @@ export const PORTUGUESE_SCREENS = {
   "verdict.diagonal-entries": "elementos de {name}",
   "verdict.diagonal-show": "Mostrar",
   "verdict.diagonal-said": "{count} pontos; o mais distante da diagonal é {label}, por um fator de {factor}.",
+  "verdict.diagonal-all": "{count} pontos, e todos ficam na diagonal até o terceiro algarismo.",
   "verdict.diagonal-legend": "Ponto: concorda. Cruz: não concorda. Os dois eixos são logarítmicos e mostram módulos; o que é zero, ou pequeno demais para os eixos, fica na borda.",
   "verdict.finite-difference": "uma diferença finita",
   "verdict.rule": "a regra",
@@ -77,6 +79,7 @@ export const PORTUGUESE_SCREENS = {
   "verdict.difference": "diferença",
   "verdict.worst": "Pior elemento {index}: nosso {ours}, da referência {reference}.",
   "verdict.witness": "Uma diferença finita no pior elemento dá {value}.",
+  "verdict.rounding": "O erro só aparece em float32. As figuras mostram float64, em que os dois lados concordam.",
   "verdict.hint": "Pista",
   "verdict.words": "Como o comando imprime",
   "verdict.raised": "A nossa execução terminou com um erro: {error}",

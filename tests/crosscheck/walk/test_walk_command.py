@@ -62,8 +62,10 @@ def test_a_planted_bug_ends_with_1_and_a_page(walk: Any, tmp_path: Path) -> None
     ("arguments", "said"),
     [
         (["--bug", "no-such"], "no bug is called no-such"),
-        (["--text", "hi"], "'hi' is too short"),
-        (["--text", "hear mé"], "character 'é' at position 6"),
+        (["--text", ""], "--text has 0 characters: give 3 to 257"),
+        (["--text", "hi"], "--text has 2 characters: give 3 to 257"),
+        (["--text", "he" * 150], "--text has 300 characters: give 3 to 257"),
+        (["--text", "hear mé"], "vocabulary; name a text that has it: --corpus FILE"),
         (["--width", "7"], "width 7 is not divisible by heads 4"),
         (["--shape", "2,3"], "--shape goes with a model of your own"),
         (["--fast"], "--fast computes float32 alone"),
