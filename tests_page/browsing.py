@@ -12,6 +12,7 @@ from playwright.sync_api import Page
 ROOT = Path(__file__).parent.parent
 BUG = "layer-norm-no-mean-term"
 MARKUP = "</script><img src=x onerror=alert(1)><!--"  # of a corpus in which all of it is text
+WRONG = ("np.sum(da * a", "np.mean(da * a")  # in softmax's backward of an example
 # The pages by name: what `crosscheck walk` is asked for.
 WALKS: dict[str, list[str]] = {
     "ours": [],
@@ -20,6 +21,7 @@ WALKS: dict[str, list[str]] = {
     "other": ["--norm", "pre", "--activation", "relu", "--position", "learned", "--tie-weights"],
     "bug": ["--bug", BUG],
     "brought": ["examples/brought/numpy_flat.py:block"],
+    "brought-bug": ["{folder}/wrong.py:block"],
     "torch": ["examples/brought/torch_gpt.py:Block"],
     "markup": ["--corpus", "{folder}/markup.txt", "--text", MARKUP, "--layers", "1"],
 }

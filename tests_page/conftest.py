@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import MARKUP, ROOT, WALKS, Open, Opened
+from browsing import MARKUP, ROOT, WALKS, WRONG, Open, Opened
 from playwright.sync_api import Browser, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -37,6 +37,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the pages and the report of the same run are."""
     made = tmp_path_factory.mktemp("walks")
     (made / "markup.txt").write_text(MARKUP * 8, "utf-8")
+    example = (ROOT / "examples" / "brought" / "numpy_flat.py").read_text("utf-8")
+    (made / "wrong.py").write_text(example.replace(*WRONG), "utf-8")
     for name, options in WALKS.items():
         given = [option.replace("{folder}", str(made)) for option in options]
         _crosscheck("walk", *given, "-o", str(made / f"{name}.html"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from browsing import BUG, Open
+import pytest
+from browsing import BUG, WRONG, Open
 from playwright.sync_api import expect
 
 from crosscheck.mutants.catalogue import mutant_called
@@ -65,3 +66,40 @@ def test_the_patch_is_shown_to_who_names_the_op(opened: Open) -> None:
     form.locator("select").select_option(mutant.found[0])
     form.locator("button").click()
     expect(page.locator("pre.patch")).to_contain_text(mutant.new)
+
+
+@pytest.mark.parametrize(
+    ("screen", "file"),
+    [
+        ("attention", "softmax.py"),
+        ("norm", "layer_norm.py"),
+        ("slope", "gelu.py"),
+        ("weight", "linear.py"),
+        ("map", "cross_entropy.py"),
+    ],
+)
+def test_the_source_is_that_of_the_op_on_the_screen(opened: Open, screen: str, file: str) -> None:
+    page = opened()
+    page.go("loss/cross_entropy", screen)
+    expect(page.page.locator(".source-side .place").first).to_contain_text(f"/{file}:")
+
+
+def test_what_is_not_known_of_a_user_s_model_is_no_zero(opened: Open) -> None:
+    page = opened("brought")
+    page.go(page.op, "map")
+    norms = page.page.locator("table.edges td.number").all_text_contents()
+    assert "–" in norms
+    assert "0" not in norms
+    assert page.page.locator(".spine-side .edge.unknown").count() == norms.count("–") // 2
+
+
+def test_a_wrong_backward_of_a_user_is_born_at_its_line(opened: Open) -> None:
+    page = opened("brought-bug")
+    place = page.walk["bug"]["findings"][0]["place"]
+    line = f"wrong.py:{place['line']}"
+    expect(page.page.locator(".panel.born h3").first).to_contain_text(line)
+    expect(page.page.locator(".source-side .present")).to_contain_text(WRONG[1])
+    page.page.locator(".panel.born a.button").first.click()
+    said = page.page.locator("h2 .tick-word")
+    expect(said).to_contain_text(f"the first to receive the wrong gradient, which {line} makes")
+    expect(page.page.locator(".source-side .present")).to_contain_text(WRONG[1])

@@ -5,6 +5,7 @@ import { make } from "./dom.js";
 import { differenceOf, matrixOf } from "./matrix.js";
 import { heatPicture } from "./screen_parts.js";
 import { hashOf } from "./state.js";
+import { guiltyLine } from "./user_source.js";
 import { flatIndex } from "./verdict_math.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
@@ -42,7 +43,7 @@ function findingPanel(scene, finding, open) {
   const said = [finding.rule ? `${finding.rule}: ${finding.what}` : finding.what, place ? `${place.file}:${place.line}  ${place.text}` : ""];
   const panel = make("details", { class: "panel born", open }, make("summary", {}, make("h3", {}, "✗ ", heading)));
   panel.append(...said.filter(Boolean).map((text) => make("p", { lang: "en", class: "quoted" }, text)));
-  if (op) panel.append(goButton(scene, op.id));
+  if (op) panel.append(goButton(scene, op.id, guiltyLine(scene, op) ? "verdict.go-receiver" : "verdict.go"));
   if (finding.hint && !finding.what.includes(finding.hint)) {
     panel.append(make("p", { class: "hint" }, `${scene.say("verdict.hint")}: `, make("q", { lang: "en" }, finding.hint)));
   }
@@ -135,8 +136,9 @@ function inheritedPanel(scene, { inherited }) {
 /**
  * @param {Scene} scene
  * @param {string} id
+ * @param {string} words the key of what the button says
  * @returns {HTMLElement}
  */
-function goButton(scene, id) {
-  return make("p", {}, make("a", { class: "button", href: hashOf({ op: id, screen: "card" }) }, scene.say("verdict.go")));
+function goButton(scene, id, words) {
+  return make("p", {}, make("a", { class: "button", href: hashOf({ op: id, screen: "card" }) }, scene.say(words)));
 }

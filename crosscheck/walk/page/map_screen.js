@@ -77,7 +77,7 @@ function edgeTable(scene) {
       make("td", {}, opLink(to)),
       make("td", { class: "number" }, scene.number(norm)),
       make("td", { class: "number" }, scene.number(normReference)),
-      make("td", { class: "thickness", "aria-hidden": "true" }, make("span", { class: "bar-of", style: `width: ${(8 * edgeWidth(norm, range)).toFixed(0)}px` })),
+      make("td", { class: "thickness", "aria-hidden": "true" }, make("span", { class: "bar-of", style: `width: ${norm === null ? 0 : (8 * edgeWidth(norm, range)).toFixed(0)}px` })),
     ),
   );
   const table = make("table", { class: "edges" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));

@@ -74,6 +74,7 @@ export const ENGLISH_SCREENS = {
   "verdict.inherited": "Inherited",
   "verdict.inherited-said": "{count} ops are wrong only because of what they were given.",
   "verdict.go": "Go to this op",
+  "verdict.go-receiver": "Go to the op that receives it first",
   "verdict.ours": "ours: {name}",
   "verdict.reference": "reference: {name}",
   "verdict.difference": "difference",

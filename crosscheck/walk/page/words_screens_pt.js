@@ -74,6 +74,7 @@ export const PORTUGUESE_SCREENS = {
   "verdict.inherited": "Herdado",
   "verdict.inherited-said": "{count} ops estão erradas só por causa do que receberam.",
   "verdict.go": "Ir para esta op",
+  "verdict.go-receiver": "Ir para a op que o recebe primeiro",
   "verdict.ours": "nosso: {name}",
   "verdict.reference": "referência: {name}",
   "verdict.difference": "diferença",
