@@ -37,7 +37,8 @@ export function bugPanels(scene, bug) {
 function findingPanel(scene, finding, open) {
   const op = scene.op(finding.op);
   const compared = op ? wrongArray(op, finding.argument) : undefined;
-  const place = finding.place;
+  const byCaller = finding.kind === "wiring" || finding.kind === "constant"; // the rule itself is right
+  const place = (byCaller && op?.caller) || finding.place;
   const born = place && finding.kind === "line" ? `${place.file}:${place.line}` : finding.op || finding.rule;
   const heading = `${scene.say("verdict.born")}: ${born}`;
   const said = [finding.rule ? `${finding.rule}: ${finding.what}` : finding.what, place ? `${place.file}:${place.line}  ${place.text}` : ""];

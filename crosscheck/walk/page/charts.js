@@ -53,7 +53,8 @@ export function signedBars({ values, labels, said, limit, line, chosen = -1, mas
  */
 export function barsFigure(scene, { name, said, limit }, picture) {
   const caption = `${said} (${scene.say("card.scale", { limit: scene.number(limit) })})`;
-  return make("figure", { class: `bars-of ${name}`, tabindex: 0, "data-keys": "" }, make("figcaption", {}, caption), picture);
+  const scrolled = make("div", { class: "bars-scroll", tabindex: 0, "data-keys": "", role: "group", "aria-label": said }, picture);
+  return make("figure", { class: `bars-of ${name}` }, make("figcaption", {}, caption), scrolled);
 }
 
 /**

@@ -32,6 +32,15 @@ export function makeSvg(tag, attributes = {}, ...children) {
 }
 
 /**
+ * A name that may go on in the next line after a dot or an underscore.
+ * @param {string} name
+ * @returns {Child[]}
+ */
+export function breakable(name) {
+  return name.split(/(?<=[._])/).flatMap((part) => [part, make("wbr")]);
+}
+
+/**
  * @param {Element} element
  * @param {Attributes} attributes
  * @param {readonly Child[]} children

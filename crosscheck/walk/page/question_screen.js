@@ -18,7 +18,7 @@ export function questionScreen(scene) {
   if (!text) return screen;
   const body = make("div", {});
   const choice = { token: hardest(text) };
-  const show = () =>
+  const show = () => {
     body.replaceChildren(
       characterPicker(scene, scene.say("question.pick"), choice.token, (token) => {
         choice.token = token;
@@ -27,6 +27,9 @@ export function questionScreen(scene) {
       }),
       ...atToken(scene, text, choice.token),
     );
+    const part = (text.target_ids[choice.token] + 0.5) / text.vocabulary.length;
+    requestAnimationFrame(() => bringIntoSight(body.querySelectorAll(".bars-scroll"), part)); // once it is laid out
+  };
   show();
   const last = scene.walk.ops[scene.walk.ops.length - 1].id;
   screen.append(
@@ -37,6 +40,15 @@ export function questionScreen(scene) {
     make("p", {}, make("a", { class: "button", href: hashOf({ op: last, screen: "card" }) }, scene.say("question.start"))),
   );
   return screen;
+}
+
+/**
+ * Where a narrow window makes the bars scroll, the bar of the true character is in the middle.
+ * @param {Iterable<Element>} scrolled
+ * @param {number} part of the width, from 0 to 1
+ */
+function bringIntoSight(scrolled, part) {
+  for (const one of scrolled) one.scrollLeft = part * one.scrollWidth - one.clientWidth / 2;
 }
 
 /**

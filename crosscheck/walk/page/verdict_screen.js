@@ -2,7 +2,7 @@
 
 import { bugPanels } from "./bug_screen.js";
 import { chooser } from "./charts.js";
-import { make, makeSvg, svgText } from "./dom.js";
+import { breakable, make, makeSvg, svgText } from "./dom.js";
 import { asNumber } from "./recorded.js";
 import { numbersTable } from "./screen_parts.js";
 import { sourcePanel } from "./user_source.js";
@@ -113,7 +113,7 @@ function parameterRow(scene, row, decades) {
   return make(
     "tr",
     { class: row.good ? "good" : "bad" },
-    make("th", { scope: "row" }, row.name),
+    make("th", { scope: "row" }, ...breakable(row.name)),
     make("td", {}, pairedBars(scene, row, decades)),
     make("td", { class: "number" }, scene.number(row.error)),
     make("td", {}, make("span", { "aria-hidden": "true" }, `${mark} `), row.verdict, row.reason ? make("p", { class: "legend", lang: "en" }, row.reason) : null),
