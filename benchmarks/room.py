@@ -21,7 +21,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.results import FOLDER
 from crosscheck.draws import Stream, draws
 from crosscheck.files import write_json
-from crosscheck.room import COMPARISON, Blocks, bytes_needed, study
+from crosscheck.room import COMPARISON, WALK, Blocks, Held, bytes_needed, study
 
 UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, of what wait4 says
 CHARACTERS = 100_000  # in the text
@@ -60,6 +60,13 @@ STUDIED = {
     ),
     "long": sized(layers=4, tokens=768, batch=1, vocabulary=0),
 }
+WALKED = {
+    "usual": sized(tokens=64, batch=1),
+    "wide": sized(width=384, feed_forward=1536, heads=6, batch=1),
+    "deep": sized(layers=12, tokens=48, batch=1),
+    "long": sized(layers=4, tokens=256, batch=1),
+    "many heads": sized(heads=32, tokens=128, batch=1),
+}
 CHECK = ["--norm", "pre"]  # with which gradients do not vanish, in deep models either
 ONE_WIRING = ["--norm", "pre", "--residual"]
 
@@ -74,9 +81,15 @@ def command(kind: str, blocks: Blocks) -> list[str]:
         "compare": ["--shape", f"{blocks.batch},{blocks.tokens},{blocks.width}"],
         "flow": ["--depths", blocks.layers, "--tokens", blocks.tokens, "--seeds", 1,
                  "--init", "default"],
+        "walk": ["--layers", blocks.layers, "--characters", blocks.tokens, "-o", os.devnull],
     }  # fmt: skip
     first = [kind, MINE] if kind == "compare" else [kind]
     return [*first, *map(str, [*sizes, *own[kind]])]
+
+
+def held(kind: str, stacks: int) -> Held:
+    """Return what a run of this kind holds. stacks: of `flow`."""
+    return {"flow": study(stacks), "walk": WALK}.get(kind, COMPARISON)
 
 
 def peak(arguments: list[str], vocabulary: int) -> int:
@@ -108,6 +121,7 @@ def cases() -> list[tuple[str, str, Blocks, int, list[str]]]:
         *(("check", name, blocks, 0, CHECK) for name, blocks in CHECKED.items()),
         *(("compare", name, blocks, 0, []) for name, blocks in COMPARED.items()),
         *(("flow", name, blocks, 12, []) for name, blocks in STUDIED.items()),
+        *(("walk", name, blocks, 0, []) for name, blocks in WALKED.items()),
         ("flow", "one wiring", one_wiring, 2, ONE_WIRING),
     ]
 
@@ -118,10 +132,10 @@ def main(keep: bool) -> None:
     """Run every case, and print what was estimated beside what was measured."""
     table = Table("run", "sizes", "estimated, MB", "measured, MB", "ratio")
     found = []
-    empty = {kind: peak(command(kind, SMALL), 2) for kind in ("check", "compare", "flow")}
+    empty = {kind: peak(command(kind, SMALL), 2) for kind in ("check", "compare", "flow", "walk")}
     for kind, name, blocks, stacks, more in cases():
         grown = peak([*command(kind, blocks), *more], blocks.vocabulary) - empty[kind]
-        needed = bytes_needed(blocks, study(stacks) if stacks else COMPARISON)
+        needed = bytes_needed(blocks, held(kind, stacks))
         row = {"run": kind, "name": name, "blocks": vars(blocks), "stacks": stacks}
         found.append({**row, "bytes": grown})
         cells = (f"{needed / 1e6:.0f}", f"{grown / 1e6:.0f}", f"{needed / grown:.2f}")

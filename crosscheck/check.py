@@ -167,6 +167,6 @@ def _training_part(tokens: Tokens, context: int) -> Tokens:
             f"the text has {len(tokens):,} characters, of which the first 90 % are for "
             f"training: {len(training):,}; but context {context} needs at least {context + 1} of "
             "these (the last target is one further on): use a longer text (--corpus) or a shorter "
-            "--context"
+            "window (--context; of `walk` it is --characters)"
         )
     return training

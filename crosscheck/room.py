@@ -64,6 +64,7 @@ class Held:
     passing: int  # what the way back makes at once, counted in blocks whose ops make as much
     logits: int = 0  # numbers in float64 for each logit
     objects: int = 0  # bytes for each block beside all numbers: modules, tensors, rows
+    kept: int = 1  # how many times as much as its ops make is held of a block that has run
 
 
 # While `compare` asks which gradients are zero by rights, there are two models in float32, a copy
@@ -72,6 +73,10 @@ class Held:
 # too late. It is as many for a logit: four outputs, the one that runs, and what the loss makes.
 # The bytes of the objects, here and below, are those of hundreds of blocks of width 4.
 COMPARISON = Held(weights=9, passing=1, logits=8, objects=270_000)
+
+# `walk` keeps the values and gradients of both sides, and makes a page of them: once as bytes, and
+# four times as text of base64. These two factors are a fit to what was measured.
+WALK = Held(weights=16, passing=1, logits=16, objects=270_000, kept=14)
 
 
 def study(stacks: int) -> Held:
@@ -101,7 +106,7 @@ def bytes_needed(blocks: Blocks, held: Held) -> int:
     numbers = (
         held.weights * blocks.weights
         + held.logits * blocks.logits
-        + blocks.made * (blocks.layers + held.passing)
+        + blocks.made * (held.kept * blocks.layers + held.passing)
     )
     return FLOAT64 * numbers + held.objects * blocks.layers
 

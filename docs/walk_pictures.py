@@ -30,7 +30,7 @@ class Picture:
 
 PICTURES = (
     Picture("walk-card", (), "blocks.1.norm1/layer_norm", ".gradients figure:nth-of-type(2)"),
-    Picture("walk-bug", ("--bug", "layer-norm-no-mean-term")),
+    Picture("walk-bug", ("--bug", "softmax-no-average")),
 )
 
 

@@ -18,6 +18,7 @@ WALKS: dict[str, list[str]] = {
     "ours": [],
     "portuguese": ["--language", "pt-BR"],
     "portuguese-bug": ["--language", "pt-BR", "--bug", BUG],
+    "padding": ["--mask", "both"],
     "other": ["--norm", "pre", "--activation", "relu", "--position", "learned", "--tie-weights"],
     "bug": ["--bug", BUG],
     "brought": ["examples/brought/numpy_flat.py:block"],
@@ -39,13 +40,21 @@ class Opened:
         hashed = f"#{op}" if screen == "card" else f"#{op}?{screen}"
         self.page.evaluate(
             """hash => new Promise(done => {
-              if (location.hash === hash) return done();
+              if (decodeURIComponent(location.hash) === decodeURIComponent(hash)) return done();
               addEventListener("hashchange", () => setTimeout(done), { once: true });
               location.hash = hash;
             })""",
             hashed,
         )
         assert self.page.evaluate("document.body.dataset.screen") == screen
+
+    def open_tables(self) -> None:
+        """Open the tables of all pictures, and wait until they are filled."""
+        self.page.keyboard.press("t")
+        self.page.wait_for_function(
+            "[...document.querySelectorAll('main details.numbers')]"
+            ".every(one => one.open && one.childElementCount > 1)"
+        )
 
     @property
     def op(self) -> str:

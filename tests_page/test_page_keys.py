@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from browsing import BUG, Open
+from playwright.sync_api import expect
 
 
 def test_every_op_is_visited_from_the_loss_to_the_embedding(opened: Open) -> None:
@@ -50,7 +51,7 @@ def test_help_and_tables_open_by_key(opened: Open) -> None:
     page.page.keyboard.press("ArrowRight")  # the help has the keys now
     assert page.page.evaluate("document.body.dataset.screen") == "question"
     page.page.keyboard.press("Escape")
-    assert not page.page.locator("dialog.help").is_visible()
+    expect(page.page.locator("dialog.help")).to_be_hidden()
     page.page.keyboard.press("t")
     page.page.wait_for_selector("details.numbers[open] td")
     page.page.keyboard.press("T")
@@ -94,4 +95,4 @@ def test_the_page_of_a_user_s_model_is_walked_too(opened: Open) -> None:
         page.page.keyboard.press("ArrowRight")
         visited.append(page.op)
     assert visited == [op["id"] for op in reversed(page.walk["ops"])]
-    assert page.page.locator(".source-side .present").count() == 1
+    expect(page.page.locator(".source-side .present")).to_have_count(1)

@@ -58,7 +58,7 @@ def test_nothing_is_wider_than_a_narrow_screen(opened: Open, name: str) -> None:
     page = opened(name, width=390)
     for op, screen in visits(page):
         page.go(op, screen)
-        page.page.keyboard.press("t")
+        page.open_tables()
         assert page.page.evaluate("document.documentElement.scrollWidth") <= 390, f"{op} {screen}"
 
 
@@ -80,7 +80,7 @@ def test_the_portuguese_page_is_whole(opened: Open, name: str) -> None:
     assert page.page.evaluate("document.documentElement.lang") == "pt-BR"
     for op, screen in visits(page):
         page.go(op, screen)
-        page.page.keyboard.press("t")
+        page.open_tables()
         read = page.page.evaluate(READ)
         assert [part for part in english if part in read] == [], f"{op} {screen}"
 

@@ -35,6 +35,8 @@ from crosscheck.walk.schema import Bug, File, Finding, Loss, Model, Walk
 from crosscheck.walk.schema_of_ops import Op
 from crosscheck.walk.shown import Shown, place, short
 from crosscheck.walk.spine import columns_of, spine_of
+from torch import nn
+from torch_impl import MultiheadSelfAttention
 
 AROUND = 5  # lines of a file that are shown before the first that ran, and after the last
 
@@ -148,17 +150,21 @@ def _fits(name: str, gradient: Any, paired: Pairing) -> bool:
 
 def _sizes(ready: Prepared) -> dict[str, int]:
     """Return the sizes of the run, as far as the batch and the reference tell them."""
-    sizes = dict(zip("BT", ready.batch.inputs.shape, strict=False))
-    modules = list(ready.reference.modules())
-    attention = next((m for m in modules if hasattr(m, "num_heads")), None)
-    if attention is not None:
-        K = getattr(attention, "head_size", None) or attention.head_dim  # ours, or PyTorch's
-        sizes |= {"C": attention.num_heads * K, "H": attention.num_heads, "K": K}
-    wide = next((m for m in modules if hasattr(m, "linear1")), None)
-    if wide is not None:
-        sizes["F"] = wide.linear1.out_features
-    table = next((m for m in modules if hasattr(m, "num_embeddings")), None)
-    return sizes if table is None else {**sizes, "V": table.num_embeddings}
+    inputs = ready.batch.inputs
+    axes = "BT" if inputs.ndim > 2 or inputs.dtype.kind == "i" else "B"  # (B, T, C), (B, T), (B, C)
+    sizes = dict(zip(axes, inputs.shape, strict=False))
+    for module in ready.reference.modules():
+        if isinstance(module, nn.MultiheadAttention):
+            sizes |= {"C": module.embed_dim, "H": module.num_heads, "K": module.head_dim}
+        if isinstance(module, MultiheadSelfAttention):
+            H, K = module.num_heads, module.head_size
+            sizes |= {"C": H * K, "H": H, "K": K}
+        if isinstance(module, nn.Embedding):
+            sizes.setdefault("V", module.num_embeddings)
+        wide = getattr(module, "linear1", None)
+        if isinstance(wide, nn.Linear):
+            sizes["F"] = wide.out_features
+    return sizes
 
 
 def _bug(report: Report, cuts: Cuts, ops: tuple[Op, ...]) -> Bug:
@@ -189,6 +195,9 @@ def _finding(cuts: Cuts, first: Line, born: str) -> Finding:
         what=what,
         hint=hint,
         place=where,
+        worst=None,
+        ours=None,
+        expected=None,
         finite_difference=None,
         words="\n".join(
             f"{short(line.place.file)}:{line.place.line}, which {line.why}" for line in cuts.between

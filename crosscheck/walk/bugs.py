@@ -40,7 +40,9 @@ def born_in(where: Localisation | None) -> set[str]:
 
 
 def _finding(found: Found, known: set[str]) -> Finding:
-    id = op_id(found.key)
+    id, gap = op_id(found.key), found.gap
+    if gap is not None and gap.form:  # then there is no entry to name
+        gap = None
     return Finding(
         op=id if id in known else "",
         rule=found.op,
@@ -49,6 +51,9 @@ def _finding(found: Found, known: set[str]) -> Finding:
         what=found.what,
         hint=found.hint,
         place=place(found.rule),
+        worst=None if gap is None else gap.worst,
+        ours=None if gap is None else gap.ours,
+        expected=None if gap is None else gap.reference,
         finite_difference=found.finite_difference,
         words=str(found).replace(f"{ROOT}{os.sep}", ""),  # paths are this machine's
     )

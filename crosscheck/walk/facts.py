@@ -33,7 +33,9 @@ def _numbers(pair: Pair) -> Iterator[tuple[str, dict[str, Any]]]:
     if call.op == "softmax":
         dim = pair.options["dim"]
         average = (dout * call.output).sum(dim)
-        yield "row_sums", {**_sums(dx, dim), "average": average}
+        magnitudes = np.abs(dout) + np.abs(np.expand_dims(average, dim))
+        scales = (np.abs(call.output) * magnitudes).sum(dim)
+        yield "row_sums", {**_sums(dx, dim), "average": average, "scales": scales}
         (vanished,) = _backward(pair, call.inputs[0].array)(np.ones_like(dout))
         yield "under_sum", {"dx": np.linalg.norm(vanished, axis=dim)}
     if call.op == "cross_entropy":

@@ -16,7 +16,7 @@ from crosscheck.models import ModelOptions, build_language_models
 from crosscheck.mutants.mutant import Mutant
 from crosscheck.render import model_in_words
 from crosscheck.report import Report
-from crosscheck.room import COMPARISON, require_room
+from crosscheck.room import WALK, require_room
 from crosscheck.runs import CROSS_ENTROPY, Batch
 from crosscheck.sides import NUMPY
 from crosscheck.tape.call import LOSS
@@ -83,6 +83,7 @@ def walk_of_ours(request: Request) -> Walk:
 
 def _walked(request: Request) -> Walk:
     tokenizer = CharacterTokenizer(request.corpus.text)
+    require_room(request.options.blocks(1, tokenizer.vocab_size), WALK)
     batch, seed = _batch(request, tokenizer), request.seed
     model, reference = build_language_models(request.options, tokenizer.vocab_size, seed)
     randomize(reference, seed)
@@ -100,7 +101,6 @@ def _batch(request: Request, tokenizer: CharacterTokenizer) -> Batch:
         tokens = tokenizer.encode(request.text)[None, :]
     except ValueError as error:
         raise ValueError(f"{error}; name a text that has it: --corpus FILE") from error
-    require_room(request.options.blocks(1, tokenizer.vocab_size), COMPARISON)
     return masked_batch(tokens[:, :-1], tokens[:, 1:], request.options, request.seed)
 
 

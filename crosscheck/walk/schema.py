@@ -152,7 +152,10 @@ class Finding:
     what: str
     hint: str
     place: Place | None  # of the rule
-    finite_difference: float | None  # at the worst entry
+    worst: tuple[int, ...] | None  # where what was made of right inputs is most wrong
+    ours: float | None  # there
+    expected: float | None  # there
+    finite_difference: float | None  # there
     words: str  # all of it, as the command prints it
 
 

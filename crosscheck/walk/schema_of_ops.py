@@ -158,7 +158,8 @@ class Fact:
     kind      numbers, and arrays by ref
     row_sums  of softmax and cross_entropy. sums: of dx along dim (cross_entropy: of each row);
               sizes: the sum of the magnitudes beside it; largest: the largest |sum|. softmax also
-              has average: what is subtracted from dout in each row, sum(dout * out).
+              has average: what is subtracted from dout in each row, sum(dout * out); and scales:
+              the magnitudes of what is subtracted from what, on which rounding depends.
     parts     of layer_norm, for each token. dx_hat, along_ones, along_x_hat, rest: the norms of
               dx_hat, of its two parts, and of what is left (dx = inv_std * rest); inv_std; mean;
               dot_ones, dot_x_hat: the inner products of rest with the two unit vectors.

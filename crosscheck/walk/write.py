@@ -18,6 +18,10 @@ from markupsafe import Markup
 from crosscheck.walk.schema import Walk
 
 TITLES = {"en": "A walk back through the model", "pt-BR": "Um passeio de volta pelo modelo"}
+NO_SCRIPT = {
+    "en": "This page is drawn by a script inside it.",
+    "pt-BR": "Um script dentro desta página a desenha.",
+}
 # Of a module: `import { a, b } from "./x.js";`, and `export` before a declaration.
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w-]+\.js)";\n', re.M)
 DECLARED = re.compile(r"^(?:const|let|class|(?:async )?function\*?) (\w+)", re.M)
@@ -33,6 +37,7 @@ def page_of(walk: Walk) -> bytes:
     page = template.render(
         language=walk.language,
         title=TITLES[walk.language],
+        no_script=NO_SCRIPT[walk.language],
         data=Markup(embedded(plain(walk))),
         styles=Markup(_joined_styles(folder)),
         script=Markup(joined(_texts(folder, ".js"))),
@@ -65,21 +70,21 @@ def embedded(content: Any) -> str:
 def joined(modules: dict[str, str]) -> str:
     """Return modules as one, each after those that it imports. They share one scope.
 
-    Raises ValueError for a spelling that is not joined here: modules import by name from their own
-    folder, and export declarations.
+    Raises AssertionError for a spelling that is not joined here: modules import by name from their
+    own folder, and export declarations.
     """
     order = graphlib.TopologicalSorter({n: IMPORT.findall(text) for n, text in modules.items()})
     parts = []
     for name in order.static_order():
         if name not in modules:
-            raise ValueError(f"a module of the page imports {name}, which is not there")
+            raise AssertionError(f"a module of the page imports {name}, which is not there")
         text = EXPORT.sub("", IMPORT.sub("", modules[name]))
         if found := re.search(r"^(?:import|export)\b.*|</script|<!--", text, re.M | re.I):
-            raise ValueError(f"{name}: a page cannot hold {found[0]!r}")
+            raise AssertionError(f"{name}: a page cannot hold {found[0]!r}")
         parts.append(f"// {name}\n{text}")
     names = Counter(DECLARED.findall("\n".join(parts)))
     if twice := [name for name, count in names.items() if count > 1]:
-        raise ValueError(f"two modules of the page declare {twice[0]}")
+        raise AssertionError(f"two modules of the page declare {twice[0]}")
     return "\n".join(parts)
 
 

@@ -180,7 +180,10 @@ def test_what_cannot_be_compared_is_told_in_one_line(
         ("print('a step'); " + GOOD, "prints when it runs"),
         ("sys.settrace(None); " + GOOD, ""),
         ("sys.settrace(lambda *_: None); " + GOOD, "sets a trace function of its own"),
-        ("threading.Thread(target=time.sleep, args=(1,), daemon=True).start(); " + GOOD, "threads"),
+        (
+            "threading.Thread(target=time.sleep, args=(60,), daemon=True).start(); " + GOOD,
+            "threads",
+        ),
         (
             "return self.down(torch.tanh(F.linear(x.float(), self.up.weight.float(), "
             "self.up.bias.float()).to(x.dtype)))",

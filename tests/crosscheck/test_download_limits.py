@@ -31,7 +31,7 @@ from crosscheck.reception import Lines, Reception, Request
 @pytest.mark.parametrize("begun", [bool, answer("200 OK"), HALF])
 def test_a_silent_server_is_given_up(server: Server, begun: Answer) -> None:
     server.answers = [both(begun, lambda _: server.ended.wait())]
-    assert "Read timed out" in server.failure(read_timeout=0.1, attempts=2)
+    assert "Read timed out" in server.failure(read_timeout=0.4, attempts=2)
     assert len(server.heads) == 2
 
 
@@ -157,6 +157,6 @@ def test_a_thread_that_connects_late_ends_at_once(
     monkeypatch.setattr(socket.socket, "connect", late)
     server.answers = [lambda _: server.ended.wait()]
     reception = Reception(Request(server.url, SHA256, 1, (5.0, 5.0), 5.0))
-    assert begun.wait(2.0)
+    assert begun.wait(10.0)
     reception.close()
     assert not downloading()

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from crosscheck import room
 from crosscheck.cli import cli
 from crosscheck.models import ModelOptions, build_language_models
-from crosscheck.room import COMPARISON, Blocks, available, bytes_needed, require_room, study
+from crosscheck.room import COMPARISON, WALK, Blocks, available, bytes_needed, require_room, study
 
 SMALL = Blocks(layers=2, width=64, feed_forward=256, heads=4, tokens=32, batch=4)
 MEASURED = Path(__file__).parents[2] / "benchmarks/results/room.json"
@@ -110,9 +110,8 @@ def test_the_weights_are_those_of_the_model(tied: bool) -> None:
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: f"{run['run']}, {run['name']}")
 def test_the_estimate_is_near_what_was_measured(run: dict[str, Any]) -> None:
-    needed = bytes_needed(
-        Blocks(**run["blocks"]), study(run["stacks"]) if run["run"] == "flow" else COMPARISON
-    )
+    held = {"flow": study(run["stacks"]), "walk": WALK}.get(run["run"], COMPARISON)
+    needed = bytes_needed(Blocks(**run["blocks"]), held)
     assert 0.7 < needed / run["bytes"] < 1.5
 
 

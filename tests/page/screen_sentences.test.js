@@ -23,7 +23,7 @@ const LAYER_NORM = {
   dot_x_hat: [[2e-9, 0]],
 };
 const FACTS = [
-  { op: "softmax", kind: "row_sums", numbers: { sums: [[[0, 1e-17]]], sizes: [[[0, 0.375]]], average: [[[1, 0.25]]] } },
+  { op: "softmax", kind: "row_sums", numbers: { sums: [[[0, 1e-17]]], sizes: [[[0, 0.375]]], scales: [[[1, 0.5]]], average: [[[1, 0.25]]] } },
   { op: "softmax", kind: "under_sum", numbers: { dx: [[[0, 5e-17]]] } },
   { op: "norm", kind: "parts", numbers: LAYER_NORM },
   { op: "norm", kind: "under_sum", numbers: LAYER_NORM },
@@ -89,7 +89,7 @@ test("a token's parts are said as recorded, and with .sum() that nothing is left
 
 test("where a bug leaves what should be gone, no sentence says that it is gone", () => {
   const wrong = (op, kind) => {
-    const numbers = kind === "row_sums" ? { sums: [[[0.1]]], sizes: [[[0.4]]], average: [[[1]]] } : { dx: [[[0.3]]] };
+    const numbers = kind === "row_sums" ? { sums: [[[0.1]]], sizes: [[[0.4]]], scales: [[[0.4]]], average: [[[1]]] } : { dx: [[[0.3]]] };
     const parts = { ...LAYER_NORM, rest: [[2, 2]], dot_ones: [[0.5, 0.5]] };
     return { op, kind, numbers: op === "norm" ? parts : numbers };
   };
@@ -108,8 +108,8 @@ test("where a bug leaves what should be gone, no sentence says that it is gone",
 
 test("slopes are counted for the text and for a token", () => {
   const [all, one] = slopeSentences(SCENE, { op: "gelu", token: 0 });
-  assert.match(all, /The text: of 4 entries, 1 have .*, 1 pass .*, 1 make .*, and 1 turn/);
-  assert.match(one, /Token t=0 a: of 2 entries, 1 have .*, 0 pass .*, 1 make .*, and 0 turn/);
+  assert.match(all, /The text: of 4 entries, 1 have .*, 1 pass .*, 1 make .*, and 1 reverse/);
+  assert.match(one, /Token t=0 a: of 2 entries, 1 have .*, 0 pass .*, 1 make .*, and 0 reverse/);
 });
 
 test("the slider says what is missing, and when it is rounding", () => {
@@ -140,7 +140,7 @@ test("a finding is about the array that it names", () => {
   out.verdict = "disagree";
   assert.equal(wrongArray(op, "a name of the user's"), out);
   const worst = { worst: [0, 2], worst_ours: 0.5, worst_reference: 0 };
-  assert.equal(worstSentence(SCENE, worst), "Worst entry [0, 2]: ours 0.5, the reference 0.");
+  assert.equal(worstSentence(SCENE, worst), "In this run the worst entry is [0, 2]: ours 0.5, the reference 0.");
   assert.equal(worstSentence(SCENE, { ...worst, worst: null }), "");
 });
 

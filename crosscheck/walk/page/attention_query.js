@@ -79,7 +79,7 @@ export function querySentences(scene, attention, choice) {
       recorded: recorded ? scene.number(numberIn(recorded, "average")) : "–",
     }),
     keys === 1 ? scene.say("attention.alone") : strongestSentence(scene, rows, scene.characters(head.probs.columns)),
-    ...(recorded ? [rowSumSentence(scene, numberIn(recorded, "sums"), numberIn(recorded, "sizes"))] : []),
+    ...(recorded ? [rowSumSentence(scene, (name) => numberIn(recorded, name))] : []),
     ...(vanished ? [underSumSentence(scene, numberIn(vanished, "dx"))] : []),
     scene.say("attention.query-computed", {
       gap: scene.number(relativeGap(rows.dscores, rowOf(head.dscores, query))),
@@ -89,13 +89,14 @@ export function querySentences(scene, attention, choice) {
 
 /**
  * @param {Scene} scene
- * @param {number} sum
- * @param {number} size
+ * @param {(name: string) => number} recorded
  * @returns {string}
  */
-function rowSumSentence(scene, sum, size) {
-  const key = isRounding(sum, size) ? "attention.row-sum" : "attention.row-sum-wrong";
-  return scene.say(key, { sum: scene.number(sum), size: scene.number(size) });
+function rowSumSentence(scene, recorded) {
+  const sum = recorded("sums");
+  // What is rounded has cancelled before: where softmax is saturated, the magnitudes are no larger.
+  const key = isRounding(sum, recorded("scales")) ? "attention.row-sum" : "attention.row-sum-wrong";
+  return scene.say(key, { sum: scene.number(sum), size: scene.number(recorded("sizes")) });
 }
 
 /**

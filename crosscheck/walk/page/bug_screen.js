@@ -48,12 +48,16 @@ function findingPanel(scene, finding, open) {
   if (finding.hint && !finding.what.includes(finding.hint)) {
     panel.append(make("p", { class: "hint" }, `${scene.say("verdict.hint")}: `, make("q", { lang: "en" }, finding.hint)));
   }
-  if (compared) panel.append(...sideBySide(scene, compared));
-  if (finding.kind === "rounding") panel.append(make("p", {}, scene.say("verdict.rounding")));
+  if (finding.worst !== null) {
+    const numbers = { index: `[${finding.worst.join(", ")}]`, ours: scene.number(finding.ours), reference: scene.number(finding.expected) };
+    panel.append(make("p", { class: "said" }, scene.say("verdict.worst-born", numbers)));
+  }
   if (finding.finite_difference !== null) {
     const value = scene.number(finding.finite_difference);
     panel.append(make("p", { class: "said" }, scene.say("verdict.witness", { value })));
   }
+  if (compared) panel.append(...sideBySide(scene, compared));
+  if (finding.kind === "rounding") panel.append(make("p", {}, scene.say("verdict.rounding")));
   const words = make("summary", {}, scene.say("verdict.words"));
   panel.append(make("details", {}, words, make("pre", { lang: "en", tabindex: 0 }, finding.words)));
   return panel;
@@ -84,7 +88,7 @@ function sideBySide(scene, compared) {
   const { name, ours, reference, worst } = compared;
   if (ours === null || reference === null) return [make("p", {}, scene.say("verdict.only-one"))];
   const [mine, theirs] = [scene.array(ours), scene.array(reference)];
-  if (mine.data.length !== theirs.data.length) return [make("p", {}, compared.said)];
+  if (mine.data.length !== theirs.data.length) return [make("p", { lang: "en" }, compared.said)];
   const index = worst ?? mine.shape.map(() => 0);
   const which = flatIndex(mine.shape.slice(0, -2), index.slice(0, -2)); // the matrix with the worst
   const matrix = matrixOf(mine.shape, mine.data, which);

@@ -131,6 +131,6 @@ function witnessSentence(scene, op) {
 function joinSentence(scene, op) {
   const join = scene.walk.joins.find(({ kind, source }) => kind === "op" && source === op.id);
   if (!join) return null;
-  const parts = join.contributions.map(({ op: id, norm }) => `${id} (${scene.number(norm)})`).join(" + ");
-  return make("p", { class: "legend" }, scene.say("card.join", { parts, norm: scene.number(join.norm) }));
+  const parts = join.contributions.map(({ op: id, norm }) => `${id} (${scene.number(norm)})`).join(", ");
+  return make("p", { class: "legend" }, scene.say("card.join", { count: join.contributions.length, parts, norm: scene.number(join.norm) }));
 }

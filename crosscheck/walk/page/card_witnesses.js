@@ -1,6 +1,7 @@
 // The three witnesses of an op: the rule, PyTorch and a finite difference, one line for each array.
 
 import { make } from "./dom.js";
+import { asNumber } from "./recorded.js";
 import { plainTable } from "./tables.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
@@ -35,15 +36,20 @@ export function witnessTicks(scene, op) {
   if (sent.length === 0 || !rule) return null;
   const measured = sent.flatMap(({ finite_difference: witness }) => (witness && witness.agrees !== null ? [witness] : []));
   const tick = (/** @type {boolean} */ good) => make("span", { class: `tick ${good ? "agree" : "born"}`, "aria-hidden": "true" }, good ? "✓ " : "✗ ");
-  const part = (/** @type {string} */ who, /** @type {boolean} */ good, /** @type {number} */ error) =>
-    make("li", {}, tick(good), scene.say(good ? "witness.agrees" : "witness.disagrees", { who, error: scene.number(error, 2) }));
+  const part = (/** @type {string} */ who, /** @type {boolean} */ good, /** @type {number[]} */ errors) => {
+    const error = Math.max(...errors);
+    const zero = good && error > 1e-3; // the error of a number that is zero on both sides
+    const key = errors.length === 0 ? "witness.nothing" : zero ? "witness.zero" : good ? "witness.agrees" : "witness.disagrees";
+    return make("li", {}, tick(good), scene.say(key, { who, error: scene.number(error, 2) }));
+  };
+  const known = (/** @type {(import("./schema.js").Recorded | null | undefined)[]} */ all) =>
+    all.flatMap((error) => (error === null || error === undefined ? [] : [asNumber(error)]));
   const parts = [
     make("li", {}, tick(op.verdict !== "born"), scene.say("witness.rule"), " ", make("code", { lang: "en" }, rule.file.split("/").slice(-1)[0])),
-    part(scene.walk.model.reference, sent.every(({ gradient }) => gradient?.verdict === "agree"), Math.max(...sent.map(({ gradient }) => Number(gradient?.error)))),
+    part(scene.walk.model.reference, sent.every(({ gradient }) => gradient?.verdict === "agree"), known(sent.map(({ gradient }) => gradient?.error))),
   ];
   if (measured.length > 0) {
-    const worst = Math.max(...measured.map(({ error }) => Number(error)));
-    parts.push(part(scene.say("witness.difference"), measured.every(({ agrees }) => agrees), worst));
+    parts.push(part(scene.say("witness.difference"), measured.every(({ agrees }) => agrees), known(measured.map(({ error }) => error))));
   }
   return make("ul", { class: "ticks" }, ...parts);
 }

@@ -78,7 +78,9 @@ export function explained(scene, op, name, flat) {
     from: from?.[0] ? called(from[0].name, from[0].flat) : "",
     value: scene.number(value),
   });
-  return { sentence: `${sentence} ${scene.say("explain.check", { recorded })}`, from: from ?? terms.flatMap((term) => term.factors), value };
+  const off = Math.abs(value - arrays[name].data[flat]) > 1e-3 * Math.abs(value) + 1e-9;
+  const check = scene.say(op.verdict === "born" && off ? "explain.check-wrong" : "explain.check", { recorded });
+  return { sentence: `${sentence} ${check}`, from: from ?? terms.flatMap((term) => term.factors), value };
 }
 
 /**

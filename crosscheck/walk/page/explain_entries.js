@@ -1,6 +1,7 @@
 // Why an entry is what it is, where it came from one other entry.
 
 import { indexAt } from "./matrix_view.js";
+import { flatIndex } from "./verdict_math.js";
 
 /** @typedef {import("./explain_sums.js").Explain} Explain */
 /** @typedef {import("./explain_sums.js").Named} Named */
@@ -73,7 +74,7 @@ export function explainTranspose(arrays, name, flat, options) {
   const [a, b] = [axis(options.dim0), axis(options.dim1)];
   const index = indexAt(to.shape, flat);
   [index[a], index[b]] = [index[b], index[a]];
-  const at = flatAt(from.shape, index);
+  const at = flatIndex(from.shape, index);
   return { kind: "moved", value: from.data[at], from: [{ name: of, flat: at }] };
 }
 
@@ -87,15 +88,6 @@ export function explainGetitem({ x, dout }, name, flat, options) {
   const index = indexAt(x.shape, flat);
   const read = picks.every((pick, axis) => pick === ":" || (Number(pick) + x.shape[axis]) % x.shape[axis] === index[axis]);
   if (!read) return { kind: "unread", value: 0, from: [] };
-  const at = flatAt(dout.shape, index.filter((_, axis) => picks[axis] === ":"));
+  const at = flatIndex(dout.shape, index.filter((_, axis) => picks[axis] === ":"));
   return { kind: "moved", value: dout.data[at], from: [{ name: "dout", flat: at }] };
-}
-
-/**
- * @param {readonly number[]} shape
- * @param {readonly number[]} index
- * @returns {number}
- */
-function flatAt(shape, index) {
-  return shape.reduce((sum, length, axis) => sum * length + index[axis], 0);
 }

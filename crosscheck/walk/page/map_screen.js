@@ -16,13 +16,13 @@ import { shortName } from "./verdict_math.js";
  */
 export function mapScreen(scene) {
   const { model, joins, ops, kind } = scene.walk;
-  const spine = kind === "language model";
+  const intro = kind !== "language model" ? "map.intro-of-any" : model.options.residual ? "map.intro" : "map.intro-plain";
   const copies = ops.filter((op) => op.copies && op.inputs.filter(({ gradient }) => gradient).length > 1);
   return make(
     "section",
     { class: "screen map" },
     make("h2", {}, scene.say("map.title")),
-    make("p", { class: "lead" }, scene.say(spine ? "map.intro" : "map.intro-of-any", { reference: shortName(model.reference) })),
+    make("p", { class: "lead" }, scene.say(intro, { reference: shortName(model.reference) })),
     make("div", { class: "map-here" }, mapPicture(scene).picture),
     ...(copies.length > 0 ? [make("h3", {}, scene.say("map.copies")), make("ul", {}, ...copies.map((op) => copyItem(scene, op)))] : []),
     ...(joins.length > 0 ? [make("h3", {}, scene.say("map.joins")), make("ul", {}, ...joins.map((join) => joinItem(scene, join)))] : []),
@@ -47,7 +47,7 @@ function copyItem(scene, op) {
  * @returns {HTMLElement}
  */
 function joinItem(scene, { kind, source, contributions, norm, norm_reference: reference, verdict }) {
-  const parts = contributions.map(({ op, norm: part }) => `${op} (${scene.number(part)})`).join(" + ");
+  const parts = contributions.map(({ op, norm: part }) => `${op} (${scene.number(part)})`).join(", ");
   const said = scene.say("map.join", { parts, norm: scene.number(norm), reference: scene.number(reference) });
   return make("li", {}, kind === "op" ? opLink(source) : make("code", {}, source), `: ${said} ${verdict === "agree" ? "✓" : "✗"}`);
 }

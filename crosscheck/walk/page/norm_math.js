@@ -33,7 +33,9 @@ export function partsOfToken(numbers, token) {
  * @returns {[NormBar, NormBar, NormBar]} lost: by this step; gone: by the steps before
  */
 export function normBars(parts) {
-  const whole = parts.dx_hat ** 2 || 1;
+  const nothing = { kept: 0, lost: 0, gone: 0 };
+  if (parts.dx_hat === 0) return [nothing, nothing, nothing]; // of padding
+  const whole = parts.dx_hat ** 2;
   const ones = Math.min(1, parts.along_ones ** 2 / whole);
   const rest = Math.min(1 - ones, parts.rest ** 2 / whole);
   return [

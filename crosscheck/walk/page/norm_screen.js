@@ -46,7 +46,7 @@ export function normScreen(scene, opened = "") {
  */
 function mostLost(fact) {
   if (!fact) return 0;
-  const kept = flatNumbers(fact.numbers.dx_hat).map((_, token) => normBars(partsOfToken(fact.numbers, token))[2].kept);
+  const kept = flatNumbers(fact.numbers.dx_hat).map((whole, token) => (whole > 0 ? normBars(partsOfToken(fact.numbers, token))[2].kept : 1));
   return kept.indexOf(Math.min(...kept));
 }
 
@@ -107,7 +107,8 @@ export function normSentences(scene, { op, token, summed }) {
     const key = isRounding(parts.rest, parts.dx_hat) ? "norm.vanished" : "norm.vanished-wrong";
     return [scene.say(key, { rest: scene.number(parts.rest) })];
   }
-  const gone = bothGone(fact, parts, token, Number(scene.op(op)?.options.eps ?? 0));
+  // Where the variance is no larger than eps, more is left: then the op's verdict decides.
+  const gone = scene.op(op)?.verdict === "agree" || bothGone(fact, parts, token, Number(scene.op(op)?.options.eps ?? 0));
   return [
     scene.say("norm.said", {
       t: token,

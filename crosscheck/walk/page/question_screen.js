@@ -83,7 +83,7 @@ function questionRows(scene, text, token) {
   const probs = scene.array(text.probs).data;
   const p = Array.from({ length: size }, (_, v) => probs[token * size + v]);
   const y = Array.from({ length: size }, (_, v) => (v === text.target_ids[token] ? 1 : 0));
-  return { p, y, gap: p.map((value, v) => value - y[v]) };
+  return { p, y, gap: p.map((value, v) => (text.counts[token] ? value - y[v] : 0)) };
 }
 
 /**

@@ -1,7 +1,7 @@
 // What every screen gets: the walk, its arrays, its words, and where the reader stands.
 //
 // A screen is `export function nameScreen(scene, opened)`: it returns an element, and `opened` is the id
-// of the op at which the reader stood. A link to an op is <a href="#id">; to a screen, `scene.link`.
+// of the op at which the reader stood. A link to an op is <a href="#id">; to a screen, `hashOf`.
 
 import { numberText, visible } from "./numbers.js";
 import { sayer } from "./words.js";

@@ -103,7 +103,7 @@
 /** @typedef {{name: string, ours: Maybe, reference: Recorded, error: Maybe}} Loss */
 /** @typedef {{title: string, engines: Record<string, string>, ours: string, reference: string, options: Record<string, unknown>, sizes: Record<string, number>, heads: number | null, parameters: number, seed: number, corpus: string}} Model */
 /** @typedef {{agrees: boolean, disagrees: boolean, rows: number, failing: number, largest_error: Maybe, said: string, notes: string[]}} Outcome */
-/** @typedef {{op: string, rule: string, argument: string, kind: string, what: string, hint: string, place: Place | null, finite_difference: Maybe, words: string}} Finding */
+/** @typedef {{op: string, rule: string, argument: string, kind: string, what: string, hint: string, place: Place | null, worst: number[] | null, ours: Maybe, expected: Maybe, finite_difference: Maybe, words: string}} Finding */
 /** @typedef {{id: string, findings: Finding[], inherited: string[], raised: string, answers: string[], what: string, patch: string}} Bug */
 /** @typedef {{file: string, first: number, lines: string[], marks: Record<string, [string, string]>}} File */
 /**

@@ -6,14 +6,6 @@ import { foldedTable, matrixTable, plainTable } from "./tables.js";
 
 /** @typedef {import("./matrix.js").Matrix} Matrix */
 /** @typedef {import("./scene.js").Scene} Scene */
-/** @typedef {import("./schema.js").Fact} Fact */
-/** @typedef {import("./schema.js").Compared} Compared */
-/** @typedef {import("./schema.js").Op} Op */
-/** @typedef {import("./schema.js").Parameter} Parameter */
-/** @typedef {import("./schema.js").Finding} Finding */
-/** @typedef {import("./schema.js").Bug} Bug */
-/** @typedef {import("./schema.js").Attention} Attention */
-/** @typedef {import("./schema.js").Walk} Walk */
 /**
  * @typedef {object} Heat
  * @property {string} title

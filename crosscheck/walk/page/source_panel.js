@@ -1,7 +1,7 @@
 // The source beside the card: the lines of the rule, its derivation, and the line that called it.
 
 import { make } from "./dom.js";
-import { guiltyLine } from "./user_source.js";
+import { guiltyLine, LINE_MARKS } from "./user_source.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./schema.js").Op} Op */
@@ -107,9 +107,6 @@ function userLines(scene, op) {
   ];
 }
 
-/** @type {Record<string, string>} */
-const SIGNS = { right: "✓", wrong: "✗", inherited: "~" };
-
 /**
  * @param {number} number
  * @param {string} text
@@ -122,7 +119,7 @@ function userLine(number, text, present, mark) {
     "div",
     { class: `rule-line ${mark}${present ? " present" : ""}`, "aria-current": present ? "step" : null },
     make("span", { class: "number", "aria-hidden": "true" }, String(number)),
-    make("span", { class: "step" }, SIGNS[mark] ?? ""),
+    make("span", { class: "step" }, LINE_MARKS[mark] ?? ""),
     make("code", {}, text || " "),
   );
 }

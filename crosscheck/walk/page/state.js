@@ -21,13 +21,14 @@ export const KEYS = {
  * @param {Walk} walk
  * @returns {Stand}
  */
-export function opening({ ops, bug, outcome, text }) {
+export function opening(walk) {
+  const { ops, bug, outcome } = walk;
   const last = ops[ops.length - 1]?.id ?? "";
   if (bug || !outcome.agrees) {
     const born = bug?.findings.find(({ op }) => op)?.op ?? ops.find(({ verdict }) => verdict === "born")?.id;
     return { op: born ?? last, screen: "verdict" };
   }
-  return { op: last, screen: text ? "question" : "map" };
+  return { op: last, screen: asks(walk) ? "question" : "map" };
 }
 
 /**
@@ -100,6 +101,15 @@ function nextBlock(ops, at, step) {
 }
 
 /**
+ * Whether the walk begins with prediction minus truth: with a text, and no other loss.
+ * @param {Walk} walk
+ * @returns {boolean}
+ */
+function asks({ text }) {
+  return text !== null && text.dlogits !== null;
+}
+
+/**
  * The screens that this walk has, and of them those that are about one kind of op.
  * @param {Walk} walk
  * @returns {string[]}
@@ -108,7 +118,7 @@ export function screensOf(walk) {
   const facts = new Set(walk.facts.map(({ kind }) => kind));
   const learns = walk.ops.some((op) => op.op === "linear" && op.inputs.some((input) => input.argument === "weight" && input.gradient));
   const there = {
-    question: walk.text !== null,
+    question: asks(walk),
     attention: walk.attentions.length > 0,
     norm: facts.has("parts"),
     slope: facts.has("slope"),

@@ -7,7 +7,7 @@ import { make } from "./dom.js";
 /** @typedef {import("./schema.js").Place} Place */
 
 /** @type {Record<string, string>} */
-const LINE_MARKS = { right: "✓", wrong: "✗", inherited: "~", none: " " };
+export const LINE_MARKS = { right: "✓", wrong: "✗", inherited: "~", none: " " };
 
 /**
  * @param {Scene} scene

@@ -2,6 +2,7 @@
 
 import { chooser, decadeTicks, framed } from "./charts.js";
 import { make, makeSvg } from "./dom.js";
+import { indexAt } from "./matrix_view.js";
 import { asNumber } from "./recorded.js";
 import { numbersTable } from "./screen_parts.js";
 import { decadesOf, placeOnLog, shortName, spreadOf } from "./verdict_math.js";
@@ -113,25 +114,11 @@ function entryPoints(scene, ours, reference) {
   const other = scene.array(reference).data;
   const most = Math.max(...Array.from(other, Math.abs));
   return spreadOf(data, other, MOST_ENTRIES).map((i) => ({
-    label: `[${placeIn(shape, i).join(", ")}]`,
+    label: `[${indexAt(shape, i).join(", ")}]`,
     ours: data[i],
     reference: other[i],
     good: Math.abs(data[i] - other[i]) <= 1e-6 * most, // float32 shows no less
   }));
-}
-
-/**
- * @param {readonly number[]} shape
- * @param {number} flat
- * @returns {number[]}
- */
-function placeIn(shape, flat) {
-  const index = [];
-  for (const size of [...shape].reverse()) {
-    index.unshift(flat % size);
-    flat = Math.floor(flat / size);
-  }
-  return index;
 }
 
 /**

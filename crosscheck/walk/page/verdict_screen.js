@@ -31,11 +31,23 @@ export function verdictScreen(scene) {
     make("p", { class: "quoted", lang: "en" }, outcome.said),
     ...outcome.notes.map((note) => make("p", { class: "quoted", lang: "en" }, note)),
     outcome.rows > 0 ? make("p", {}, verdictSentence(scene)) : null,
+    make("p", { class: "legend" }, runSentence(scene)),
     ...(bug ? bugPanels(scene, bug) : []),
     ...sourcePanel(scene),
     parametersPanel(scene),
     diagonalPanel(scene),
   );
+}
+
+/**
+ * What was run: what an engineer needs to run it again.
+ * @param {Scene} scene
+ * @returns {string}
+ */
+function runSentence(scene) {
+  const { title, engines, seed, corpus } = scene.walk.model;
+  const versions = Object.entries(engines).map(([name, version]) => `${name} ${version}`);
+  return `${scene.say("verdict.run", { seed })} ${[title, corpus, ...versions].filter(Boolean).join("; ")}.`;
 }
 
 /**
@@ -116,7 +128,7 @@ function parameterRow(scene, row, decades) {
     make("th", { scope: "row" }, ...breakable(row.name)),
     make("td", {}, pairedBars(scene, row, decades)),
     make("td", { class: "number" }, scene.number(row.error)),
-    make("td", {}, make("span", { "aria-hidden": "true" }, `${mark} `), row.verdict, row.reason ? make("p", { class: "legend", lang: "en" }, row.reason) : null),
+    make("td", {}, make("span", { "aria-hidden": "true" }, `${mark} `), scene.say(`row.${row.verdict}`), row.reason ? make("p", { class: "legend", lang: "en" }, row.reason) : null),
   );
 }
 

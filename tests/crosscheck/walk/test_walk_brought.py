@@ -129,3 +129,26 @@ def test_a_reference_that_shows_no_values(tmp_path: Path) -> None:
     request = Request(f"{file}:block", f"{other}:block", width=12, heads=2, dtype="float64")
     with pytest.raises(ValueError, match="only a reference in PyTorch"):
         walk_of_brought(request, "en")
+
+
+ODD = """from torch import nn
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.num_heads = 2  # and no size of a head
+        self.linear1 = nn.Sequential(nn.Linear(6, 6), nn.Tanh())
+        self.linear2 = nn.Linear(6, 6)
+    def forward(self, x):
+        return self.linear2(self.linear1(x))
+"""
+
+
+def test_a_reference_with_names_that_mean_something_else(tmp_path: Path) -> None:
+    for name in ("mine", "theirs"):
+        (tmp_path / f"{name}.py").write_text(ODD, "utf-8")
+    request = Request(
+        f"{tmp_path}/mine.py:Model", f"{tmp_path}/theirs.py:Model", dtype="float64", shape=(3, 6)
+    )
+    walk = walk_of_brought(request, "en")
+    assert walk.outcome.agrees
+    assert walk.model.sizes == {"B": 3}

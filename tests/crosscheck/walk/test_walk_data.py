@@ -140,6 +140,17 @@ def test_attention_is_its_own_arithmetic() -> None:
     assert op(found.q_op).options["index"] == ":, :, 0, ..."
 
 
+def test_a_saturated_softmax_is_not_accused() -> None:
+    """Where one probability is nearly 1, dx has cancelled: its rounding is as large as itself."""
+    facts = small_walk(norm="none", layers=6, width=64, heads=4, feed_forward=256).facts
+    rows = [fact.numbers for fact in facts if fact.kind == "row_sums" and "scales" in fact.numbers]
+    assert len(rows) == 6
+    for row in rows:
+        assert np.all(np.abs(row["sums"]) <= 1e-12 * np.asarray(row["scales"]))
+    ratios = [np.abs(r["sums"]) / np.maximum(r["sizes"], 1e-300) for r in rows]
+    assert max(map(np.max, ratios)) > 1e-9  # beside its own magnitudes it would be accused
+
+
 def test_the_recorded_facts_are_zero_by_rights() -> None:
     facts = {(fact.op, fact.kind): fact.numbers for fact in small_walk().facts}
     rows = facts["blocks.0.self_attn/softmax", "row_sums"]

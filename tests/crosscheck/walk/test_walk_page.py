@@ -72,7 +72,7 @@ def test_numbers_that_json_lacks_become_words() -> None:
 
 
 def test_two_modules_cannot_declare_one_name() -> None:
-    with pytest.raises(ValueError, match="two modules of the page declare f"):
+    with pytest.raises(AssertionError, match="two modules of the page declare f"):
         joined({"a.js": "function f() {}\n", "b.js": "export const f = 1;\n"})
 
 
@@ -98,7 +98,7 @@ def test_modules_are_joined_after_what_they_import() -> None:
     ],
 )
 def test_a_spelling_that_would_not_be_joined_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"a\.js: a page cannot hold|not there"):
+    with pytest.raises(AssertionError, match=r"a\.js: a page cannot hold|not there"):
         joined({"a.js": text})
 
 
@@ -109,6 +109,17 @@ def test_a_page_of_the_default_model_is_small() -> None:
     data = len(embedded(plain(walk)))
     assert 0.4 * LIMIT < data < 0.6 * LIMIT  # arrays that are wrong stand beside right ones
     assert data < len(page_of(walk)) < LIMIT
+
+
+@pytest.mark.parametrize("bug", ["layer-norm-no-mean-term", "softmax-no-average"])
+def test_a_finite_difference_is_what_was_expected(bug: str) -> None:
+    found = small_walk(bug=bug).bug
+    assert found is not None
+    for finding in found.findings:
+        assert finding.worst is not None
+        assert finding.ours != pytest.approx(finding.expected, rel=1e-3)
+        assert finding.finite_difference == pytest.approx(finding.expected, rel=1e-5)
+        assert f"worst at {list(finding.worst)}" in finding.words
 
 
 def test_a_bug_opens_where_it_was_born() -> None:
