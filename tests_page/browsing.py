@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).parent.parent
 BUG = "layer-norm-no-mean-term"
@@ -51,10 +51,8 @@ class Opened:
     def open_tables(self) -> None:
         """Open the tables of all pictures, and wait until they are filled."""
         self.page.keyboard.press("t")
-        self.page.wait_for_function(
-            "[...document.querySelectorAll('main details.numbers')]"
-            ".every(one => one.open && one.childElementCount > 1)"
-        )
+        waiting = "main details.numbers:is(:not([open]), :not(:has(> :nth-child(2))))"
+        expect(self.page.locator(waiting)).to_have_count(0)
 
     @property
     def op(self) -> str:

@@ -56,7 +56,7 @@ function findingPanel(scene, finding, open) {
     const value = scene.number(finding.finite_difference);
     panel.append(make("p", { class: "said" }, scene.say("verdict.witness", { value })));
   }
-  if (compared) panel.append(...sideBySide(scene, compared));
+  if (compared) panel.append(...sideBySide(scene, compared, finding.worst));
   if (finding.kind === "rounding") panel.append(make("p", {}, scene.say("verdict.rounding")));
   const words = make("summary", {}, scene.say("verdict.words"));
   panel.append(make("details", {}, words, make("pre", { lang: "en", tabindex: 0 }, finding.words)));
@@ -82,9 +82,10 @@ export function wrongArray(op, argument) {
  * Ours beside the reference beside their difference, on one scale.
  * @param {Scene} scene
  * @param {Compared} compared
+ * @param {readonly number[] | null} said the index of which there is a sentence already
  * @returns {HTMLElement[]}
  */
-function sideBySide(scene, compared) {
+function sideBySide(scene, compared, said) {
   const { name, ours, reference, worst } = compared;
   if (ours === null || reference === null) return [make("p", {}, scene.say("verdict.only-one"))];
   const [mine, theirs] = [scene.array(ours), scene.array(reference)];
@@ -102,7 +103,7 @@ function sideBySide(scene, compared) {
   const picture = (/** @type {string} */ title, /** @type {import("./matrix.js").Matrix} */ shown) =>
     heatPicture(scene, { title, matrix: shown, limit: limit || undefined, marked });
   return [
-    make("p", { class: "said" }, worstSentence(scene, compared)),
+    ...(String(said) === String(worst) ? [] : [make("p", { class: "said" }, worstSentence(scene, compared))]),
     make(
       "div",
       { class: "pictures" },
