@@ -34,9 +34,7 @@ NOT_HERE = {"context", "batch_size", "json_path", "mine", "reference", "save_map
 OF_CHECK = {str(p.name): p for p in check_command.params if p.name not in NOT_HERE}
 OF_BOTH = OF_CHECK.keys() & {p.name for p in compare_command.params}
 OF_COMPARE = {str(p.name): p for p in compare_command.params if p.name not in OF_BOTH | NOT_HERE}
-MOST = (
-    256  # characters of a window: every head keeps some arrays of this many times as many numbers
-)
+MOST = 256  # characters of a window: what attention keeps, and the page, grow with their square
 TEXT = {"text", "characters", "bug"}  # the options of this command that our own model alone has
 
 
