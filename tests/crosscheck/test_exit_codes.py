@@ -124,9 +124,12 @@ def test_a_crash_has_its_traceback_and_is_no_disagreement(
     assert said.endswith("ZeroDivisionError: a bug\n")
 
 
-def test_it_ends_with_what_it_found(command: list[str]) -> None:
+def test_it_ends_with_what_it_found(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert finish(command) == (0, "")
-    assert finish([*command, "--layers", "1", "--width", "1", "--heads", "1"]) == (1, "")
+    monkeypatch.setattr(
+        sys, "argv", [*command[2:], "--layers", "1", "--width", "1", "--heads", "1"]
+    )
+    assert main() == 1
 
 
 def test_the_help_tells_the_codes(command: list[str]) -> None:
