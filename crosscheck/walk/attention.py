@@ -59,10 +59,6 @@ def _attention(
         product=op_id(product.call.key),
         masked=op_id(softmax.call.inputs[0].origin),
         softmax=op_id(softmax.call.key),
-        context_op=op_id(context.call.key),
-        q_op=op_id(q.origin),
-        k_op=op_id(k.origin),
-        v_op=op_id(v.origin),
         scale=_scale(softmax, pairs),
         **refs,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from crosscheck.maps.pairing import NAME, Pairing, pair_weights
 from crosscheck.maps.trial import score_by
 from crosscheck.report import Report
 from crosscheck.runs import COTANGENT, Run, run
-from crosscheck.sides import TORCH, side_of
+from crosscheck.sides import TORCH, Array, side_of
 from crosscheck.traces.trace import Trace
 from crosscheck.traces.tracing import trace_run
 from crosscheck.versions import versions
@@ -31,7 +32,7 @@ from crosscheck.walk.bugs import bug_of
 from crosscheck.walk.lines import Lines
 from crosscheck.walk.outcome import loss_of, outcome_of
 from crosscheck.walk.parameters import parameters_of, whole_gradients
-from crosscheck.walk.schema import Bug, File, Finding, Loss, Model, Walk
+from crosscheck.walk.schema import Bug, File, Finding, Loss, Model, Parameter, Walk
 from crosscheck.walk.schema_of_ops import Op
 from crosscheck.walk.shown import Shown, place, short
 from crosscheck.walk.spine import columns_of, spine_of
@@ -63,49 +64,45 @@ def walk_of_brought(request: Request, language: str) -> Walk:
             raise ValueError(f"walk: there is no way to see into {request.mine} while it runs")
         theirs, tape = taped(paired.reference, batch, loss=loss, seed=seed)
         ours = run(paired.model, batch, dtype="float64", loss=loss, seed=seed)
-        return _walk(request, ready, report, paired, trace, ours, theirs, tape, language)
+        return _walk(
+            request, ready, Seen(report, loss, paired, trace, ours, theirs, tape), language
+        )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of both sides."""
+
+    report: Report
+    loss: str  # from which the walk goes back
+    paired: Pairing
+    trace: Trace  # of the user's model
+    ours: Run  # of the user's model, in float64
+    theirs: Run
+    tape: Any  # of the reference
 
 
 @np.errstate(all="ignore")  # a mask may add numbers whose squares are infinite
-def _walk(
-    request: Request,
-    ready: Prepared,
-    report: Report,
-    paired: Pairing,
-    trace: Trace,
-    ours: Run,
-    theirs: Run,
-    tape: Any,
-    language: str,
-) -> Walk:
-    expected = expected_of(theirs, paired)
-    cuts = report.cuts or find(trace, tape, expected=expected, actual=expected)
-    values = values_of(tape)
+def _walk(request: Request, ready: Prepared, seen: Seen, language: str) -> Walk:
+    report, trace = seen.report, seen.trace
+    expected = expected_of(seen.theirs, seen.paired)
+    cuts = report.cuts or find(trace, seen.tape, expected=expected, actual=expected)
+    values = values_of(seen.tape)
     sizes = _sizes(ready)
     shown = Shown(sizes)
     ops = tuple(Lines(trace, values, pair(values, Finder(trace)), cuts, shown).all())
-    loss = loss_of(report, COTANGENT)
-    floor = FLOOR * largest_gradient(theirs.gradients.values())
-    rows = next((c.gradients for c in report.comparisons if c.loss == loss), ())
-    weights = TORCH.weights(paired.reference)
-    gradients = _under_names_of_reference(ours.gradients, ready, paired)
-    arrays = whole_gradients(gradients, theirs.gradients, floor, shown)
+    weights = TORCH.weights(seen.paired.reference)
     return Walk(
         language=language,
         kind="brought",
         model=_model(request, ready, sizes, sum(array.size for array in weights.values())),
         text=None,
-        loss=Loss(
-            name=loss,
-            ours=float(ours.loss),
-            reference=float(theirs.loss),
-            error=relative_error(ours.loss, theirs.loss),
-        ),
+        loss=_loss(seen),
         outcome=outcome_of(report, ready.notes),
         ops=ops,
         joins=(),
         attentions=(),
-        parameters=tuple(parameters_of(rows, weights, arrays, shown)),
+        parameters=tuple(_parameters(ready, seen, weights, shown)),
         facts=(),
         rules={},
         spine=spine_of(ops),
@@ -114,6 +111,24 @@ def _walk(
         files=tuple(_files(trace, cuts)),
         arrays=shown.table.arrays,
         buffers=shown.table.buffers(),
+    )
+
+
+def _loss(seen: Seen) -> Loss:
+    ours, theirs = seen.ours.loss, seen.theirs.loss
+    return Loss(seen.loss, float(ours), float(theirs), relative_error(ours, theirs))
+
+
+def _parameters(
+    ready: Prepared, seen: Seen, weights: dict[str, Array], shown: Shown
+) -> Iterator[Parameter]:
+    """Yield the rows of the gradients under the loss, with the arrays of both sides."""
+    expected = seen.theirs.gradients
+    gradients = _under_names_of_reference(seen.ours.gradients, ready, seen.paired)
+    floor = FLOOR * largest_gradient(expected.values())
+    rows = next((c.gradients for c in seen.report.comparisons if c.loss == seen.loss), ())
+    yield from parameters_of(
+        rows, weights, whole_gradients(gradients, expected, floor, shown), shown
     )
 
 

@@ -141,7 +141,6 @@ def _witness(pair: Pair, i: int, directions: np.random.Generator) -> FiniteDiffe
     return FiniteDifference(
         rule=tested.gradient,
         difference=None if measured is None else measured.value,
-        uncertainty=None if measured is None else measured.uncertainty,
         error=tested.difference,
         agrees=tested.agrees,
     )

@@ -38,7 +38,6 @@ def parameters_of(
             gradient_reference=None if gradient is None else gradient.reference,
             norm=row.norm,
             norm_reference=row.norm_reference,
-            cosine=row.cosine,
             error=row.error,
             rounding=row.rounding,
             rounding_reference=row.rounding_reference,

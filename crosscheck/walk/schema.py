@@ -44,7 +44,6 @@ class Parameter:
     gradient_reference: int | None  # the same ref where the row agrees
     norm: float | None
     norm_reference: float | None
-    cosine: float | None
     error: float | None
     rounding: float | None
     rounding_reference: float | None

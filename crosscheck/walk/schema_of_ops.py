@@ -49,7 +49,6 @@ class FiniteDifference:
 
     rule: float  # <dinput, direction>, of our gradient
     difference: float | None  # the slope of <dout, out> along it; null where none was measured
-    uncertainty: float | None  # how far that may be off
     error: float | None  # relative; null where the witness has no say
     agrees: bool | None  # null where it has no say: at a kink, or where the rule raised
 
@@ -185,10 +184,6 @@ class Attention:
     product: str
     masked: str
     softmax: str
-    context_op: str
-    q_op: str
-    k_op: str
-    v_op: str
     scale: float  # what q @ k^T is multiplied by: 1 / sqrt(K)
     q: int  # (B, H, T, K)
     k: int  # (B, H, S, K)

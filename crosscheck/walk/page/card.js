@@ -98,6 +98,7 @@ function formulas(scene, op) {
   return make(
     "div",
     { class: "formulas" },
+    rule.summary ? make("p", { lang: "en" }, rule.summary) : null,
     block("forward", options.length > 0 ? [...rule.forward, options.join(", ")] : rule.forward),
     block("backward", rule.backward),
   );

@@ -23,7 +23,7 @@
  * @property {Maybe} worst_ours
  * @property {Maybe} worst_reference
  */
-/** @typedef {{rule: Recorded, difference: Maybe, uncertainty: Maybe, error: Maybe, agrees: boolean | null}} FiniteDifference */
+/** @typedef {{rule: Recorded, difference: Maybe, error: Maybe, agrees: boolean | null}} FiniteDifference */
 /** @typedef {{argument: string, kind: string, source: string, value: Compared, gradient: Compared | null, finite_difference: FiniteDifference | null}} Input */
 /** @typedef {{file: string, line: number, text: string}} Place */
 /**
@@ -60,7 +60,6 @@
  * @property {number | null} gradient_reference
  * @property {Maybe} norm
  * @property {Maybe} norm_reference
- * @property {Maybe} cosine
  * @property {Maybe} error
  * @property {Maybe} rounding
  * @property {Maybe} rounding_reference
@@ -78,10 +77,6 @@
  * @property {string} product
  * @property {string} masked
  * @property {string} softmax
- * @property {string} context_op
- * @property {string} q_op
- * @property {string} k_op
- * @property {string} v_op
  * @property {number} scale
  * @property {number} q
  * @property {number} k
